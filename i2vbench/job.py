@@ -1,0 +1,45 @@
+"""What the two halves of the work, generating and measuring, are handed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from i2vbench.metrics.base import Metric
+from i2vbench.models.base import Model
+from i2vbench.profiles import Protocol
+from i2vbench.progress import Progress
+from i2vbench.store import Store
+from i2vbench.types import Sample
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """One run's work, planned and ready.
+
+    Attributes:
+        store: The run on disk, locked by this process, its plan written.
+        samples: The plan's samples by id.
+        models: By the name of their column.
+        metrics: By id.
+        protocol: What clips are brought to.
+        reader: The video reader.
+        device: As torch names it.
+        dtype: As torch names it.
+        measure_batch: How many neighbouring clips of the plan are measured together.
+        progress: Where to say how far it is.
+        stop: Set when the user wants to stop; work ends at the next batch.
+    """
+
+    store: Store
+    samples: Mapping[str, Sample]
+    models: Mapping[str, Model]
+    metrics: Mapping[str, Metric]
+    protocol: Protocol
+    reader: str
+    device: str
+    dtype: str
+    measure_batch: int
+    progress: Progress
+    stop: threading.Event = field(default_factory=threading.Event)

@@ -1,0 +1,235 @@
+"""Finding models, metrics and data sets: built in, by entry point, or by FILE.py:Class.
+
+One generic class serves all three. A name is written NAME or NAME:ARGUMENT; what it names is imported only when it
+is asked for, so that listing and refusing cost nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from i2vbench.errors import UserError
+
+if TYPE_CHECKING:
+    from i2vbench.datasets.base import Dataset
+    from i2vbench.metrics.base import Metric
+    from i2vbench.models.base import Model
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something built in: where it is, what it takes, and one line about it."""
+
+    target: str  # "module:Class"
+    summary: str
+    argument: str = ""  # how the argument is called in messages; "" takes none
+
+
+class Registry(Generic[T]):
+    """Names of one kind of thing, and how to make one.
+
+    Args:
+        kind: "model", "metric" or "data set", as messages call it.
+        base: "module:Class" that everything of this kind derives from.
+        group: The entry-point group through which other packages add theirs.
+        builtin: What comes with i2vbench, in the order of listings.
+    """
+
+    def __init__(self, kind: str, base: str, group: str, builtin: Mapping[str, Entry]) -> None:
+        self.kind = kind
+        self.base = base
+        self.group = group
+        self.builtin = builtin
+
+    def listing(self) -> dict[str, str]:
+        """Every name with its one line; what is installed beside i2vbench comes last, by name."""
+        lines = {
+            name + (f":{entry.argument}" if entry.argument else ""): entry.summary
+            for name, entry in self.builtin.items()
+        }
+        for name, point in sorted(self._plugins().items()):
+            lines[name] = f"from the package {point.dist.name if point.dist else '?'}"
+        return lines
+
+    def create(self, spec: str) -> T:
+        """The thing that `spec` names: NAME, NAME:ARGUMENT or FILE.py:Class.
+
+        Raises:
+            UserError: For an unknown name (with the nearest ones), an argument that is missing or not taken, a
+                file or package that does not import, a class that is not of this kind.
+        """
+        cls, argument = self._find(spec)
+        self._check_base(cls, spec)
+        try:
+            made: T = cls() if argument is None else cls(argument)
+            return made
+        except TypeError as error:
+            takes = [p for p in inspect.signature(cls).parameters.values() if p.default is p.empty]
+            if argument is None and takes:
+                raise UserError(f"{self.kind} '{spec}' needs an argument: {spec}:{takes[0].name.upper()}") from error
+            if argument is not None and not inspect.signature(cls).parameters:
+                raise UserError(f"{self.kind} '{spec.partition(':')[0]}' takes no argument ('{argument}')") from error
+            raise
+
+    def check_name(self, spec: str) -> None:
+        """Refuse a name that cannot be found, without importing anything.
+
+        Raises:
+            UserError: As `create`, for an unknown name or a missing file.
+        """
+        if _is_file(spec):
+            path, _ = _split_file(spec)
+            if not path.is_file():
+                raise UserError(f"{self.kind} '{spec}': there is no file {path}")
+            return
+        name, colon, argument = spec.partition(":")
+        if name in self.builtin:
+            entry = self.builtin[name]
+            if entry.argument and not argument:
+                raise UserError(f"{self.kind} '{spec}' needs an argument: {name}:{entry.argument}")
+            if colon and not entry.argument:
+                raise UserError(f"{self.kind} '{name}' takes no argument ('{argument}')")
+        elif name not in self._plugins():
+            raise UserError(self._unknown(name))
+
+    def source_hash(self, spec: str) -> str | None:
+        """SHA-256 of the file behind FILE.py:Class; None for what is installed."""
+        if not _is_file(spec):
+            return None
+        return hashlib.sha256(_split_file(spec)[0].read_bytes()).hexdigest()
+
+    def _find(self, spec: str) -> tuple[Any, str | None]:
+        self.check_name(spec)
+        if _is_file(spec):
+            path, name = _split_file(spec)
+            module = _import_file(path, self.kind)
+            if not hasattr(module, name):
+                classes = [n for n, c in vars(module).items() if inspect.isclass(c) and c.__module__ == module.__name__]
+                raise UserError(
+                    f"{self.kind} '{spec}': {path} has no class '{name}'; it has {', '.join(classes) or 'none'}"
+                )
+            return getattr(module, name), None
+        name, colon, argument = spec.partition(":")
+        if name in self.builtin:
+            return _import_target(self.builtin[name].target), argument if colon else None
+        point = self._plugins()[name]
+        try:
+            return point.load(), argument if colon else None
+        except Exception as error:
+            package = point.dist.name if point.dist else "?"
+            raise UserError(
+                f"{self.kind} '{name}' of the package {package} cannot be imported: {_last_line(error)}"
+            ) from error
+
+    def _check_base(self, cls: object, spec: str) -> None:
+        base = _import_target(self.base)
+        if not (inspect.isclass(cls) and issubclass(cls, base)):
+            raise UserError(f"{self.kind} '{spec}' is not a class derived from {self.base.replace(':', '.')}")
+        missing = sorted(getattr(cls, "__abstractmethods__", ()))
+        if missing:
+            raise UserError(f"{self.kind} '{spec}' does not define {', '.join(missing)}")
+
+    def _plugins(self) -> dict[str, EntryPoint]:
+        return {point.name: point for point in entry_points(group=self.group) if point.name not in self.builtin}
+
+    def _unknown(self, name: str) -> str:
+        names = [*self.builtin, *self._plugins()]
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
+        return f"unknown {self.kind} '{name}': {hint} (or FILE.py:Class)"
+
+
+def _is_file(spec: str) -> bool:
+    path, colon, name = spec.rpartition(":")
+    return bool(colon) and path.endswith(".py") and name.isidentifier()
+
+
+def _split_file(spec: str) -> tuple[Path, str]:
+    path, _, name = spec.rpartition(":")
+    return Path(path), name
+
+
+def _import_target(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _import_file(path: Path, kind: str) -> Any:
+    # The file's own folder is importable while it loads, as it would be were it run as a script.
+    name = f"i2vbench_file_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}_{path.stem}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{kind} file {path} cannot be imported: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise UserError(f"{kind} file {path} cannot be imported: {_last_line(error, path)}") from error
+    finally:
+        sys.path.remove(str(path.resolve().parent))
+    return module
+
+
+def _last_line(error: BaseException, path: Path | None = None) -> str:
+    """The error as one line, with the line of the file it arose in."""
+    if isinstance(error, SyntaxError):
+        return f"line {error.lineno}: SyntaxError: {error.msg}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if path is not None and Path(f.filename).resolve() == path.resolve()]
+    where = f"line {own[-1].lineno}: " if own else ""
+    return f"{where}{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+MODELS: Registry[Model] = Registry(
+    "model",
+    base="i2vbench.models.base:Model",
+    group="i2vbench.models",
+    builtin={
+        "static": Entry("i2vbench.models.baselines:Static", "the first frame, held: perfect consistency, no motion"),
+        "pan": Entry("i2vbench.models.baselines:Pan", "a crop sliding over the first frame: motion without content"),
+        "ground_truth": Entry("i2vbench.models.baselines:GroundTruth", "the reference clip itself: the ceiling"),
+        "videos": Entry("i2vbench.models.videos:Videos", "a folder of videos made elsewhere", argument="PATH"),
+    },
+)
+
+METRICS: Registry[Metric] = Registry(
+    "metric",
+    base="i2vbench.metrics.base:Metric",
+    group="i2vbench.metrics",
+    builtin={
+        "temporal_flickering": Entry(
+            "i2vbench.metrics.temporal_flickering:TemporalFlickering",
+            "mean absolute difference of neighbouring frames (VBench; Table 8)",
+        ),
+    },
+)
+
+DATASETS: Registry[Dataset] = Registry(
+    "data set",
+    base="i2vbench.datasets.base:Dataset",
+    group="i2vbench.datasets",
+    builtin={
+        "demo": Entry("i2vbench.datasets.demo:DemoDataset", "a few real clips and photographs; needs no network"),
+        "folder": Entry(
+            "i2vbench.datasets.folder:FolderDataset", "a folder of clips with a metadata.csv", argument="PATH"
+        ),
+    },
+)

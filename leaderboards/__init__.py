@@ -1,0 +1,1 @@
+"""Published numbers, accepted submissions and the site builder."""

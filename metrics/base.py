@@ -1,0 +1,46 @@
+"""The contract of a metric: facts about itself, `load`, `measure` and `aggregate`.
+
+`measure` turns clips into one record each, whatever the batch; `aggregate` turns records into a cell and needs
+neither network nor clips, so tables can be made again from a store.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+
+from i2vbench.types import Cell, Clip, Measurement, MetricInfo
+
+
+class Metric(ABC):
+    """What every metric offers. Per-clip metrics inherit the mean; distribution metrics override `aggregate`."""
+
+    info: MetricInfo
+
+    def load(self, device: str, dtype: str) -> None:  # noqa: B027 - metrics without a network have nothing to load
+        """Bring the networks into memory; called once, before `measure`. Arguments as `Model.load`."""
+
+    @abstractmethod
+    def measure(self, clips: Sequence[Clip]) -> Sequence[Measurement]:
+        """One measurement per clip, in the same order; a clip's measurement depends on that clip alone."""
+
+    def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
+        """The cell that these measurements make.
+
+        Args:
+            generated: Of the clips of one model in one category (or all); none of them an error.
+            reference: Of the real clips of the same samples, for metrics whose `info.reads` has "reference" and
+                that measure features; else None.
+
+        Returns:
+            The mean over clips, with the standard deviation over clips (ddof 1) as the spread.
+        """
+        values = [m.value for m in generated if m.value is not None]
+        if not values:
+            return Cell(None, 0, note="no clip was measured")
+        mean = math.fsum(values) / len(values)
+        if len(values) == 1:
+            return Cell(mean, 1)
+        variance = math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1)
+        return Cell(mean, len(values), spread=math.sqrt(variance))

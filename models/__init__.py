@@ -1,0 +1,1 @@
+"""Image-to-video models: one module or folder per generator (see base.py for the contract)."""

@@ -1,0 +1,73 @@
+"""The contract of a model: facts about itself, and two methods.
+
+A model is handed requests and returns videos. It knows nothing of data sets, metrics or files. Whatever is random
+in it is drawn from the request's seed alone, on the CPU, request by request, so that neither batch size, order,
+worker nor resumption changes a video; `i2vbench adapter check` looks whether that is so.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from i2vbench.profiles import Protocol
+from i2vbench.types import ModelInfo, PlannedClip, Request, Video
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What a stand-in may know before the work begins.
+
+    Attributes:
+        plan: Every clip that the run will ask for.
+        sample_ids: Ids of the whole data set, those that the run leaves out (`--limit`, `--categories`) included.
+        protocol: What clips are brought to.
+        reader: The video reader of the run.
+    """
+
+    plan: Sequence[PlannedClip]
+    sample_ids: frozenset[str]
+    protocol: Protocol
+    reader: str
+
+
+class Model(ABC):
+    """An image-to-video generator.
+
+    A class whose constructor takes one string can be named with an argument, `NAME:ARGUMENT`; its `info` may then
+    be set on the instance.
+    """
+
+    info: ModelInfo
+
+    def prepare(self, preparation: Preparation) -> None:  # noqa: B027 - a hook that most models leave alone
+        """Called once, before any work.
+
+        For stand-ins (the ground truth, videos made elsewhere) that must find their files; a generator leaves it.
+
+        Raises:
+            UserError: To refuse the run before anything is written.
+        """
+
+    def load(self, device: str, dtype: str) -> None:  # noqa: B027 - models without weights have nothing to load
+        """Bring the weights into memory; called once, before `generate`.
+
+        Args:
+            device: As torch names it: "cpu", "cuda", "cuda:1".
+            dtype: As torch names it: "float32", "bfloat16", "float16".
+        """
+
+    def unload(self) -> None:  # noqa: B027 - a model that holds nothing has nothing to let go
+        """Let go of what `load` brought into memory; called once the run needs no more videos of this model."""
+
+    @abstractmethod
+    def generate(self, requests: Sequence[Request]) -> Sequence[Video]:
+        """One video per request, in the same order; at most `info.max_batch` requests at once.
+
+        Each video has the request's num_frames, height, width and fps, and opens with its first frame (or the
+        model's reconstruction of it).
+
+        Raises:
+            NotApplicable: For a request that its sample has nothing for.
+        """

@@ -1,0 +1,181 @@
+"""Does a model keep the contract? Two real clips, a few generations, and every fault by name.
+
+What is looked at: the declared facts; that `load` and `generate` run; number, size, length and rate of the videos;
+that a request's seed alone decides its video: the same request twice (equal to the byte, with the global random
+state changed in between), in a batch and in another order (equal but for rounding), under another seed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from i2vbench.attempt import describe, free_memory
+from i2vbench.errors import NotApplicable
+from i2vbench.generate import build_request, fault_of
+from i2vbench.models.base import Model, Preparation
+from i2vbench.profiles import Protocol
+from i2vbench.types import ModelInfo, PlannedClip, Request, Sample, Video
+
+SEED = 1234
+MOST_LEVELS = 1
+"""Grey levels by which a pixel may differ between a clip made alone and in a batch."""
+
+MOST_PIXELS = 0.01
+"""Share of pixel values that may differ at all then."""
+
+
+@dataclass
+class Report:
+    """What the check found.
+
+    Attributes:
+        passed: What was looked at and is well.
+        faults: What breaks the contract.
+        notes: What is allowed, and worth a look.
+    """
+
+    passed: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def check_model(
+    model: Model, samples: Sequence[Sample], protocol: Protocol, device: str = "cpu", dtype: str = "float32"
+) -> Report:
+    """Run `model` on two samples and report what the contract finds wrong.
+
+    Args:
+        model: Not loaded yet.
+        samples: At least two.
+        protocol: Decides size, length and rate where the model has none of its own.
+        device: As torch names it.
+        dtype: As torch names it.
+    """
+    report = Report()
+    info = getattr(model, "info", None)
+    if not isinstance(info, ModelInfo):
+        report.faults.append(f"info: expected an i2vbench.types.ModelInfo, got {type(info).__name__}")
+        return report
+    plan = [PlannedClip(sample, 0, SEED + i) for i, sample in enumerate(samples[:2])]
+    preparation = Preparation(plan, frozenset(s.id for s in samples), protocol, "pyav")
+    requests = [build_request(planned.sample, planned.request_seed, info, protocol, "pyav") for planned in plan]
+    try:
+        model.prepare(preparation)
+        model.load(device, dtype)
+        report.passed.append(f"loads on {device} in {dtype}")
+        _check_videos(model, requests, report)
+    except NotApplicable as error:
+        report.faults.append(f"generate: not applicable to the two clips: {error}")
+    except Exception as error:  # noqa: BLE001 - whatever the model raises is what the check is there to report
+        report.faults.append(f"raised {describe(error)}")
+        raise_notes = "".join(f"\n    {line}" for line in _where(error))
+        report.notes.append(f"where it was raised:{raise_notes}")
+    finally:
+        model.unload()
+        free_memory()
+    return report
+
+
+def _check_videos(model: Model, requests: Sequence[Request], report: Report) -> None:
+    first, second = requests
+    kept = first.first_frame.copy()
+    alone = _generate(model, [first], report)
+    if alone is None:
+        return
+    report.passed.append(
+        f"returns {alone[0].num_frames} frames of {alone[0].height} x {alone[0].width} at {alone[0].fps:g} fps"
+    )
+    if not np.array_equal(kept, first.first_frame):
+        report.faults.append("generate changes the request's first_frame in place; copy it first")
+    _disturb_global_randomness()
+    again = _generate(model, [first], report)
+    _compare("the same request twice", alone, again, report, exact=True)
+    if model.info.max_batch > 1:
+        other = _generate(model, [second], report)
+        together = _generate(model, [first, second], report)
+        turned = _generate(model, [second, first], report)
+        if other and together and turned:
+            _compare("a request in a batch of two", [*alone, *other], together, report, exact=False)
+            _compare("a batch in another order", together, turned[::-1], report, exact=False)
+    else:
+        report.notes.append("info.max_batch is 1: batches were not tried")
+    if not model.info.any_output:
+        _note_first_frame(alone[0], first, report)
+        _note_seed(model, alone[0], first, report)
+
+
+def _generate(model: Model, requests: Sequence[Request], report: Report) -> list[Video] | None:
+    """The videos, or None after noting what is wrong with them."""
+    videos = model.generate(requests)
+    if not isinstance(videos, Sequence) or len(videos) != len(requests):
+        got = f"{len(videos)} videos" if isinstance(videos, Sequence) else type(videos).__name__
+        _once(report.faults, f"generate: expected a list of {len(requests)} videos, got {got}")
+        return None
+    faults = [fault_of(video, request, model.info) for video, request in zip(videos, requests, strict=True)]
+    for fault in filter(None, faults):
+        _once(report.faults, f"generate: {fault}")
+    return None if any(faults) else list(videos)
+
+
+def _compare(what: str, expected: Sequence[Video], got: Sequence[Video] | None, report: Report, *, exact: bool) -> None:
+    if got is None:
+        return
+    for one, other in zip(expected, got, strict=True):
+        if one.frames.shape != other.frames.shape:
+            report.faults.append(f"{what}: {list(one.frames.shape)} frames first, {list(other.frames.shape)} then")
+            return
+        difference = np.abs(one.frames.astype(np.int16) - other.frames)
+        share = float((difference > 0).mean())
+        if exact and share > 0:
+            report.faults.append(
+                f"{what}: {share:.2%} of the pixel values differ, by up to {difference.max()} grey levels. "
+                "Draw all noise on the CPU from a generator seeded with request.seed"
+            )
+            return
+        if difference.max() > MOST_LEVELS or share > MOST_PIXELS:
+            report.faults.append(
+                f"{what}: {share:.2%} of the pixel values differ, by up to {difference.max()} grey levels; "
+                f"at most {MOST_PIXELS:.0%} by {MOST_LEVELS} is rounding. Draw each request's noise by itself"
+            )
+            return
+    report.passed.append(f"{what}: {'equal to the byte' if exact else 'equal but for rounding'}")
+
+
+def _note_first_frame(video: Video, request: Request, report: Report) -> None:
+    difference = float(np.abs(video.frames[0].astype(np.int16) - request.first_frame).mean())
+    line = f"the first frame differs from the request's by {difference:.2f} grey levels on average"
+    (report.passed if difference < 8 else report.notes).append(line)
+
+
+def _note_seed(model: Model, video: Video, request: Request, report: Report) -> None:
+    others = [dataclasses.replace(request, seed=request.seed + k) for k in (1, 2)]
+    same = all(np.array_equal(model.generate([other])[0].frames, video.frames) for other in others)
+    report.notes.append("other seeds give the same video" if same else "another seed gives another video")
+
+
+def _disturb_global_randomness() -> None:
+    """A model that draws from a global generator gives itself away by another video."""
+    import torch
+
+    for seed in (random.seed, np.random.seed, torch.manual_seed):
+        _call(seed, 987654321)
+
+
+def _call(seed: Callable[[int], object], value: int) -> None:
+    seed(value)
+
+
+def _once(lines: list[str], line: str) -> None:
+    if line not in lines:
+        lines.append(line)
+
+
+def _where(error: BaseException) -> list[str]:
+    import traceback
+
+    return [f"{f.filename}:{f.lineno} in {f.name}" for f in traceback.extract_tb(error.__traceback__)[-3:]]
