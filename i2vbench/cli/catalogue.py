@@ -1,0 +1,70 @@
+"""`i2vbench models | metrics | datasets`: what there is, one line each; with a NAME, all about it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from i2vbench.registry import Registry
+
+_Name = Annotated[str | None, typer.Argument(help="NAME, NAME:ARGUMENT or FILE.py:Class.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("models")(models)
+    app.command("metrics")(metrics)
+    app.command("datasets")(datasets)
+
+
+def models(name: _Name = None) -> None:
+    """List the models there are, or tell all about one."""
+    from i2vbench.registry import MODELS
+
+    _list(MODELS) if name is None else _print_facts(MODELS.create(name))
+
+
+def metrics(name: _Name = None) -> None:
+    """List the metrics there are, or tell all about one."""
+    from i2vbench.registry import METRICS
+
+    _list(METRICS) if name is None else _print_facts(METRICS.create(name))
+
+
+def datasets(name: _Name = None) -> None:
+    """List the data sets there are, or tell all about one."""
+    from i2vbench.registry import DATASETS
+
+    if name is None:
+        _list(DATASETS)
+        return
+    dataset = DATASETS.create(name)
+    samples = dataset.samples()
+    _print_pairs({"name": dataset.name, "title": dataset.title, "licence": dataset.licence, "samples": len(samples)})
+    for category in dict.fromkeys(sample.category for sample in samples):
+        ids = [sample.id for sample in samples if sample.category == category]
+        print(f"  {category}: {len(ids)} ({', '.join(ids[:5])}{', ...' if len(ids) > 5 else ''})")
+
+
+def _list(registry: Registry[Any]) -> None:
+    lines = registry.listing()
+    width = max(map(len, lines))
+    for name, summary in lines.items():
+        print(f"{name:<{width}}  {summary}")
+
+
+def _print_facts(thing: Any) -> None:
+    pairs = {key: value for key, value in dataclasses.asdict(thing.info).items() if value not in (None, "", ())}
+    _print_pairs({key: ", ".join(sorted(v)) if isinstance(v, frozenset) else v for key, v in pairs.items()})
+    text = (type(thing).__doc__ or "").strip()
+    if text:
+        print(f"\n{text.splitlines()[0]}")
+
+
+def _print_pairs(pairs: dict[str, Any]) -> None:
+    width = max(map(len, pairs))
+    for key, value in pairs.items():
+        if value not in ("", None):
+            print(f"{key:<{width}}  {value}")

@@ -1,0 +1,163 @@
+"""`i2vbench run`: the main job."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from i2vbench.cli.options import split
+from i2vbench.errors import UserError
+
+if TYPE_CHECKING:
+    from i2vbench.run import Outcome
+
+READERS = ("pyav", "decord")
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("run")(run)
+
+
+def run(
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", "-m", help="NAME, NAME:ARGUMENT or FILE.py:Class; repeat it for a column each."),
+    ] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="'all' (every built-in one), or names separated by commas. A finished run measures only what is new."
+        ),
+    ] = None,
+    dataset: Annotated[
+        str, typer.Option(help="NAME, folder:PATH or FILE.py:Class: what the models are shown.")
+    ] = "demo",
+    profile: Annotated[
+        str,
+        typer.Option(help="Sizes, frames and rates of the clips measured: a name or a TOML file. Moves the numbers."),
+    ] = "paper",
+    seed: Annotated[
+        list[int] | None,
+        typer.Option(help="Noise of the models; repeat it to generate every sample under each. Moves the numbers."),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Only the first N samples: other clips, other numbers; n stands in every cell."),
+    ] = None,
+    categories: Annotated[
+        list[str] | None, typer.Option(help="Only samples of these categories, separated by commas.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda, cuda:1, ... Networks round differently on each; recorded.")
+    ] = "auto",
+    dtype: Annotated[
+        str, typer.Option(help="float32, bfloat16 or float16 for the networks. Moves the numbers; recorded.")
+    ] = "float32",
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Clips a model generates at once. Changes rounding at most; part of the plan.")
+    ] = 8,
+    reader: Annotated[
+        str,
+        typer.Option(help="pyav or decord, which decode some files differently by a grey level or so; recorded."),
+    ] = "pyav",
+    out: Annotated[Path | None, typer.Option(help="The run's folder. Default: a readable name under runs/.")] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with a run that is there (the same command without it does so too)."),
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Do again what failed before; without it, failures stand.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print the final tables as JSON on standard output.")
+    ] = False,
+) -> None:
+    """Show models the first frame and prompt of every clip, measure the videos, and print a table per metric.
+
+    Stopped at any moment, it goes on where it was when the same command is given again.
+
+    Example: i2vbench run --model static --model ground_truth --metrics all --dataset demo
+    """
+    _check_choice("--reader", reader, READERS)
+    _check_choice("--dtype", dtype, DTYPES)
+    models, wanted = tuple(split_models(model)), tuple(split(metrics) or ["all"])
+    if not models and not (resume and out is not None):
+        raise UserError("name at least one --model (or --resume --out RUN to go on with a run); see `i2vbench models`")
+    _check_names(models, wanted, dataset)
+
+    from i2vbench import progress as progress_module
+    from i2vbench.run import RunConfig, config_of
+    from i2vbench.run import run as run_job
+
+    if models:
+        config = RunConfig(
+            models=models,
+            metrics=wanted,
+            dataset=dataset,
+            profile=profile,
+            seeds=tuple(seed or (0,)),
+            limit=limit,
+            categories=tuple(split(categories)) or None,
+            device=device,
+            dtype=dtype,
+            batch_size=batch_size,
+            reader=reader,
+            out=out,
+            resume=resume,
+            retry_failed=retry_failed,
+        )
+    else:
+        assert out is not None
+        config = config_of(out)
+    with progress_module.choose(quiet) as progress:
+        outcome = run_job(config, progress)
+    _finish(outcome, json_output, quiet)
+
+
+def split_models(values: list[str] | None) -> list[str]:
+    """Model names as given: an argument may hold a comma, so they are not split."""
+    return [value for value in values or () if value]
+
+
+def _check_choice(flag: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise UserError(f"{flag} '{value}': expected {' or '.join(allowed)}")
+
+
+def _check_names(models: tuple[str, ...], metrics: tuple[str, ...], dataset: str) -> None:
+    """Refuse unknown names before anything heavy is imported."""
+    from i2vbench.registry import DATASETS, METRICS, MODELS
+
+    for spec in models:
+        MODELS.check_name(spec)
+    for spec in metrics:
+        if spec != "all":
+            METRICS.check_name(spec)
+    DATASETS.check_name(dataset)
+
+
+def _finish(outcome: Outcome, json_output: bool, quiet: bool) -> None:
+    """Say how the run ended, and print its tables."""
+    if outcome.stopped:
+        print(f"Stopped. Go on with: i2vbench run --resume --out {outcome.folder}", file=sys.stderr, flush=True)
+        # Threads of a model's own may still be at work; the store is closed, so nothing is lost by leaving them.
+        os._exit(130 if outcome.stopped == "SIGINT" else 143)
+    from i2vbench.cli.table import print_results
+    from i2vbench.tables import collect, write_tables
+
+    results = collect([outcome.folder])
+    files = write_tables(results, outcome.folder / "tables", ("csv", "latex", "markdown", "html"))
+    print_results(results, files, json_output, quiet)
+    if outcome.failed:
+        print(
+            f"{outcome.failed} clips or measurements failed; `i2vbench show {outcome.folder}` says why, "
+            "--retry-failed does them again.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(1)

@@ -1,0 +1,76 @@
+"""`i2vbench show`: how far a run is, and what failed and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from i2vbench.store import Store
+
+MOST_REASONS = 20
+
+
+def register(app: typer.Typer) -> None:
+    app.command("show")(show)
+
+
+def show(run: Annotated[Path, typer.Argument(help="The run's folder.")]) -> None:
+    """Say what is done, owed, failed and not applicable in a run, and why."""
+    from i2vbench.store import Store, read_settings
+
+    settings = read_settings(run)
+    with Store.open(run) as store:
+        dataset, protocol = settings["dataset"], settings["profile"]["protocol"]
+        print(f"{run}: {dataset['samples']} samples of {dataset['name']}, seeds {settings['seeds']}, profile "
+              f"{settings['profile']['name']} ({protocol['num_frames']} frames, {protocol['height']} x "
+              f"{protocol['width']}, {protocol['fps']:g} fps), {settings['device']}, {settings['dtype']}, "
+              f"reader {settings['reader']['version']}")  # fmt: skip
+        rows, reasons = _progress(store, list(settings["models"]), list(settings["metrics"]))
+    width = max(len(row[0]) for row in rows)
+    for name, *numbers in rows:
+        print(f"  {name:<{width}}" + "".join(f"{number:>16}" for number in numbers))
+    for reason, count in reasons.most_common(MOST_REASONS):
+        print(f"  {count} x {reason}")
+    if len(reasons) > MOST_REASONS:
+        print(f"  and {len(reasons) - MOST_REASONS} other reasons; log.txt has all of them")
+
+
+def _progress(store: Store, models: list[str], metrics: list[str]) -> tuple[list[tuple[str, ...]], Counter[str]]:
+    """A row per model and per model and metric, and how often each reason was given."""
+    rows: list[tuple[str, ...]] = [("", "done", "owed", "failed", "not applicable")]
+    reasons: Counter[str] = Counter()
+    for model in models:
+        clips = store.clips(model)
+        states: Counter[str] = Counter(clip.state for clip in clips)
+        rows.append((f"generate {model}", *_counts(states, len(clips))))
+        reasons.update(_reason(f"{model}", clip.sample_id, clip.state, clip.reason) for clip in clips if clip.reason)
+        per_metric: dict[str, Counter[str]] = {metric: Counter() for metric in metrics}
+        for row in store.measurements(model=model):
+            per_metric.setdefault(row.metric, Counter())[row.state] += 1
+            if row.reason:
+                reasons[_reason(f"{model}, {row.metric}", row.sample_id, row.state, row.reason)] += 1
+        for metric, states in per_metric.items():
+            rows.append((f"  {metric}", *_counts(states, _measurable(clip.state for clip in clips))))
+    return rows, reasons
+
+
+def _measurable(states: Iterable[str]) -> int:
+    """Clips that have a video, or may yet have one."""
+    return sum(state in ("done", "owed") for state in states)
+
+
+def _counts(states: Counter[str], total: int) -> tuple[str, ...]:
+    done, failed, other = states["done"], states["failed"], states["not_applicable"]
+    return str(done), str(total - done - failed - other), str(failed), str(other)
+
+
+def _reason(where: str, sample: str, state: str, reason: str | None) -> str:
+    """One reason as a line; those of failures name the sample, so that it can be looked at."""
+    if state == "failed":
+        return f"failed: {where}, sample {sample}: {reason}"
+    return f"not applicable: {where}: {reason}"

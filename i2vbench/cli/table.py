@@ -1,0 +1,59 @@
+"""`i2vbench table`: the tables of one run or several, again or in another form."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from i2vbench.cli.options import parse_formats, split
+
+if TYPE_CHECKING:
+    from i2vbench.tables import Results
+
+
+def register(app: typer.Typer) -> None:
+    app.command("table")(table)
+
+
+def table(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs; their models stand side by side.")],
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="csv, latex, markdown, html, separated by commas.")
+    ] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="Only these metrics, separated by commas.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the files. Default: RUN/tables, or ./tables for several runs.")
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print the tables as JSON on standard output.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write the files and print nothing.")] = False,
+) -> None:
+    """Make the tables of finished or unfinished runs from what they have stored; no model and no GPU is needed.
+
+    Example: i2vbench table runs/a runs/b --format latex --out paper/
+    """
+    chosen = parse_formats(formats)
+
+    from i2vbench.tables import collect, write_tables
+
+    folder = out or (runs[0] / "tables" if len(runs) == 1 else Path("tables"))
+    results = collect(runs, split(metric) or None)
+    files = write_tables(results, folder, chosen)
+    print_results(results, files, json_output, quiet)
+
+
+def print_results(results: Results, files: Sequence[Path], json_output: bool, quiet: bool) -> None:
+    """Print tables on standard output, and on standard error where their files are."""
+    from i2vbench.tables import print_tables, results_as_json
+
+    if json_output:
+        print(json.dumps(results_as_json(results), indent=2, ensure_ascii=False, allow_nan=False))
+    elif not quiet:
+        print(print_tables(results))
+    if files and not quiet:
+        print(f"{len(files)} files in {files[0].parent}:", file=sys.stderr)
+        print("  " + "  ".join(file.name for file in files), file=sys.stderr)

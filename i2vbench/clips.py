@@ -1,0 +1,72 @@
+"""Bringing clips to a protocol: the reference clips, the first frames, and the videos that metrics look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from i2vbench.profiles import Interpolation, Protocol
+from i2vbench.types import ClipSource, FrameSource, Image, Video
+from i2vbench.video import VideoError, VideoInfo, probe, read_image, read_video, resize_and_crop
+
+
+def read_to_protocol(source: ClipSource, protocol: Protocol, reader: str = "pyav") -> Video:
+    """The frames of a clip that the protocol takes, at its size and rate.
+
+    Raises:
+        VideoError: If the file cannot be read, or is too short for the protocol.
+    """
+    info = probe(source.path)
+    shown = shown_frames(info, source.start, source.end)
+    times = [info.times[i] - info.times[shown.start] for i in shown]
+    try:
+        wanted = protocol.frame_indices(times, info.fps)
+    except ValueError as error:
+        raise VideoError(source.path, str(error)) from error
+    video = read_video(
+        source.path,
+        [shown[i] for i in wanted],
+        reader,
+        size=(protocol.height, protocol.width),
+        interpolation=protocol.interpolation,
+        info=info,
+    )
+    # "first" takes frames whatever their rate, so the clip keeps it; "nearest" has made the protocol's.
+    return Video(video.frames, info.fps if protocol.sampling == "first" else protocol.fps)
+
+
+def read_first_frame(
+    source: FrameSource, height: int, width: int, interpolation: Interpolation, reader: str = "pyav"
+) -> Image:
+    """The picture a model is shown, uint8 [height, width, 3]: resized to cover that size, and centre-cropped.
+
+    Raises:
+        VideoError: If the file cannot be read, or shows nothing at that time.
+    """
+    if source.seconds is None:
+        frames = read_image(source.path)[np.newaxis]
+        resized: Image = resize_and_crop(frames, height, width, interpolation)[0]
+        return resized
+    info = probe(source.path)
+    index = shown_frames(info, source.seconds, None).start
+    video = read_video(source.path, [index], reader, size=(height, width), interpolation=interpolation, info=info)
+    frame: Image = video.frames[0]
+    return frame
+
+
+def shown_frames(info: VideoInfo, start: float, end: float | None) -> range:
+    """Positions of the frames whose time, rounded to the millisecond, lies in [start, end).
+
+    Raises:
+        VideoError: If there is none.
+    """
+    inside = [
+        i for i, t in enumerate(info.times) if round(t, 3) >= round(start, 3) and (end is None or round(t, 3) < end)
+    ]
+    if not inside:
+        until = "the end" if end is None else f"{end:g} s"
+        raise VideoError(
+            Path(info.path), f"has no frame from {start:g} s to {until}; its last frame is at {info.times[-1]:.3f} s"
+        )
+    return range(inside[0], inside[-1] + 1)

@@ -1,0 +1,291 @@
+"""The main job: plan, generate, measure, aggregate.
+
+A run is a function of its settings: what stands in `run.json` decides every number, and a folder made under other
+settings is refused. Models and metrics may be added to a finished run; what is there is kept.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import re
+import signal
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from i2vbench.engine import LocalEngine
+from i2vbench.errors import UserError
+from i2vbench.job import Job
+from i2vbench.metrics.base import Metric
+from i2vbench.models.base import Model, Preparation
+from i2vbench.profiles import load_profile
+from i2vbench.progress import Progress
+from i2vbench.registry import DATASETS, METRICS, MODELS
+from i2vbench.settings import Settings, merge_settings, resolve_device
+from i2vbench.store import Store, folder_name, read_settings
+from i2vbench.types import PlannedClip, Sample
+
+ALL = "all"
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO})
+_log = logging.getLogger("i2vbench")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """What the user asks for.
+
+    Attributes:
+        models: NAME, NAME:ARGUMENT or FILE.py:Class each.
+        metrics: The same; "all" stands for every built-in one.
+        dataset: The same.
+        profile: A bundled profile's name or a TOML file.
+        seeds: Every sample is generated once under each.
+        limit: Only the first so many samples.
+        categories: Only samples of these.
+        device: As torch names it; "auto" takes a GPU where there is one.
+        dtype: As torch names it.
+        batch_size: Requests a model is handed at once, where it takes so many.
+        reader: "pyav" or "decord".
+        out: The run's folder; None makes one up under `runs/` from the rest.
+        resume: Refuse to begin a new run.
+        retry_failed: Do again what failed before.
+    """
+
+    models: tuple[str, ...]
+    metrics: tuple[str, ...] = (ALL,)
+    dataset: str = "demo"
+    profile: str = "paper"
+    seeds: tuple[int, ...] = (0,)
+    limit: int | None = None
+    categories: tuple[str, ...] | None = None
+    device: str = "auto"
+    dtype: str = "float32"
+    batch_size: int = 8
+    reader: str = "pyav"
+    out: Path | None = None
+    resume: bool = False
+    retry_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        folder: Where it is.
+        failed: Clips without a video, and measurements without a number, because something failed.
+        stopped: The name of the signal that stopped it before the end; None if it ended by itself.
+    """
+
+    folder: Path
+    failed: int
+    stopped: str | None
+
+
+def run(config: RunConfig, progress: Progress) -> Outcome:
+    """Do all that `config` asks for and that is not done yet.
+
+    Raises:
+        UserError: For anything the user must mend; nothing is half-written then.
+    """
+    models = _create_models(config.models)
+    metrics = _create_metrics(config.metrics)
+    profile = load_profile(config.profile)
+    dataset = DATASETS.create(config.dataset)
+    everything = dataset.samples()
+    samples = select(everything, config.limit, config.categories)
+    seeds = tuple(sorted(set(config.seeds)))
+    plan = [PlannedClip(sample, seed, request_seed(seed, sample.id)) for sample in samples for seed in seeds]
+    settings = Settings(
+        config=replace(config, device=resolve_device(config.device), seeds=seeds),
+        dataset=dataset,
+        fingerprint=dataset.fingerprint(samples),
+        num_samples=len(samples),
+        models=models,
+        metrics=metrics,
+        profile=profile,
+    ).as_dict()
+    ids = frozenset(sample.id for sample in everything)
+    for model, _ in models.values():
+        model.prepare(Preparation(plan, ids, profile.protocol, config.reader))
+    folder = config.out or default_folder(config, dataset.name)
+    if config.resume and not (folder / "run.json").exists():
+        raise UserError(f"there is no run at {folder} to resume")
+    with _writable(folder), Store.create(folder, settings, merge_settings) as store, _log_to(folder):
+        recorded = read_settings(folder)
+        for name in models:
+            store.plan(name, plan, recorded["models"][name]["batch_size"])
+        store.lose_missing_videos()
+        if config.retry_failed:
+            _retry_failed(store, models)
+        job = Job(
+            store=store,
+            samples={sample.id: sample for sample in samples},
+            models={name: model for name, (model, _) in models.items()},
+            metrics={id_: metric for id_, (metric, _) in metrics.items()},
+            protocol=profile.protocol,
+            reader=config.reader,
+            device=settings["device"],
+            dtype=config.dtype,
+            measure_batch=recorded["measure_batch"],
+            progress=progress,
+        )
+        with stop_on_signal(job.stop) as received:
+            LocalEngine(job).execute()
+        return Outcome(folder, count_failed(store), received[0] if received else None)
+
+
+def config_of(folder: Path) -> RunConfig:
+    """What the run in `folder` was asked for, so that it can be gone on with by its folder alone.
+
+    Raises:
+        UserError: If there is no run.
+    """
+    settings = read_settings(folder)
+    selection = settings["selection"]
+    return RunConfig(
+        models=tuple(model["spec"] for model in settings["models"].values()),
+        metrics=tuple(metric["spec"] for metric in settings["metrics"].values()),
+        dataset=settings["arguments"]["dataset"],
+        profile=settings["arguments"]["profile"],
+        seeds=tuple(settings["seeds"]),
+        limit=selection["limit"],
+        categories=None if selection["categories"] is None else tuple(selection["categories"]),
+        device=settings["device"],
+        dtype=settings["dtype"],
+        batch_size=settings["batch_size"],
+        reader=settings["reader"]["name"],
+        out=folder,
+        resume=True,
+    )
+
+
+def _create_models(specs: Sequence[str]) -> dict[str, tuple[Model, str]]:
+    """The models with what named them, by the name of their column."""
+    models: dict[str, tuple[Model, str]] = {}
+    for spec in dict.fromkeys(specs):
+        model = MODELS.create(spec)
+        if model.info.name in models:
+            raise UserError(
+                f"models '{models[model.info.name][1]}' and '{spec}' are both called '{model.info.name}'; "
+                "give them different names, or a run of its own each"
+            )
+        models[model.info.name] = (model, spec)
+    return models
+
+
+def _create_metrics(specs: Sequence[str]) -> dict[str, tuple[Metric, str]]:
+    """The metrics with what named them, by id."""
+    names = [name for spec in specs for name in (list(METRICS.builtin) if spec == ALL else [spec])]
+    metrics: dict[str, tuple[Metric, str]] = {}
+    for spec in dict.fromkeys(names):
+        metric = METRICS.create(spec)
+        if metric.info.id in metrics:
+            raise UserError(f"metrics '{metrics[metric.info.id][1]}' and '{spec}' have one id, '{metric.info.id}'")
+        metrics[metric.info.id] = (metric, spec)
+    return metrics
+
+
+def select(samples: Sequence[Sample], limit: int | None, categories: Sequence[str] | None) -> list[Sample]:
+    """The first `limit` samples of these categories, in the data set's order.
+
+    Raises:
+        UserError: For a category that the data set does not have, or if nothing is left.
+    """
+    known = list(dict.fromkeys(sample.category for sample in samples))
+    unknown = [category for category in categories or () if category not in known]
+    if unknown:
+        raise UserError(f"unknown category {', '.join(map(repr, unknown))}; the data set has {', '.join(known)}")
+    chosen = [sample for sample in samples if categories is None or sample.category in categories][:limit]
+    if not chosen:
+        raise UserError("no sample is left to run on")
+    return chosen
+
+
+def request_seed(seed: int, sample_id: str) -> int:
+    """The seed a model is given: of the run's seed and the sample's id alone, so that samples differ in their noise."""
+    digest = hashlib.sha256(f"{seed}/{sample_id}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") & 0x7FFFFFFF
+
+
+def default_folder(config: RunConfig, dataset_name: str) -> Path:
+    """`runs/DATASET-MODELS-HASH`: readable, and the same for the same command, whatever its metrics."""
+    decides = replace(config, metrics=(), out=None, resume=False, retry_failed=False, device="")
+    digest = hashlib.sha256(repr(decides).encode()).hexdigest()[:6]
+    models = "-".join(re.sub(r"[^A-Za-z0-9_]+", "-", Path(m).stem if "/" in m else m).strip("-") for m in config.models)
+    return Path("runs") / folder_name(f"{dataset_name}-{models[:60]}-{digest}")
+
+
+def count_failed(store: Store) -> int:
+    """Clips and measurements that failed."""
+    clips = sum(clip.state == "failed" for clip in store.clips())
+    return clips + sum(row.state == "failed" for row in store.measurements())
+
+
+def _retry_failed(store: Store, models: Mapping[str, Any]) -> None:
+    for name in models:
+        store.owe_again(name, sorted({clip.batch for clip in store.clips(name) if clip.state == "failed"}))
+    store.forget_failed_measurements()
+
+
+@contextmanager
+def stop_on_signal(stop: threading.Event) -> Iterator[list[str]]:
+    """Turn the first Ctrl-C or SIGTERM into a wish to stop, a second one into an end at once.
+
+    Yields:
+        The names of the signals received.
+    """
+    received: list[str] = []
+
+    def handle(number: int, _: object) -> None:
+        if stop.is_set() and received:
+            raise KeyboardInterrupt
+        received.append(signal.Signals(number).name)
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    """A disk that is full or read-only is the user's to mend, wherever in the run it shows."""
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        if isinstance(error, OSError) and error.errno not in _DISK_ERRORS:
+            raise
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(
+            f"the run {folder} cannot be written to: {reason}. What is done is kept; mend it and run the same command"
+        ) from error
+
+
+@contextmanager
+def _log_to(folder: Path) -> Iterator[None]:
+    """Keep warnings and the tracebacks of failures in the run's `log.txt`."""
+    handler = logging.FileHandler(folder / "log.txt", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    propagate = _log.propagate
+    _log.addHandler(handler)
+    _log.setLevel(logging.INFO)
+    _log.propagate = False
+    try:
+        yield
+    finally:
+        _log.propagate = propagate
+        _log.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,159 @@
+"""What decides a run's numbers, as `run.json` keeps it."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from i2vbench import __version__
+from i2vbench.datasets.base import Dataset
+from i2vbench.errors import UserError
+from i2vbench.metrics.base import Metric
+from i2vbench.models.base import Model
+from i2vbench.profiles import Profile
+from i2vbench.registry import METRICS, MODELS
+from i2vbench.store import FORMAT
+from i2vbench.types import MetricInfo, ModelInfo
+from i2vbench.video import reader_version
+
+if TYPE_CHECKING:
+    from i2vbench.run import RunConfig
+
+MEASURE_BATCH = 8
+"""Neighbouring clips of the plan that are measured together."""
+
+PACKAGES = ("torch", "torchvision", "numpy", "av", "decord", "pillow")
+"""Packages whose version can move a number."""
+
+_GROWS = ("models", "metrics")
+"""A finished run may be given more of these; everything else must stay."""
+
+_INCIDENTAL = ("arguments",)
+"""How the run was asked for; what it came to is compared instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The resolved settings of a run; models and metrics come with the text that named them."""
+
+    config: RunConfig
+    dataset: Dataset
+    fingerprint: str
+    num_samples: int
+    models: Mapping[str, tuple[Model, str]]
+    metrics: Mapping[str, tuple[Metric, str]]
+    profile: Profile
+
+    def as_dict(self) -> dict[str, Any]:
+        """As `run.json` holds it."""
+        config = self.config
+        return {
+            "format": FORMAT,
+            "i2vbench": __version__,
+            "arguments": {"dataset": config.dataset, "profile": config.profile},
+            "dataset": {
+                "name": self.dataset.name,
+                "samples": self.num_samples,
+                "fingerprint": self.fingerprint,
+            },
+            "selection": {
+                "limit": config.limit,
+                "categories": None if config.categories is None else list(config.categories),
+            },
+            "seeds": list(config.seeds),
+            "profile": self.profile.as_dict(),
+            "device": config.device,
+            "dtype": config.dtype,
+            "reader": {"name": config.reader, "version": reader_version(config.reader)},
+            "batch_size": config.batch_size,
+            "measure_batch": MEASURE_BATCH,
+            "versions": versions(),
+            "models": {
+                name: {
+                    "spec": spec,
+                    "source_sha256": MODELS.source_hash(spec),
+                    "batch_size": min(config.batch_size, model.info.max_batch),
+                    "info": info_as_dict(model.info),
+                }
+                for name, (model, spec) in self.models.items()
+            },
+            "metrics": {
+                id_: {
+                    "spec": spec,
+                    "source_sha256": METRICS.source_hash(spec),
+                    "info": info_as_dict(metric.info),
+                }
+                for id_, (metric, spec) in self.metrics.items()
+            },
+        }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what can move a number, and the machine's kind."""
+    found = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def info_as_dict(info: ModelInfo | MetricInfo) -> dict[str, Any]:
+    """The declared facts as JSON holds them."""
+    return {
+        key: sorted(value) if isinstance(value, frozenset) else list(value) if isinstance(value, tuple) else value
+        for key, value in dataclasses.asdict(info).items()
+    }
+
+
+def merge_settings(before: dict[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a run that is gone on with: those it had, with any new models and metrics behind them.
+
+    Raises:
+        UserError: If anything else differs, listing each difference.
+    """
+    fixed = [key for key in now if key not in (*_GROWS, *_INCIDENTAL)]
+    differences = [line for key in fixed for line in _differences(key, before.get(key), now[key])]
+    for kind in _GROWS:
+        for name in now[kind].keys() & before[kind].keys():
+            differences += _differences(f"{kind}.{name}", before[kind][name], now[kind][name])
+    if differences:
+        listed = "".join(f"\n  {line}" for line in differences)
+        raise UserError(
+            "the run in this folder was made under another configuration; go on with that one, or name another --out:"
+            f"{listed}"
+        )
+    return {**before, **{kind: {**before[kind], **now[kind]} for kind in _GROWS}}
+
+
+def _differences(key: str, before: Any, now: Any) -> list[str]:
+    if isinstance(before, dict) and isinstance(now, Mapping):
+        keys = list(dict.fromkeys([*before, *now]))
+        return [line for k in keys for line in _differences(f"{key}.{k}", before.get(k), now.get(k))]
+    return [] if before == now else [f"{key}: {before!r} there, {now!r} here"]
+
+
+def resolve_device(name: str) -> str:
+    """The device to work on; "auto" is a GPU where there is one.
+
+    Raises:
+        UserError: For a device that is not there.
+    """
+    if name == "cpu":
+        return name
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(name).type
+    except RuntimeError as error:
+        raise UserError(f"unknown device '{name}': expected auto, cpu, cuda, cuda:1, ...") from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"device '{name}': torch {torch.__version__} finds no usable GPU here; use --device cpu")
+    return name

@@ -1,0 +1,405 @@
+"""A run on disk: `run.json`, `run.sqlite`, `videos/`, `first_frames/`, `features/`, `tables/`, `log.txt`.
+
+`run.json` holds what decides the numbers and is written first; `run.sqlite` (WAL, one transaction per result) holds
+the plan, the state of every clip, and the measurements. A file that the database names was complete on disk before
+the database named it, so a process killed at any instant leaves nothing half-done that a later one would believe.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import filelock
+import numpy as np
+
+from i2vbench.errors import UserError
+from i2vbench.files import atomic_file, write_json
+from i2vbench.types import Measurement, PlannedClip, Sample
+
+FORMAT = 1
+"""Version of this layout; a run of another one is refused."""
+
+REFERENCE = ""
+"""Stands for a model's name where the real clips are meant."""
+
+Merge = Callable[[dict[str, Any], Mapping[str, Any]], Mapping[str, Any]]
+ClipState = Literal["owed", "done", "failed", "not_applicable"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS sample (
+    id TEXT PRIMARY KEY, position INTEGER NOT NULL, category TEXT NOT NULL, prompt TEXT NOT NULL,
+    objects TEXT NOT NULL, scene TEXT NOT NULL, first_frame TEXT
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS clip (
+    model TEXT NOT NULL, sample TEXT NOT NULL REFERENCES sample(id), seed INTEGER NOT NULL,
+    request_seed INTEGER NOT NULL, position INTEGER NOT NULL, batch INTEGER NOT NULL, video TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'owed' CHECK (state IN ('owed', 'done', 'failed', 'not_applicable')), reason TEXT,
+    PRIMARY KEY (model, sample, seed)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS clip_by_position ON clip (model, position);
+CREATE TABLE IF NOT EXISTS measurement (
+    metric TEXT NOT NULL, model TEXT NOT NULL, sample TEXT NOT NULL REFERENCES sample(id), seed INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('done', 'failed', 'not_applicable')),
+    value REAL, features TEXT, details TEXT NOT NULL DEFAULT '{}', reason TEXT,
+    PRIMARY KEY (model, sample, seed, metric)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRow:
+    """One clip of the plan and what became of it. `video` is relative to the run's folder."""
+
+    model: str
+    sample_id: str
+    seed: int
+    request_seed: int
+    position: int
+    batch: int
+    video: str
+    state: ClipState
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRow:
+    """What the tables need of a sample. `first_frame` is relative to the run's folder."""
+
+    id: str
+    position: int
+    category: str
+    prompt: str
+    objects: tuple[str, ...]
+    scene: str
+    first_frame: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementRow:
+    """One metric's record of one clip. `features` is relative to the run's folder."""
+
+    metric: str
+    model: str
+    sample_id: str
+    seed: int
+    state: ClipState
+    value: float | None
+    features: str | None
+    details: Mapping[str, Any]
+    reason: str | None
+
+
+class Store:
+    """Reads and writes one run. Threads may share it; processes may not (see `open`).
+
+    Args:
+        folder: The run's folder, which `create` has laid out.
+        writable: Whether this process holds the run's lock.
+    """
+
+    def __init__(self, folder: Path, lock: filelock.BaseFileLock | None = None) -> None:
+        self.folder = folder
+        self._lock = lock
+        self._mutex = threading.RLock()
+        path = folder / "run.sqlite"
+        if lock is None:
+            self._db = _connect_read_only(path)
+        else:
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.executescript(_SCHEMA)
+
+    # -- opening ------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, folder: Path, settings: Mapping[str, Any], merge: Merge = lambda old, new: new) -> Store:
+        """Open the run at `folder` for work, laying it out if it is not there.
+
+        Args:
+            folder: Made if it is not there.
+            settings: What `run.json` is to say.
+            merge: Makes of the settings on disk and these what `run.json` says from now on, or refuses.
+
+        Raises:
+            UserError: If another process works on it, or the folder cannot be written to.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(folder / "run.lock")
+            lock.acquire(timeout=0)
+        except filelock.Timeout as error:
+            raise UserError(f"another process works on the run {folder}; wait for it, or name another --out") from error
+        except OSError as error:
+            raise UserError(f"the run {folder} cannot be written to: {error.strerror or error}") from error
+        try:
+            if (folder / "run.json").exists():
+                before = read_settings(folder)
+                settings = merge(before, settings)
+                if settings != before:
+                    write_json(folder / "run.json", settings)
+            else:
+                write_json(folder / "run.json", settings)
+            for name in ("videos", "first_frames", "features", "tables"):
+                (folder / name).mkdir(exist_ok=True)
+            return cls(folder, lock)
+        except OSError as error:
+            lock.release()
+            raise UserError(f"the run {folder} cannot be written to: {error.strerror or error}") from error
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """Open a run to read it; another process may be working on it.
+
+        Raises:
+            UserError: If there is no run there, or one of another version's layout.
+        """
+        read_settings(folder)
+        if not (folder / "run.sqlite").is_file():
+            raise UserError(f"{folder} holds no plan yet; run the same command again to go on")
+        return cls(folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        with self._mutex:
+            self._db.close()
+            if self._lock is not None:
+                self._lock.release()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._mutex:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    # -- the plan -----------------------------------------------------------------------------------------------
+
+    def plan(self, model: str, plan: Sequence[PlannedClip], batch_size: int) -> None:
+        """Write what `model` owes, in batches that stay what they are; a plan that is there already is kept."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT OR IGNORE INTO sample VALUES (?, ?, ?, ?, ?, ?, NULL)",
+                [_sample_values(position, sample) for position, sample in enumerate(_samples_of(plan))],
+            )
+            db.executemany(
+                "INSERT OR IGNORE INTO clip (model, sample, seed, request_seed, position, batch, video) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (model, p.sample.id, p.seed, p.request_seed, i, i // batch_size, video_path(model, p))
+                    for i, p in enumerate(plan)
+                ],
+            )
+
+    def owed_batches(self, model: str) -> list[int]:
+        """Batches in which a clip is still owed; such a batch is generated again as a whole."""
+        rows = self._query("SELECT DISTINCT batch FROM clip WHERE model = ? AND state = 'owed' ORDER BY batch", model)
+        return [row[0] for row in rows]
+
+    def lose_missing_videos(self) -> int:
+        """Owe again the batches of clips whose video is gone although something remains to be read from it.
+
+        Returns:
+            How many clips were lost.
+        """
+        lost = [c for c in self.clips() if c.state == "done" and not (self.folder / c.video).is_file()]
+        for model in {clip.model for clip in lost}:
+            self.owe_again(model, {clip.batch for clip in lost if clip.model == model})
+        return len(lost)
+
+    def finish_batch(self, model: str, states: Mapping[tuple[str, int], tuple[ClipState, str | None]]) -> None:
+        """Record what became of every clip of one batch, by (sample id, seed), in one transaction."""
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE clip SET state = ?, reason = ? WHERE model = ? AND sample = ? AND seed = ?",
+                [(state, reason, model, sample, seed) for (sample, seed), (state, reason) in states.items()],
+            )
+
+    def finish_first_frames(self, paths: Mapping[str, str]) -> None:
+        """Record where the first frames of these samples are, by sample id."""
+        with self._transaction() as db:
+            db.executemany("UPDATE sample SET first_frame = ? WHERE id = ?", [(p, s) for s, p in paths.items()])
+
+    def owe_again(self, model: str, batches: Iterable[int]) -> None:
+        """Forget the clips of these batches and what was measured of them."""
+        with self._transaction() as db:
+            for batch in batches:
+                db.execute(
+                    "DELETE FROM measurement WHERE model = ?1 AND (sample, seed) IN "
+                    "(SELECT sample, seed FROM clip WHERE model = ?1 AND batch = ?2)",
+                    (model, batch),
+                )
+                db.execute(
+                    "UPDATE clip SET state = 'owed', reason = NULL WHERE model = ? AND batch = ?", (model, batch)
+                )
+
+    def forget_failed_measurements(self) -> None:
+        """Owe again every measurement that failed."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM measurement WHERE state = 'failed'")
+
+    # -- measurements -------------------------------------------------------------------------------------------
+
+    def measured(self, model: str, clips: Iterable[tuple[str, int]]) -> set[tuple[str, str, int]]:
+        """The records there are of these clips (sample id, seed), as (metric, sample id, seed)."""
+        found: set[tuple[str, str, int]] = set()
+        for sample, seed in clips:
+            rows = self._query(
+                "SELECT metric FROM measurement WHERE model = ? AND sample = ? AND seed = ?", model, sample, seed
+            )
+            found.update((metric, sample, seed) for (metric,) in rows)
+        return found
+
+    def record(self, model: str, seeds: Sequence[int], measurements: Sequence[Measurement]) -> None:
+        """Keep one metric's measurements of several clips of one model; features go to files of their own."""
+        rows = []
+        for seed, m in zip(seeds, measurements, strict=True):
+            features = None
+            if m.features is not None:
+                features = f"features/{m.metric}/{folder_name(model or 'reference')}/{m.sample_id}-seed{seed}.npy"
+                write_array(self.folder / features, m.features)
+            state = "failed" if m.error is not None else "done"
+            details = json.dumps(dict(m.details), allow_nan=False)
+            rows.append((m.metric, model, m.sample_id, seed, state, m.value, features, details, m.error))
+        with self._transaction() as db:
+            db.executemany("INSERT OR REPLACE INTO measurement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def record_not_applicable(self, metric: str, model: str, reasons: Mapping[tuple[str, int], str]) -> None:
+        """Note that a metric has nothing to measure in these clips, by (sample id, seed)."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO measurement (metric, model, sample, seed, state, reason) "
+                "VALUES (?, ?, ?, ?, 'not_applicable', ?)",
+                [(metric, model, sample, seed, reason) for (sample, seed), reason in reasons.items()],
+            )
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def samples(self) -> list[SampleRow]:
+        """The samples of the plan, in the data set's order."""
+        rows = self._query(
+            "SELECT id, position, category, prompt, objects, scene, first_frame FROM sample ORDER BY position"
+        )
+        return [SampleRow(r[0], r[1], r[2], r[3], tuple(json.loads(r[4])), r[5], r[6]) for r in rows]
+
+    def clips(
+        self, model: str | None = None, batch: int | None = None, positions: range | None = None
+    ) -> list[ClipRow]:
+        """The clips of the plan, in its order; of one model, batch or stretch of the plan where named."""
+        where, values = _where(model=model, batch=batch)
+        if positions is not None:
+            where += (" AND" if where else " WHERE") + " position >= ? AND position < ?"
+            values += [positions.start, positions.stop]
+        rows = self._query(
+            "SELECT model, sample, seed, request_seed, position, batch, video, state, reason FROM clip"
+            f"{where} ORDER BY model, position",
+            *values,
+        )
+        return [ClipRow(*row) for row in rows]
+
+    def measurements(self, metric: str | None = None, model: str | None = None) -> Iterator[MeasurementRow]:
+        """The records of one metric or model where named, one after the other from the disk."""
+        where, values = _where(metric=metric, model=model)
+        sql = (
+            "SELECT metric, model, sample, seed, state, value, features, details, reason FROM measurement"
+            f"{where} ORDER BY model, sample, seed, metric"
+        )
+        with closing(_connect_read_only(self.folder / "run.sqlite")) as db:
+            for metric_, model_, sample, seed, state, value, features, details, reason in db.execute(sql, values):
+                yield MeasurementRow(metric_, model_, sample, seed, state, value, features, json.loads(details), reason)
+
+    def load_measurement(self, row: MeasurementRow) -> Measurement:
+        """The record as the metric made it, its features read from their file."""
+        features = None if row.features is None else np.load(self.folder / row.features, allow_pickle=False)
+        return Measurement(row.sample_id, row.metric, row.value, features, row.details, row.reason)
+
+    def _query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._mutex:
+            return self._db.execute(sql, values).fetchall()
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """What `run.json` says.
+
+    Raises:
+        UserError: If there is none, or it is of another version's layout.
+    """
+    path = folder / "run.json"
+    try:
+        settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{folder} is not a run: it has no run.json") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    if settings.get("format") != FORMAT:
+        raise UserError(f"{path}: layout {settings.get('format')!r}; this version reads layout {FORMAT}")
+    return settings
+
+
+def video_path(model: str, planned: PlannedClip) -> str:
+    """Where a clip's video is kept, relative to the run's folder."""
+    return f"videos/{folder_name(model)}/{planned.sample.id}-seed{planned.seed}.mp4"
+
+
+def folder_name(name: str) -> str:
+    """A safe folder name; names that had to be changed get a hash so that they stay apart."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip(".-") or "_"
+    if safe == name and len(name) <= 80:
+        return safe
+    return f"{safe[:80]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def write_array(path: Path, array: np.ndarray[Any, Any]) -> None:
+    """Write a .npy file so that it is either whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(path) as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def _connect_read_only(path: Path) -> sqlite3.Connection:
+    """A connection that reads what is committed, also from a folder that cannot be written to."""
+    address = f"{path.resolve().as_uri()}?mode=ro"
+    db = sqlite3.connect(address, uri=True, check_same_thread=False)
+    try:
+        db.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        # WAL wants to write its index beside the file; on a read-only file system nobody else can be writing.
+        db.close()
+        db = sqlite3.connect(f"{address}&immutable=1", uri=True, check_same_thread=False)
+    return db
+
+
+def _where(**conditions: object) -> tuple[str, list[object]]:
+    given = {column: value for column, value in conditions.items() if value is not None}
+    clause = " AND ".join(f"{column} = ?" for column in given)
+    return (f" WHERE {clause}" if clause else ""), list(given.values())
+
+
+def _samples_of(plan: Sequence[PlannedClip]) -> list[Sample]:
+    return list({planned.sample.id: planned.sample for planned in plan}.values())
+
+
+def _sample_values(position: int, sample: Sample) -> tuple[Any, ...]:
+    objects = json.dumps(list(sample.objects), ensure_ascii=False)
+    return sample.id, position, sample.category, sample.prompt, objects, sample.scene
