@@ -1,0 +1,74 @@
+"""A folder of clips with a metadata.csv beside them: the data set anyone can make.
+
+metadata.py says what the columns are. A folder may be checked to the last frame with `i2vbench data check PATH`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from i2vbench.datasets.base import Dataset, fingerprint_samples
+from i2vbench.datasets.metadata import METADATA, Fault, Row, read_folder
+from i2vbench.errors import UserError
+from i2vbench.types import Sample
+
+MAX_LISTED = 50
+
+
+class FolderDataset(Dataset):
+    """`folder:PATH`: the clips and pictures that PATH/metadata.csv names.
+
+    A video is a sample whose first frame (of the section from `start` to `end` seconds) is the picture shown to the
+    model; an image is a sample without a reference clip. `fps` is kept in `Sample.fps` for information: frames are
+    taken by the times in the file.
+
+    Args:
+        path: The folder. Nothing is read until `samples()`.
+
+    Raises:
+        UserError: If the path is empty.
+    """
+
+    licence = "as the owner of the folder states"
+
+    def __init__(self, path: str) -> None:
+        if not path.strip():
+            raise UserError("data set folder: expected the path of a folder, folder:PATH")
+        # The shell does not expand the ~ of folder:~/clips.
+        self.path = Path(os.path.abspath(os.path.expanduser(path)))
+        self.name = self.path.name or "folder"
+        self.title = f"the clips of the folder {self.name}"
+        self._rows: list[Row] | None = None
+
+    def samples(self) -> Sequence[Sample]:
+        """One sample a row, in the order of the rows; read once.
+
+        Raises:
+            UserError: If the folder or its metadata.csv is missing, or with every fault in it (the first 50).
+        """
+        return [row.sample for row in self._read()]
+
+    def fingerprint(self, samples: Sequence[Sample]) -> str:
+        """As `fingerprint_samples`. A stated sha256 stands for its file; `check_folder` compares the two.
+
+        Raises:
+            UserError: As `samples`, or if a file cannot be read.
+        """
+        return fingerprint_samples(samples, {r.sample.first_frame.path: r.sha256 for r in self._read() if r.sha256})
+
+    def _read(self) -> list[Row]:
+        if self._rows is None:
+            rows, faults = read_folder(self.path)
+            if faults:
+                raise UserError(_summary(self.path, faults))
+            self._rows = rows
+        return self._rows
+
+
+def _summary(folder: Path, faults: Sequence[Fault]) -> str:
+    count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
+    more = [f"and {len(faults) - MAX_LISTED} more"] if len(faults) > MAX_LISTED else []
+    lines = [str(fault) for fault in faults[:MAX_LISTED]] + more
+    return "\n  ".join([f"data set {folder}: {count} in {METADATA}:", *lines])

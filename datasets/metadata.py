@@ -1,0 +1,299 @@
+"""Reading a metadata.csv: every row, or every fault with its row number.
+
+Columns `file_name, id, category, prompt` are required; `start, end, fps, objects, scene, sha256` are optional; others
+are left alone. The layout is that of Hugging Face's videofolder, so one folder serves both.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import re
+import stat
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import NamedTuple
+
+from i2vbench.errors import UserError
+from i2vbench.types import ClipSource, FrameSource, Sample
+
+METADATA = "metadata.csv"
+VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
+# C0, DEL, C1 and Unicode's line and paragraph separators: each breaks a line of a table, a log or a terminal.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class _Fields(NamedTuple):
+    """The columns, as written; "" where the table has none. Those without a default are required."""
+
+    file_name: str
+    id: str
+    category: str
+    prompt: str
+    start: str = ""
+    end: str = ""
+    fps: str = ""
+    objects: str = ""
+    scene: str = ""
+    sha256: str = ""
+
+
+COLUMNS = _Fields._fields
+REQUIRED = tuple(name for name in COLUMNS if name not in _Fields._field_defaults)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong, and where.
+
+    Attributes:
+        text: What was expected, what was found.
+        row: As a spreadsheet counts: the header is row 1. None if no one row is at fault.
+        id: As written in that row.
+    """
+
+    text: str
+    row: int | None = None
+    id: str = ""
+
+    def __str__(self) -> str:
+        where = ([f"row {self.row}"] if self.row else []) + ([f"id {shown(self.id)}"] if self.id else [])
+        return ": ".join([*where, self.text])
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row without a fault.
+
+    Attributes:
+        number: As a spreadsheet counts: the header is row 1.
+        sha256: Of the file, lower case, where the row states it.
+    """
+
+    number: int
+    file_name: str
+    sha256: str | None
+    sample: Sample
+
+    def fault(self, text: str) -> Fault:
+        return Fault(text, self.number, self.sample.id)
+
+
+def read_folder(folder: Path) -> tuple[list[Row], list[Fault]]:
+    """The rows without a fault, and all faults, both in the order of the rows. Opens no clip.
+
+    Raises:
+        UserError: If there is no such folder, or no readable metadata.csv in it.
+    """
+    if not folder.is_dir():
+        raise UserError(f"data set {folder}: {'not a folder' if folder.exists() else 'no such folder'}")
+    if not (folder / METADATA).is_file():
+        raise UserError(f"data set {folder}: has no {METADATA}; expected one with the columns {', '.join(REQUIRED)}")
+    try:
+        data = (folder / METADATA).read_bytes()
+    except OSError as error:
+        raise UserError(f"data set {folder}: {METADATA} cannot be read: {error.strerror}") from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        found = f"byte 0x{data[error.start]:02x} in line {line}"
+        return [], [Fault(f"not UTF-8 ({found}); save the table as 'CSV UTF-8'")]
+    table = _Table(folder)
+    table.read(text)
+    return table.rows, table.faults
+
+
+class _Table:
+    """Reads a metadata.csv: collects rows and faults, and what rows must not share."""
+
+    def __init__(self, folder: Path) -> None:
+        self.rows: list[Row] = []
+        self.faults: list[Fault] = []
+        self._folder = folder
+        self._ids: dict[str, tuple[str, int]] = {}  # folded -> as first written, row
+        self._categories: dict[str, tuple[str, int]] = {}  # folded -> as first written, row
+        self._spellings: set[str] = set()  # of categories
+        self._files: dict[str, Path | str] = {}  # file_name -> where it is, or what is wrong with it
+        self._hashes: dict[Path, tuple[str, int]] = {}
+
+    def read(self, text: str) -> None:
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        number = 0
+        try:
+            header = [name.strip() for name in next(reader, [])]
+            number = 1
+            if not self._check_header(header):
+                return
+            # A column that the table lacks is read from the "" put after its last one.
+            pick = itemgetter(*(header.index(name) if name in header else len(header) for name in COLUMNS))
+            for number, fields in enumerate(reader, start=2):
+                if len(fields) == len(header):
+                    value = _Fields(*pick([*fields, ""]))
+                    control = _control_faults(value, fields) if _CONTROL.search("".join(fields)) else []
+                    self._add(number, value, control)
+                elif fields:  # a blank line has none
+                    found = f"has {len(fields)} fields, the header has {len(header)}"
+                    self.faults.append(Fault(f"{found}; is a text with a comma not in quotation marks?", number))
+        except csv.Error as error:
+            hint = "is a quotation mark left open or not doubled?"
+            self.faults.append(Fault(f"not valid CSV ({error}); {hint} Nothing from here on was read", number + 1))
+        if not self.rows and not self.faults:
+            self.faults.append(Fault("no rows below the header; expected one a clip"))
+
+    def _check_header(self, header: list[str]) -> bool:
+        missing = [name for name in REQUIRED if name not in header]
+        twice = [name for name in COLUMNS if header.count(name) > 1]
+        if not any(header):
+            self.faults.append(Fault(f"the header is empty; expected the columns {', '.join(REQUIRED)}", 1))
+        elif missing:
+            found = shown(", ".join(header))
+            self.faults.append(Fault(f"missing columns {', '.join(missing)}; found {found} (separated by commas?)", 1))
+        if twice:
+            self.faults.append(Fault(f"columns that stand there twice: {', '.join(twice)}", 1))
+        return not self.faults
+
+    def _add(self, number: int, value: _Fields, faults: list[str]) -> None:
+        self._check_id(number, value.id, faults)
+        self._check_category(number, value.category, faults)
+        if not value.prompt.strip():
+            faults.append("prompt is empty")
+        path = self._find(value.file_name, faults)
+        start, end = _number("start", value.start, faults), _number("end", value.end, faults)
+        fps = _number("fps", value.fps, faults)
+        if end is not None and round(end, 3) <= round(start or 0.0, 3):
+            faults.append(f"end {end:g} is not after start {start or 0.0:g}; expected seconds, a millisecond apart")
+        is_clip = value.file_name.lower().endswith(VIDEO_SUFFIXES)
+        if path and not is_clip and (given := [n for n in ("start", "end", "fps") if getattr(value, n).strip()]):
+            faults.append(f"{' and '.join(given)} given for an image; expected for videos only")
+        sha256 = self._hash(number, path, value.sha256.strip(), faults)
+        if faults or path is None:
+            self.faults += [Fault(text, number, value.id) for text in faults]
+            return
+        sample = Sample(
+            id=value.id,
+            category=value.category,
+            prompt=value.prompt,
+            first_frame=FrameSource(path, (start or 0.0) if is_clip else None),
+            reference=ClipSource(path, start or 0.0, end) if is_clip else None,
+            fps=fps,
+            objects=tuple(word.strip() for word in value.objects.split(";") if word.strip()) if value.objects else (),
+            scene=value.scene.strip(),
+        )
+        self.rows.append(Row(number, value.file_name, sha256, sample))
+
+    def _check_id(self, number: int, id_: str, faults: list[str]) -> None:
+        allowed = "use letters, digits, '.', '_' and '-' only"
+        if not id_:
+            faults.append("id is empty")
+        elif "/" in id_ or "\\" in id_:
+            faults.append(f"holds a path separator, and ids become file names: {allowed}")
+        elif len(id_) > 128:
+            faults.append(f"is {len(id_)} characters long; expected at most 128")
+        elif not _ID.fullmatch(id_):
+            faults.append(f"is not safe as a file name: {allowed}, a letter or digit first")
+        first, row = self._ids.setdefault(id_.lower(), (id_, number))
+        if id_ and row != number:
+            same = "is also that of" if first == id_ else f"differs only in case from {shown(first)} of"
+            faults.append(f"{same} row {row}; expected each id once, as some file systems tell no case apart")
+
+    def _check_category(self, number: int, category: str, faults: list[str]) -> None:
+        if not category.strip():
+            faults.append("category is empty")
+            return
+        if category in self._spellings:
+            return
+        self._spellings.add(category)
+        first, row = self._categories.setdefault(" ".join(category.split()).casefold(), (category, number))
+        if row != number:
+            faults.append(f"category {shown(category)} differs only in case or spaces from {shown(first)} of row {row}")
+
+    def _find(self, file_name: str, faults: list[str]) -> Path | None:
+        """Where a file is; None adds a fault. Rows that share a file cost one look."""
+        found = self._files.get(file_name)
+        if found is None:
+            found = self._files[file_name] = _locate(self._folder, file_name)
+        if isinstance(found, str):
+            faults.append(f"file_name {shown(file_name)} {found}")
+            return None
+        return found
+
+    def _hash(self, number: int, path: Path | None, text: str, faults: list[str]) -> str | None:
+        if not text:
+            return None
+        if not _SHA256.fullmatch(text):
+            faults.append(f"sha256 {shown(text)}: expected 64 hex digits")
+        elif path is not None:
+            first, row = self._hashes.setdefault(path, (text.lower(), number))
+            if first != text.lower():
+                faults.append(f"sha256 differs from that of row {row}, which names the same file")
+        return text.lower()
+
+
+def _locate(folder: Path, file_name: str) -> Path | str:
+    """The file's path, or what is wrong with its name or with the file."""
+    if not file_name.strip():
+        return "is empty"
+    if _CONTROL.search(file_name):
+        return "holds a control character"
+    # Judged by the rules of both systems, so that a folder is valid everywhere or nowhere.
+    if file_name.startswith(("/", "\\")) or (":" in file_name and PureWindowsPath(file_name).drive):
+        return "is an absolute path; expected one relative to the folder"
+    if ".." in file_name and ".." in PureWindowsPath(file_name).parts:
+        return "leaves the folder; expected a path without '..'"
+    if not file_name.lower().endswith(VIDEO_SUFFIXES + IMAGE_SUFFIXES):
+        kinds = ", ".join(suffix[1:] for suffix in VIDEO_SUFFIXES + IMAGE_SUFFIXES)
+        return f"has the extension '{PurePosixPath(file_name).suffix}'; expected one of {kinds}"
+    path = folder / file_name
+    try:
+        facts = os.stat(path)
+    except OSError as error:
+        return "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be opened: {error.strerror}"
+    if not stat.S_ISREG(facts.st_mode):
+        return "is not a file"
+    return path if facts.st_size else "is an empty file"
+
+
+def _control_faults(value: _Fields, fields: list[str]) -> list[str]:
+    """Columns of others may have lines in them, but a NUL is always a damaged file."""
+    faults = [
+        f"{name} holds a control character (U+{ord(found[0]):04X}); expected one line of text"
+        for name, text in value._asdict().items()
+        if name not in ("id", "file_name") and (found := _CONTROL.search(text))
+    ]
+    if "".join(fields).count("\0") > "".join(value).count("\0"):
+        faults.append("a further column holds a NUL character")
+    return faults
+
+
+def _number(name: str, text: str, faults: list[str]) -> float | None:
+    """Seconds, or frames per second; None for an empty field, and after adding a fault."""
+    if not text or text.isspace():
+        return None
+    try:
+        value = float(text) if "_" not in text else math.nan  # float() takes "1_0"
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        faults.append(f"{name} {shown(text)} is not a number; expected one such as 2.5")
+    elif math.isinf(value):
+        faults.append(f"{name} {shown(text)} is infinite")
+    elif value < 0:
+        faults.append(f"{name} {shown(text)} is negative")
+    elif name == "fps" and value == 0:
+        faults.append("fps is 0")
+    else:
+        return value
+    return None
+
+
+def shown(text: str) -> str:
+    """Text in quotation marks, on one line, cut to 60 characters."""
+    return repr(text if len(text) <= 60 else text[:57] + "...")

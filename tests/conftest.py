@@ -1,0 +1,96 @@
+"""What several tests need: a small data set, a small profile, and the command line as a process."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from i2vbench.profiles import Profile, load_profile
+from i2vbench.types import Frames, Video
+
+ROOT = Path(__file__).resolve().parent.parent
+
+SMALL_PROFILE = """
+name = "small"
+title = "small clips for tests"
+
+[protocol]
+num_frames = 4
+fps = 8
+height = 32
+width = 48
+interpolation = "bilinear"
+sampling = "nearest"
+"""
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def small_profile_file(tmp_path: Path) -> Path:
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL_PROFILE)
+    return path
+
+
+@pytest.fixture
+def small_profile(small_profile_file: Path) -> Profile:
+    return load_profile(str(small_profile_file))
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """Runs `i2vbench ARGS` in a folder of its own and returns what it printed."""
+
+    def call(*args: object, cwd: Path = tmp_path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(*args), cwd=cwd, env=environment(), capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    return call
+
+
+def command(*args: object) -> list[str]:
+    return [sys.executable, "-m", "i2vbench", *map(str, args)]
+
+
+def environment() -> dict[str, str]:
+    # A fixed width, so that wrapped messages do not depend on where the tests run.
+    return {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "COLUMNS": "200", "NO_COLOR": "1"}
+
+
+def moving_frames(num_frames: int = 8, height: int = 40, width: int = 56, seed: int = 0) -> Frames:
+    """Smooth noise that slides by two pixels a frame, uint8 [T, H, W, 3]."""
+    rng = np.random.default_rng(seed)
+    texture = rng.integers(0, 256, (height, width + 2 * num_frames, 3), dtype=np.uint8)
+    return np.stack([texture[:, 2 * t : 2 * t + width] for t in range(num_frames)])
+
+
+def make_dataset(
+    folder: Path, num_clips: int = 3, num_images: int = 1, categories: Sequence[str] = ("Pet", "Food")
+) -> Path:
+    """A `folder:PATH` data set of `num_clips` clips (ids clip-0, ...) and `num_images` pictures (image-0, ...)."""
+    from PIL import Image
+
+    from i2vbench.video import write_video
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for i in range(num_clips):
+        write_video(folder / f"clip-{i}.mp4", Video(moving_frames(seed=i), 8.0))
+        rows.append((f"clip-{i}.mp4", f"clip-{i}", categories[i % len(categories)], f"clip number {i}.", "dog", "park"))
+    for i in range(num_images):
+        Image.fromarray(moving_frames(1, seed=100 + i)[0]).save(folder / f"image-{i}.png")
+        rows.append((f"image-{i}.png", f"image-{i}", categories[i % len(categories)], f"picture number {i}.", "", ""))
+    with open(folder / "metadata.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("file_name", "id", "category", "prompt", "objects", "scene"))
+        writer.writerows(rows)
+    return folder
