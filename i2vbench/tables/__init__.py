@@ -1,0 +1,67 @@
+"""Results -> tables: CSV, LaTeX, Markdown, and a page with the clips behind every number.
+
+`collect` reads runs, `write_tables` writes files; both read only the store and the videos. Equal results give
+byte-equal files: no date, path, name of a run or engine is written anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from i2vbench.errors import UserError
+from i2vbench.files import write_bytes
+from i2vbench.tables.clips_csv import write_clips_csv
+from i2vbench.tables.layout import Table, all_tables
+from i2vbench.tables.page import write_page
+from i2vbench.tables.results import Results, collect
+from i2vbench.tables.text import print_tables, results_as_json, to_csv, to_latex, to_markdown
+
+__all__ = ["FORMATS", "Results", "collect", "print_tables", "results_as_json", "write_tables"]
+
+_TEXT: dict[str, tuple[str, Callable[[Table], str]]] = {
+    "csv": (".csv", to_csv),
+    "latex": (".tex", to_latex),
+    "markdown": (".md", to_markdown),
+}
+
+FORMATS = (*_TEXT, "html")
+"""What `write_tables` can write."""
+
+
+def write_tables(results: Results, out: Path, formats: Sequence[str]) -> list[Path]:
+    """Write the tables of `results` to the folder `out`, which is made if it is not there.
+
+    Args:
+        results: From `collect`.
+        out: The folder.
+        formats: Some of "csv", "latex", "markdown" (a summary and one file per metric; CSV also `clips.csv`, one line
+            per clip) and "html" (one page, `tables.html`, with the videos in it or in `clips/` beside it).
+
+    Returns:
+        The files in the order written; the previews in `clips/` are not listed.
+
+    Raises:
+        UserError: For an unknown format, or a folder that cannot be written to.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise UserError(f"unknown format '{unknown[0]}': expected some of {', '.join(FORMATS)}")
+    tables = all_tables(results)
+    written: list[Path] = []
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in dict.fromkeys(formats):
+            if name == "html":
+                written.append(write_page(results, tables, out))
+                continue
+            suffix, render = _TEXT[name]
+            for table in tables:
+                path = out / f"{table.name}{suffix}"
+                write_bytes(path, render(table).encode())
+                written.append(path)
+            if name == "csv":
+                written.append(write_clips_csv(results, out / "clips.csv"))
+    except OSError as error:
+        raise UserError(f"the tables cannot be written to {out}: {error.strerror or error}") from error
+    return written

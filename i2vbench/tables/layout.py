@@ -1,0 +1,279 @@
+"""Results -> printed tables: the one place where numbers become text, marks and notes, for all formats.
+
+A `Table` is what every writer is handed, so the formats cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from i2vbench.store import folder_name
+from i2vbench.tables.results import Entry, Results
+from i2vbench.types import MetricInfo
+
+Mark = Literal["", "best", "second"]
+Direction = Literal["higher", "lower"]
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedCell:
+    """A cell in print.
+
+    Attributes:
+        text: The number, "" for an empty cell.
+        mark: Whether it is the best or the second best.
+        n: How many clips it stands on.
+        short: Whether these are fewer than planned, so that n is printed with the number.
+        spread: The spread in print, "" if there is none.
+        note: As `Cell.note`.
+    """
+
+    text: str
+    mark: Mark
+    n: int
+    short: bool
+    spread: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A column of numbers: its label, its name in a CSV, and which numbers are good where the column decides that."""
+
+    label: str
+    key: str
+    unit: str = ""
+    direction: Direction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    label: str
+    n: int
+    cells: tuple[PrintedCell, ...]
+    total: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table, printed.
+
+    Attributes:
+        name: Its files' name without suffix.
+        metric: The metric's id, "" for the summary.
+        title: What it shows.
+        unit: Of its numbers, "" if none or several.
+        direction: Which numbers are good; None for the summary, whose columns say so.
+        corner: What the rows are.
+        headings: Its columns of numbers.
+        rows: With one cell per heading.
+        notes: What stands under it.
+    """
+
+    name: str
+    metric: str
+    title: str
+    unit: str
+    direction: Direction | None
+    corner: str
+    headings: tuple[Heading, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+
+def all_tables(results: Results) -> list[Table]:
+    """The summary and one table per metric."""
+    return [summary_table(results), *(metric_table(results, m) for m in range(len(results.metrics)))]
+
+
+def metric_table(results: Results, position: int) -> Table:
+    """Rows are categories, columns are models; marks go along rows."""
+    info = results.metrics[position]
+    grid = metric_grid(results, position)
+    last = len(results.categories) - 1
+    rows = []
+    for r, entries in enumerate(grid):
+        printed = [print_value(info, entry.cell.value) for entry in entries]
+        planned = max((entry.planned for entry in entries), default=0)
+        cells = [
+            _cell(entry, info, mark, planned)
+            for entry, mark in zip(entries, _marks(results, printed, info), strict=True)
+        ]
+        rows.append(Row(results.categories[r], planned, tuple(cells), total=r == last))
+    labels = [column.label for column in results.columns]
+    headings = tuple(Heading(label, label) for label in labels)
+    notes = [
+        f"{info.title} ({info.id}): {info.direction} is better{_scale_text(info)}.",
+        *([info.hides] if info.hides else []),
+        *_reading_help([cell for row in rows for cell in row.cells]),
+        *results.notes[position],
+        *_cell_notes(results.categories, labels, grid),
+        *results.run_notes,
+    ]
+    return Table(
+        name=_file_stem(info.id),
+        metric=info.id,
+        title=info.title,
+        unit=info.unit,
+        direction=info.direction,
+        corner="Category",
+        headings=headings,
+        rows=tuple(rows),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def metric_grid(results: Results, position: int) -> list[list[Entry]]:
+    """One metric's cells: a list per category (the total last), with one entry per column."""
+    return _pivot(results.cells[results.cells["metric"] == position], "row", "column")
+
+
+def summary_table(results: Results) -> Table:
+    """Rows are models, columns are metrics, over all clips; marks go along columns."""
+    last = len(results.categories) - 1
+    grid = _pivot(results.cells[results.cells["row"] == last], "column", "metric")
+    labels = [column.label for column in results.columns]
+    by_metric = []
+    for m, info in enumerate(results.metrics):
+        printed = [print_value(info, entries[m].cell.value) for entries in grid]
+        by_metric.append(_marks(results, printed, info))
+    rows = []
+    for c, entries in enumerate(grid):
+        planned = max((entry.planned for entry in entries), default=0)
+        cells = [_cell(e, results.metrics[m], by_metric[m][c], planned) for m, e in enumerate(entries)]
+        rows.append(Row(labels[c], planned, tuple(cells)))
+    notes = [
+        "Over all clips of each model; the tables by category say more.",
+        *(f"{i.title} ({i.id}): {i.direction} is better{_scale_text(i)}." for i in results.metrics),
+        *_reading_help([cell for row in rows for cell in row.cells]),
+        *_model_titles(results),
+        *_metric_notes(results),
+        *_cell_notes(labels, [info.title for info in results.metrics], grid),
+        *results.run_notes,
+    ]
+    return Table(
+        name="summary",
+        metric="",
+        title="I2V-Bench",
+        unit="",
+        direction=None,
+        corner="Model",
+        headings=tuple(Heading(i.title, i.id, i.unit, i.direction) for i in results.metrics),
+        rows=tuple(rows),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def marks(printed: Sequence[str], direction: Direction) -> list[Mark]:
+    """Best and second best among numbers as they are printed ("" is none); equal ones share the mark.
+
+    Nothing is marked where only one number is there to be best.
+    """
+    numbers = [float(text) if text else None for text in printed]
+    order = sorted({x for x in numbers if x is not None}, reverse=direction == "higher")
+    if sum(x is not None for x in numbers) < 2:
+        return ["" for _ in numbers]
+    rank: dict[float | None, Mark] = {}
+    if len(order) > 1:
+        rank[order[1]] = "second"
+    rank[order[0]] = "best"
+    return [rank.get(x, "") if x is not None else "" for x in numbers]
+
+
+def _marks(results: Results, printed: Sequence[str], info: MetricInfo) -> list[Mark]:
+    return marks(printed, info.direction) if results.comparable else ["" for _ in printed]
+
+
+def print_value(info: MetricInfo, value: float | None) -> str:
+    return "" if value is None else info.print(value)
+
+
+def clean(text: str) -> str:
+    """Text from outside as it may stand in a file: without control characters and broken code points."""
+    return "".join(
+        c if c in "\n\t\r" or unicodedata.category(c) not in ("Cc", "Cs") else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+
+
+def one_line(text: str) -> str:
+    return " ".join(clean(text).split())
+
+
+def _pivot(cells: pd.DataFrame, index: str, columns: str) -> list[list[Entry]]:
+    wide = cells.pivot(index=index, columns=columns, values="entry")
+    grid: list[list[Entry]] = wide.sort_index(axis=0).sort_index(axis=1).to_numpy().tolist()
+    return grid
+
+
+def _cell(entry: Entry, info: MetricInfo, mark: Mark, planned: int) -> PrintedCell:
+    cell = entry.cell
+    return PrintedCell(
+        text=print_value(info, cell.value),
+        mark=mark,
+        n=cell.n,
+        short=cell.value is not None and cell.n != planned,
+        spread=print_value(info, cell.spread),
+        note=cell.note,
+    )
+
+
+def _scale_text(info: MetricInfo) -> str:
+    unit = f", in {info.unit}" if info.unit else ""
+    return f"; printed is the value times {info.scale:g}{unit}" if info.scale != 1 else unit
+
+
+def _reading_help(cells: Sequence[PrintedCell]) -> list[str]:
+    found = []
+    if any(cell.mark for cell in cells):
+        found.append("Bold is the best, underlined the second best, at the printed precision; ties share the mark.")
+    if any(cell.short for cell in cells):
+        found.append("n is the number of clips planned; (n=...) says on how many a number stands where it is another.")
+    return found
+
+
+def _cell_notes(rows: Sequence[str], columns: Sequence[str], grid: Sequence[Sequence[Entry]]) -> list[str]:
+    """What cells have to say: each distinct text once, with the cells it is said of."""
+    where: dict[str, dict[str, list[str]]] = {}
+    for row, entries in zip(rows, grid, strict=True):
+        for column, entry in zip(columns, entries, strict=True):
+            if entry.cell.note:
+                text = f"empty, {entry.cell.note}" if entry.cell.value is None else entry.cell.note
+                where.setdefault(text, {}).setdefault(column, []).append(row)
+    found = []
+    for text, by_column in where.items():
+        places = [
+            column if len(some) == len(rows) else f"{column} in {', '.join(some)}" for column, some in by_column.items()
+        ]
+        found.append(f"{'; '.join(places)}: {text}")
+    return found
+
+
+def _metric_notes(results: Results) -> list[str]:
+    """The notes of all metrics; one that is not said of all of them says of which."""
+    said_of: dict[str, list[str]] = {}
+    for info, some in zip(results.metrics, results.notes, strict=True):
+        for note in some:
+            said_of.setdefault(note, []).append(info.title)
+    return [
+        note if len(titles) == len(results.metrics) else f"{', '.join(titles)}: {note}"
+        for note, titles in said_of.items()
+    ]
+
+
+def _model_titles(results: Results) -> list[str]:
+    found = []
+    for column in results.columns:
+        title = results.runs[column.run].settings["models"][column.model]["info"].get("title", "")
+        if title:
+            found.append(f"{column.label}: {title}.")
+    return found
+
+
+def _file_stem(metric: str) -> str:
+    stem = folder_name(metric)
+    return f"metric-{stem}" if stem.lower() in ("summary", "clips", "tables") else stem

@@ -1,0 +1,243 @@
+"""What stands under the tables: clips that have no number, what numbers were made with, where runs differ."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from i2vbench.profiles import parse_profile
+from i2vbench.registry import METRICS
+from i2vbench.store import MeasurementRow
+
+if TYPE_CHECKING:
+    from i2vbench.tables.results import Column, Record, Run
+
+
+def clip_counts(label: str, records: Sequence[Record]) -> list[str]:
+    """How many clips of a column have no number, and why."""
+    found = []
+    total = len(records)
+    failed = [record for record in records if record.state == "failed"]
+    if failed:
+        first = failed[0]
+        where = (
+            first.sample.id
+            if len({r.clip.seed for r in records}) == 1
+            else f"{first.sample.id}, seed {first.clip.seed}"
+        )
+        found.append(f"{label}: {len(failed)} of {total} clips failed (first: {where}: {first.reason})")
+    reasons = [record.reason for record in records if record.state == "not_applicable"]
+    found += [
+        f"{label}: {reasons.count(reason)} of {total} clips not applicable ({reason})"
+        for reason in dict.fromkeys(reasons)
+    ]
+    owed = [record for record in records if record.state == "owed"]
+    if owed:
+        missing = sum(record.clip.state == "owed" for record in owed)
+        of_these = f" ({missing} of them not generated yet)" if missing else ""
+        found.append(f"{label}: {len(owed)} of {total} clips not measured yet{of_these}")
+    return found
+
+
+def reference_counts(label: str, samples: Sequence[str], reference: Mapping[str, MeasurementRow]) -> list[str]:
+    """How many of a column's measured samples have no measured real clip to be compared with."""
+    wanted = list(dict.fromkeys(samples))
+    missing = [id_ for id_ in wanted if id_ not in reference]
+    failed = [reference[id_] for id_ in wanted if id_ in reference and reference[id_].state == "failed"]
+    found = []
+    if missing:
+        found.append(f"{label}: {len(missing)} of {len(wanted)} real clips not measured yet (first: {missing[0]})")
+    if failed:
+        reason = f"{failed[0].sample_id}: {failed[0].reason}"
+        found.append(f"{label}: {len(failed)} of {len(wanted)} real clips failed (first: {reason})")
+    return found
+
+
+def run_notes(columns: Sequence[Column], runs: Sequence[Run]) -> list[str]:
+    """What the numbers were made with, and where the columns differ in it."""
+    found = _data_set_warnings(columns, runs)
+    for tell in (_data_line, _profile_line, _engine_line):
+        groups = _group(columns, runs, tell)
+        found += [text if len(groups) == 1 else f"{', '.join(labels)}: {text}" for text, labels in groups.items()]
+    found += _differences(columns, runs)
+    found += _same_model(columns, runs)
+    return found
+
+
+def metric_differences(id_: str, columns: Sequence[Column], runs: Sequence[Run]) -> list[str]:
+    """Whether a metric is the same in all runs, and the same as it was then."""
+    made = {i: run.settings["metrics"][id_] for i, run in enumerate(runs) if id_ in run.settings["metrics"]}
+    groups: dict[str, list[str]] = {}
+    for column in columns:
+        if column.run in made:
+            key = _short_hash([made[column.run]["info"], made[column.run]["source_sha256"]])
+            groups.setdefault(key, []).append(column.label)
+    found = []
+    if len(groups) > 1:
+        listing = "; ".join(f"{', '.join(labels)}: {text}" for text, labels in groups.items())
+        found.append(f"THE METRIC DIFFERS between the runs, so these columns are not comparable ({listing}).")
+    first = next(iter(made.values()))
+    if first["source_sha256"] is not None and METRICS.source_hash(first["spec"]) != first["source_sha256"]:
+        found.append("The metric's file has changed since the run: clips were measured by another version of it.")
+    return found
+
+
+def _data_line(run: Run) -> str:
+    selection, seeds = run.settings["selection"], run.settings["seeds"]
+    chosen = []
+    if selection.get("limit") is not None:
+        chosen.append(f"limit {selection['limit']}")
+    if selection.get("categories"):
+        chosen.append(f"categories {', '.join(selection['categories'])}")
+    only = f" ({'; '.join(chosen)})" if chosen else ""
+    return (
+        f"Data set {run.settings['dataset']['name']}, {_samples_text(run)}{only}; "
+        f"seed{'s' if len(seeds) != 1 else ''} {', '.join(map(str, seeds))}."
+    )
+
+
+def _samples_text(run: Run) -> str:
+    count, stated = len(run.samples), run.settings["dataset"]["samples"]
+    of = "" if count == stated else f" of {stated}"
+    return f"{count}{of} sample{'s' if stated != 1 else ''}"
+
+
+def _profile_line(run: Run) -> str:
+    profile = parse_profile(run.settings["profile"])
+    return f"Profile {profile.name} ({profile.title}): {profile.protocol.describe()}."
+
+
+def _engine_line(run: Run) -> str:
+    s = run.settings
+    return f"Made with i2vbench {s['i2vbench']}, reader {_reader(s['reader'])}, {s['dtype']} on {s['device']}."
+
+
+def _reader(reader: Mapping[str, Any]) -> str:
+    name, version = str(reader["name"]), str(reader["version"])
+    return version if version.startswith(name) else f"{name} {version}"
+
+
+def _group(columns: Sequence[Column], runs: Sequence[Run], tell: Callable[[Run], str]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for column in columns:
+        groups.setdefault(tell(runs[column.run]), []).append(column.label)
+    return groups
+
+
+def _data_set_warnings(columns: Sequence[Column], runs: Sequence[Run]) -> list[str]:
+    data = [run.settings["dataset"] for run in runs]
+    if len({(d["name"], d["fingerprint"]) for d in data}) == 1:
+        return []
+    groups = _group(columns, runs, lambda run: _data_set_name(run.settings["dataset"]))
+    listing = "; ".join(f"{', '.join(labels)}: {text}" for text, labels in groups.items())
+    return [
+        "DIFFERENT DATA SETS: these columns were not measured on the same samples and must not be compared "
+        f"({listing}). The rows are the categories of all of them, and nothing is marked as best."
+    ]
+
+
+def _data_set_name(data: Mapping[str, Any]) -> str:
+    return f"{data['name']} (fingerprint {str(data['fingerprint'])[:8]})"
+
+
+def _facts(run: Run) -> dict[str, tuple[str, str]]:
+    """What decides a run's numbers: by name, the value to be compared and the value to be shown."""
+    s = run.settings
+    selection = s["selection"]
+    shown: dict[str, tuple[Any, str]] = {
+        "data set": ([s["dataset"]["name"], s["dataset"]["fingerprint"]], _data_set_name(s["dataset"])),
+        "selection": (
+            [selection.get("limit"), selection.get("categories")],
+            f"limit {selection.get('limit') or 'none'}, categories {', '.join(selection.get('categories') or ['all'])}",
+        ),
+        "seeds": (s["seeds"], ", ".join(map(str, s["seeds"]))),
+        "profile": (s["profile"], str(s["profile"]["name"])),
+        "reader": (s["reader"], _reader(s["reader"])),
+        "device": (s["device"], str(s["device"])),
+        "dtype": (s["dtype"], str(s["dtype"])),
+        "i2vbench": (s["i2vbench"], str(s["i2vbench"])),
+    }
+    shown |= {f"version of {name}": (version, str(version)) for name, version in s["versions"].items()}
+    return {name: (_canonical(value), text) for name, (value, text) in shown.items()}
+
+
+def _differences(columns: Sequence[Column], runs: Sequence[Run]) -> list[str]:
+    """One sentence per fact in which the columns differ; the value of most columns comes last, as "others"."""
+    facts = [_facts(run) for run in runs]
+    found = []
+    for name in dict.fromkeys(name for fact in facts for name in fact):
+        groups: dict[tuple[str, str], list[str]] = {}
+        for column in columns:
+            groups.setdefault(facts[column.run].get(name, ("", "none")), []).append(column.label)
+        if len(groups) < 2:
+            continue
+        texts = [text for _, text in groups]
+        most = max(groups, key=lambda key: len(groups[key]))
+        parts = []
+        for key in sorted(groups, key=lambda key: key == most):
+            # Values that read alike but are not get a hash, so that no sentence says "paper; others: paper".
+            text = key[1] if texts.count(key[1]) == 1 else f"{key[1]} [{_short_hash(key[0])}]"
+            parts.append(f"others: {text}" if key == most else f"columns {', '.join(groups[key])}: {name} {text}")
+        found.append("; ".join(parts) + ".")
+    return found
+
+
+def _same_model(columns: Sequence[Column], runs: Sequence[Run]) -> list[str]:
+    """For a model in several runs, how its columns differ."""
+    groups: dict[str, list[Column]] = {}
+    for column in columns:
+        groups.setdefault(column.model, []).append(column)
+    found = []
+    for model, some in groups.items():
+        if len(some) < 2:
+            continue
+        facts = [_facts(runs[c.run]) | _model_facts(runs[c.run], model) for c in some]
+        parts = []
+        for name in dict.fromkeys(name for fact in facts for name in fact):
+            values = [fact.get(name, ("", "none")) for fact in facts]
+            if len(set(values)) > 1:
+                parts.append(f"{name} ({'; '.join(text for _, text in values)})")
+        labels = ", ".join(c.label for c in some)
+        how = f"differ in {', '.join(parts)}" if parts else "are of runs made under the same settings"
+        found.append(f"{labels}: {how}.")
+    return found
+
+
+def _model_facts(run: Run, model: str) -> dict[str, tuple[str, str]]:
+    """The model's own; what it was called with may be a path, so only a hash of it is shown."""
+    made = run.settings["models"][model]
+    facts = {
+        # A file is compared by what is in it, wherever it lies.
+        "argument of the model": made["spec"] if made["source_sha256"] is None else None,
+        "source of the model": made["source_sha256"],
+        "declared facts of the model": made["info"],
+    }
+    return {name: (_canonical(value), _short_hash(value)) for name, value in facts.items()}
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _short_hash(value: Any) -> str:
+    return hashlib.sha256(_canonical(value).encode()).hexdigest()[:8]
+
+
+def headline(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
+    """The facts at the top of the page; a fact with several values says so by having them all."""
+    facts: dict[str, list[str]] = {}
+    for run in runs:
+        profile = parse_profile(run.settings["profile"])
+        seeds = run.settings["seeds"]
+        for name, text in (
+            ("Data set", f"{run.settings['dataset']['name']}, {_samples_text(run)}"),
+            ("Profile", f"{profile.name} ({profile.title})"),
+            ("Protocol", profile.protocol.describe()),
+            ("Seed" if len(seeds) == 1 else "Seeds", ", ".join(map(str, seeds))),
+        ):
+            values = facts.setdefault(name, [])
+            if text not in values:
+                values.append(text)
+    return list(facts.items())

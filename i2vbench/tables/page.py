@@ -1,0 +1,170 @@
+"""`tables.html`: the tables with the clips behind every number, in one page that asks nothing of the network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from i2vbench.files import write_bytes
+from i2vbench.store import SampleRow, folder_name
+from i2vbench.tables.layout import Table, clean, print_value
+from i2vbench.tables.notes import headline
+from i2vbench.tables.previews import EMBED_BYTES, Previews, Wanted, make_previews
+from i2vbench.tables.results import Column, Record, Results
+from i2vbench.types import MetricInfo
+
+_HERE = Path(__file__).parent
+_MAX_POINTS = 64
+
+_Key = tuple[str, str, int]
+"""A clip on the page: the data set's fingerprint, sample, seed. Samples of different data sets stay apart."""
+
+
+def write_page(results: Results, tables: Sequence[Table], out: Path, embed_bytes: int = EMBED_BYTES) -> Path:
+    """Write `tables.html`, and `clips/` beside it where the videos are too many for one file."""
+    keys = _clip_keys(results)
+    wanted = _wanted(results)
+    previews = make_previews(wanted, out, embed_bytes)
+    path = out / "tables.html"
+    write_bytes(path, render(results, tables, _page_data(results, keys, previews), previews.embedded).encode())
+    return path
+
+
+def render(results: Results, tables: Sequence[Table], data: Mapping[str, Any], media: Mapping[str, str]) -> str:
+    """The page's text."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=lambda value: clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+    )
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
+    script = (_HERE / "report.js").read_text(encoding="utf-8")
+    return environment.get_template("report.html.jinja").render(
+        headline=headline(results.runs),
+        summary=tables[0],
+        tables=tables[1:],
+        style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        # Only this script may run: were an escape forgotten, the browser would still refuse what came through.
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        data=data,
+        media=media,
+    )
+
+
+def _clip_keys(results: Results) -> dict[_Key, int]:
+    """Every clip's position on the page."""
+    keys: dict[_Key, int] = {}
+    for column in results.columns:
+        for clip in results.runs[column.run].clips[column.model]:
+            keys.setdefault(_key(results, column, clip.sample_id, clip.seed), len(keys))
+    return keys
+
+
+def _key(results: Results, column: Column, sample: str, seed: int) -> _Key:
+    return results.runs[column.run].settings["dataset"]["fingerprint"], sample, seed
+
+
+def _wanted(results: Results) -> dict[str, Wanted]:
+    """The previews that the page shows, by address."""
+    found: dict[str, Wanted] = {}
+    for column in results.columns:
+        run = results.runs[column.run]
+        for clip in run.clips[column.model]:
+            address = _frame_address(column.run, run.samples[clip.sample_id])
+            first_frame = run.samples[clip.sample_id].first_frame
+            if address and first_frame:
+                found[address] = Wanted(address, run.folder, first_frame, "picture")
+            if clip.state == "done":
+                address = _video_address(column, clip.sample_id, clip.seed)
+                found[address] = Wanted(address, run.folder, clip.video, "video")
+    return found
+
+
+def _frame_address(run: int, sample: SampleRow) -> str | None:
+    folder = f"first_frames-{run + 1}" if run else "first_frames"
+    return f"clips/{folder}/{folder_name(sample.id)}.png" if sample.first_frame else None
+
+
+def _video_address(column: Column, sample: str, seed: int) -> str:
+    return f"clips/{folder_name(column.label)}/{folder_name(sample)}-seed{seed}.mp4"
+
+
+def _page_data(results: Results, keys: Mapping[_Key, int], previews: Previews) -> dict[str, Any]:
+    """What the script needs to show clips: each clip once, and its scores by metric and column."""
+    clips: list[dict[str, Any]] = [{} for _ in keys]
+    scores: list[list[list[Any]]] = [[[None] * len(results.columns) for _ in keys] for _ in results.metrics]
+    for c, column in enumerate(results.columns):
+        for m, info in enumerate(results.metrics):
+            for record in results.records(info.id, column):
+                position = keys[_key(results, column, record.clip.sample_id, record.clip.seed)]
+                scores[m][position][c] = _score(record, info)
+        run = results.runs[column.run]
+        for clip in run.clips[column.model]:
+            position = keys[_key(results, column, clip.sample_id, clip.seed)]
+            shown = clips[position]
+            if not shown:
+                shown |= _clip_text(results, column, run.samples[clip.sample_id], clip.seed, previews)
+            address = _video_address(column, clip.sample_id, clip.seed)
+            reason = clip.reason or "not generated yet" if clip.state != "done" else previews.reasons.get(address, "")
+            shown["videos"][c] = {"why": clean(run.without_paths(reason))} if reason else {"at": address}
+    return {
+        "rows": [clean(name) for name in results.categories],
+        "columns": [clean(column.label) for column in results.columns],
+        "metrics": [{"title": clean(info.title), "direction": info.direction} for info in results.metrics],
+        "clips": clips,
+        "scores": scores,
+    }
+
+
+def _clip_text(results: Results, column: Column, sample: SampleRow, seed: int, previews: Previews) -> dict[str, Any]:
+    address = _frame_address(column.run, sample)
+    reason = "no first frame is stored" if address is None else previews.reasons.get(address, "")
+    return {
+        "row": results.categories.index(sample.category),
+        "sample": clean(sample.id),
+        "seed": seed,
+        "prompt": clean(sample.prompt),
+        "objects": [clean(word) for word in sample.objects],
+        "scene": clean(sample.scene),
+        "frame": {"why": clean(reason)} if reason else {"at": address},
+        "videos": [None] * len(results.columns),
+    }
+
+
+def _score(record: Record, info: MetricInfo) -> dict[str, Any]:
+    if record.state != "done" or record.row is None:
+        return {"state": record.state, "why": clean(record.reason)}
+    value = record.row.value
+    found: dict[str, Any] = {"state": "done"}
+    if value is not None:
+        found |= {"value": value, "text": print_value(info, value)}
+    series = {clean(str(k)): _points(v) for k, v in record.row.details.items() if _is_series(v)}
+    if series:
+        found["series"] = series
+    return found
+
+
+def _is_series(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) > 1
+        and all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in value)
+    )
+
+
+def _points(values: Sequence[float]) -> list[float]:
+    """At most `_MAX_POINTS` of them, evenly spaced, to the digits that a small drawing shows."""
+    if len(values) > _MAX_POINTS:
+        values = [values[i * (len(values) - 1) // (_MAX_POINTS - 1)] for i in range(_MAX_POINTS)]
+    return [float(f"{x:.4g}") for x in values]

@@ -1,0 +1,263 @@
+"""Store -> cells: every metric's number per category and over all, for the models of one or several runs."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from i2vbench.errors import UserError
+from i2vbench.metrics.base import Metric
+from i2vbench.registry import METRICS
+from i2vbench.store import REFERENCE, ClipRow, ClipState, MeasurementRow, SampleRow, Store, read_settings
+from i2vbench.tables import notes
+from i2vbench.types import Cell, Measurement, MetricInfo
+
+TOTAL = "All"
+"""The row over all clips."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """A run as the tables see it: what it was made with, its samples and its plan."""
+
+    folder: Path
+    settings: Mapping[str, Any]
+    samples: Mapping[str, SampleRow]
+    clips: Mapping[str, Sequence[ClipRow]]
+
+    def without_paths(self, reason: str) -> str:
+        """The reason as it reads wherever the run lies."""
+        for folder in {str(self.folder), str(self.folder.resolve())} - {"."}:
+            reason = reason.replace(f"{folder}/", "")
+        return reason
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One model of one run. `run` is a position in `Results.runs`; `label` is unique."""
+
+    label: str
+    run: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A cell of the tables with the number of clips planned for it."""
+
+    cell: Cell
+    planned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One clip of the plan and what one metric says of it."""
+
+    clip: ClipRow
+    sample: SampleRow
+    state: ClipState
+    reason: str
+    row: MeasurementRow | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Results:
+    """What `collect` found.
+
+    Attributes:
+        runs: In the order given.
+        columns: One per model and run.
+        categories: The rows of every metric's table in the order of their first samples, and the total last.
+        metrics: In the order of the tables.
+        cells: Long form: `metric`, `row` and `column` are positions in the three above, `entry` is an `Entry`.
+        notes: Per metric, what happened to its clips.
+        run_notes: What stands under every table: what the numbers were made with, and where runs differ.
+    """
+
+    runs: Sequence[Run]
+    columns: Sequence[Column]
+    categories: Sequence[str]
+    metrics: Sequence[MetricInfo]
+    cells: pd.DataFrame
+    notes: Sequence[Sequence[str]]
+    run_notes: Sequence[str]
+
+    @property
+    def comparable(self) -> bool:
+        """Whether all columns stand on one data set, so that one of them can be the best."""
+        data = [run.settings["dataset"] for run in self.runs]
+        return len({(d["name"], d["fingerprint"]) for d in data}) == 1
+
+    def records(self, metric: str, column: Column) -> list[Record]:
+        """What a metric says of each clip of one column, in the order of the plan; none if the run has it not."""
+        run = self.runs[column.run]
+        if metric not in run.settings["metrics"]:
+            return []
+        with Store.open(run.folder) as store:
+            return list(_records(run, column.model, store.measurements(metric, column.model)))
+
+
+def collect(runs: Sequence[Path], metrics: Sequence[str] | None = None) -> Results:
+    """Aggregate the measurements of one or several runs; finished or not, they are only read.
+
+    Args:
+        runs: Folders of runs; their models become columns in this order.
+        metrics: Ids of the metrics wanted; None takes all.
+
+    Raises:
+        UserError: If a folder is no run, a run has no metric of that id, or a metric cannot be found any more.
+    """
+    if not runs:
+        raise UserError("no run given: name at least one run's folder")
+    opened = [_open_run(folder) for folder in runs]
+    specs = _wanted_metrics(opened, metrics)
+    columns = _columns(opened)
+    categories = list(dict.fromkeys(s.category for run in opened for s in run.samples.values()))
+    made = [METRICS.create(spec) for spec in specs.values()]
+    cells: list[tuple[int, int, int, Entry]] = []
+    metric_notes: list[list[str]] = []
+    for m, (id_, metric) in enumerate(zip(specs, made, strict=True)):
+        found: list[str] = notes.metric_differences(id_, columns, opened)
+        for c, column in enumerate(columns):
+            run = opened[column.run]
+            entries, remarks = _aggregate_column(id_, metric, run, column, categories)
+            cells += [(m, row, c, entry) for row, entry in enumerate(entries)]
+            found += remarks
+        metric_notes.append(found)
+    return Results(
+        runs=opened,
+        columns=columns,
+        categories=[*categories, TOTAL if TOTAL not in categories else f"{TOTAL} (total)"],
+        metrics=[metric.info for metric in made],
+        cells=pd.DataFrame(cells, columns=["metric", "row", "column", "entry"]),
+        notes=metric_notes,
+        run_notes=notes.run_notes(columns, opened),
+    )
+
+
+def _open_run(folder: Path) -> Run:
+    settings = read_settings(folder)
+    with Store.open(folder) as store:
+        samples = {sample.id: sample for sample in store.samples()}
+        clips: dict[str, list[ClipRow]] = {model: [] for model in settings["models"]}
+        for clip in store.clips():
+            if clip.model in clips:
+                clips[clip.model].append(clip)
+    return Run(folder, settings, samples, clips)
+
+
+def _wanted_metrics(runs: Sequence[Run], wanted: Sequence[str] | None) -> dict[str, str]:
+    """Specs by id, in the order asked for, else in the order of the runs."""
+    specs: dict[str, str] = {}
+    for run in runs:
+        for id_, made in run.settings["metrics"].items():
+            specs.setdefault(id_, made["spec"])
+    for id_ in wanted or ():
+        if id_ not in specs:
+            raise UserError(f"no metric '{id_}' in these runs: they have {', '.join(specs) or 'none'}")
+    return specs if wanted is None else {id_: specs[id_] for id_ in wanted}
+
+
+def _columns(runs: Sequence[Run]) -> list[Column]:
+    """Every model of every run; a name that occurs in several runs is numbered."""
+    models = [(i, model) for i, run in enumerate(runs) for model in run.settings["models"]]
+    times = Counter(model for _, model in models)
+    taken = {model for model, count in times.items() if count == 1}
+    columns = []
+    for run, model in models:
+        label, number = model, 0
+        while times[model] > 1 and (number == 0 or label in taken):
+            number += 1
+            label = f"{model} #{number}"
+        taken.add(label)
+        columns.append(Column(label, run, model))
+    return columns
+
+
+def _records(run: Run, model: str, rows: Iterable[MeasurementRow]) -> Iterator[Record]:
+    measured = {(row.sample_id, row.seed): row for row in rows}
+    for clip in run.clips[model]:
+        row = measured.get((clip.sample_id, clip.seed)) if clip.state == "done" else None
+        state: ClipState = clip.state if clip.state != "done" else row.state if row else "owed"
+        reason = (row.reason if row else clip.reason) or ("not measured yet" if state == "owed" else "")
+        yield Record(clip, run.samples[clip.sample_id], state, run.without_paths(reason), row)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lazy:
+    """Measurements whose features are read when they are asked for, one at a time, as often as asked."""
+
+    store: Store
+    rows: Sequence[MeasurementRow]
+
+    def __iter__(self) -> Iterator[Measurement]:
+        return map(self.store.load_measurement, self.rows)
+
+
+def _aggregate_column(
+    id_: str, metric: Metric, run: Run, column: Column, categories: Sequence[str]
+) -> tuple[list[Entry], list[str]]:
+    """One metric's cells of one model, categories first and the total last; and what happened to its clips."""
+    if id_ not in run.settings["metrics"]:
+        planned = Counter(run.samples[clip.sample_id].category for clip in run.clips[column.model])
+        empty = Cell(None, 0, note="this run has no such metric")
+        return [Entry(empty, n) for n in [*(planned[c] for c in categories), planned.total()]], []
+    with Store.open(run.folder) as store:
+        records = list(_records(run, column.model, store.measurements(id_, column.model)))
+        done = [r.row for r in records if r.state == "done" and r.row is not None]
+        compares = "reference" in metric.info.reads and any(row.features for row in done)
+        reference = _reference_rows(store, id_) if compares else None
+        groups: dict[str | None, list[Record]] = {category: [] for category in (*categories, None)}
+        for record in records:
+            groups[record.sample.category].append(record)
+            groups[None].append(record)
+        entries = [Entry(_aggregate(metric, store, run, some, reference), len(some)) for some in groups.values()]
+    found = notes.clip_counts(column.label, records)
+    if reference is not None:
+        found += notes.reference_counts(column.label, [r.sample_id for r in done], reference)
+    return entries, found
+
+
+def _reference_rows(store: Store, id_: str) -> dict[str, MeasurementRow]:
+    """The record of each sample's real clip, by sample."""
+    rows: dict[str, MeasurementRow] = {}
+    for row in store.measurements(id_, REFERENCE):
+        rows.setdefault(row.sample_id, row)
+    return rows
+
+
+def _aggregate(
+    metric: Metric, store: Store, run: Run, records: Sequence[Record], reference: Mapping[str, MeasurementRow] | None
+) -> Cell:
+    rows = [r.row for r in records if r.state == "done" and r.row is not None]
+    if not rows:
+        return Cell(None, 0, note=_why_empty(records))
+    real: _Lazy | None = None
+    if reference is not None:
+        found = [reference[id_] for id_ in dict.fromkeys(row.sample_id for row in rows) if id_ in reference]
+        real = _Lazy(store, [row for row in found if row.state == "done"])
+    try:
+        cell = metric.aggregate(_Lazy(store, rows), real)
+    except Exception as error:  # noqa: BLE001 - whatever a metric raises empties its cell, not the table
+        text = " ".join(str(error).split())
+        return Cell(None, 0, note=run.without_paths(f"aggregate raised {type(error).__name__}: {text}"))
+    if cell.value is not None and not math.isfinite(cell.value):
+        return Cell(None, int(cell.n), note=f"aggregate returned {cell.value}")
+    spread = float(cell.spread) if cell.spread is not None and math.isfinite(cell.spread) else None
+    # float and int because a metric may hand in numpy's, which JSON does not know
+    value = None if cell.value is None else float(cell.value)
+    return Cell(value, int(cell.n), spread, cell.note or ("aggregate gave no number" if value is None else ""))
+
+
+def _why_empty(records: Sequence[Record]) -> str:
+    if not records:
+        return "this run has no clips of this category"
+    states = Counter(record.state for record in records)
+    words = {"failed": "failed", "not_applicable": "not applicable", "owed": "not measured yet"}
+    return "no clip was measured: " + ", ".join(f"{states[s]} {text}" for s, text in words.items() if states[s])  # type: ignore[index]
