@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,8 +74,7 @@ def check_model(
         report.faults.append(f"generate: not applicable to the two clips: {error}")
     except Exception as error:  # noqa: BLE001 - whatever the model raises is what the check is there to report
         report.faults.append(f"raised {describe(error)}")
-        raise_notes = "".join(f"\n    {line}" for line in _where(error))
-        report.notes.append(f"where it was raised:{raise_notes}")
+        report.notes += _where(error)
     finally:
         model.unload()
         free_memory()
@@ -84,6 +84,7 @@ def check_model(
 def _check_videos(model: Model, requests: Sequence[Request], report: Report) -> None:
     first, second = requests
     kept = first.first_frame.copy()
+    _set_global_randomness(1)
     alone = _generate(model, [first], report)
     if alone is None:
         return
@@ -92,7 +93,7 @@ def _check_videos(model: Model, requests: Sequence[Request], report: Report) -> 
     )
     if not np.array_equal(kept, first.first_frame):
         report.faults.append("generate changes the request's first_frame in place; copy it first")
-    _disturb_global_randomness()
+    _set_global_randomness(2)  # a model that draws from a global generator gives itself away by another video
     again = _generate(model, [first], report)
     _compare("the same request twice", alone, again, report, exact=True)
     if model.info.max_batch > 1:
@@ -158,16 +159,12 @@ def _note_seed(model: Model, video: Video, request: Request, report: Report) -> 
     report.notes.append("other seeds give the same video" if same else "another seed gives another video")
 
 
-def _disturb_global_randomness() -> None:
-    """A model that draws from a global generator gives itself away by another video."""
+def _set_global_randomness(seed: int) -> None:
     import torch
 
-    for seed in (random.seed, np.random.seed, torch.manual_seed):
-        _call(seed, 987654321)
-
-
-def _call(seed: Callable[[int], object], value: int) -> None:
-    seed(value)
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - it is the global state that is meant
+    torch.manual_seed(seed)
 
 
 def _once(lines: list[str], line: str) -> None:
@@ -176,6 +173,5 @@ def _once(lines: list[str], line: str) -> None:
 
 
 def _where(error: BaseException) -> list[str]:
-    import traceback
-
-    return [f"{f.filename}:{f.lineno} in {f.name}" for f in traceback.extract_tb(error.__traceback__)[-3:]]
+    """The innermost lines of code that an error came through."""
+    return [f"raised at {f.filename}:{f.lineno} in {f.name}" for f in traceback.extract_tb(error.__traceback__)[-3:]]

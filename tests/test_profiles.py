@@ -1,0 +1,75 @@
+"""Which frames a protocol takes, and what a profile's file may hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from i2vbench.errors import UserError
+from i2vbench.profiles import load_profile, parse_profile
+from tests.conftest import SMALL_PROFILE
+
+PAPER = load_profile("paper").protocol
+
+
+def test_the_papers_protocol() -> None:
+    assert (PAPER.num_frames, PAPER.fps, PAPER.height, PAPER.width) == (16, 8, 256, 256)
+
+
+def test_a_clip_of_the_protocols_own_rate_is_taken_whole() -> None:
+    assert PAPER.frame_indices([i / 8 for i in range(16)], 8) == list(range(16))
+
+
+@given(st.integers(50, 200), st.floats(8, 60))
+def test_no_other_frame_is_nearer(num_frames: int, fps: float) -> None:
+    times = [i / fps for i in range(num_frames)]
+    if times[-1] < 15 / 8:
+        return
+    for k, index in enumerate(PAPER.frame_indices(times, fps)):
+        chosen = abs(times[index] - k / 8)
+        assert chosen <= min(abs(t - k / 8) for t in times) + 1e-9
+
+
+def test_a_clip_that_is_too_short_is_refused_with_its_length() -> None:
+    with pytest.raises(ValueError, match=r"1\.800 s .*46 frames at 25 fps.* up to 1\.875 s"):
+        PAPER.frame_indices([i / 25 for i in range(46)], 25)
+
+
+def test_the_last_frame_lasts_half_a_frame() -> None:
+    # 1.84 s + half of 0.04 s = 1.86 s is short of 1.875 s; one frame more reaches it
+    assert PAPER.frame_indices([i / 25 for i in range(48)], 25)[-1] == 47
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (("num_frames = 4", "num_frames = 0"), "num_frames"),
+        (("num_frames = 4", "num_frames = true"), "num_frames"),
+        (("height = 32", "height = 3.5"), "height"),
+        (("fps = 8", 'fps = "8"'), "fps"),
+        (('"bilinear"', '"magic"'), "magic"),
+        (('"nearest"', '"magic"'), "magic"),
+        (("width = 48", ""), "width"),
+        (("width = 48", "width = 48\ndepth = 3"), "depth"),
+        (('name = "small"', "name = "), "cannot be read"),
+    ],
+)
+def test_a_faulty_profile_is_refused_with_its_field(tmp_path: Path, change: tuple[str, str], reason: str) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text(SMALL_PROFILE.replace(*change))
+    with pytest.raises(UserError, match=reason) as refusal:
+        load_profile(str(path))
+    assert "p.toml" in str(refusal.value)
+
+
+def test_an_unknown_profile_names_the_known_ones() -> None:
+    with pytest.raises(UserError, match="paper"):
+        load_profile("papre")
+
+
+def test_a_recorded_profile_is_read_back() -> None:
+    profile = load_profile("paper")
+    assert parse_profile(profile.as_dict()) == profile

@@ -1,0 +1,151 @@
+"""Names of models, metrics and data sets: built in, from another package, from a file; and what is refused how."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from i2vbench.errors import UserError
+from i2vbench.registry import DATASETS, METRICS, MODELS
+from tests.conftest import environment, make_dataset
+
+PLUGIN = '''
+import numpy as np
+from i2vbench.datasets.base import Dataset
+from i2vbench.metrics.base import Metric
+from i2vbench.models.baselines import Static
+from i2vbench.datasets.folder import FolderDataset
+from i2vbench.types import Cell, Measurement, MetricInfo, ModelInfo, Video
+
+class Inverted(Static):
+    """The first frame as a negative, held."""
+    info = ModelInfo(name="inverted", title="a negative", max_batch=2)
+    def generate(self, requests):
+        return [Video(255 - v.frames, v.fps) for v in super().generate(requests)]
+
+class MeanColour(Metric):
+    """Distance of mean colours: a distribution metric in miniature."""
+    info = MetricInfo(id="mean_colour", title="Mean colour", direction="lower", reads=frozenset({"video", "reference"}))
+    def measure(self, clips):
+        return [Measurement(c.sample.id, "mean_colour", features=c.video.frames.mean((0, 1, 2))) for c in clips]
+    def aggregate(self, generated, reference=None):
+        ours, real = [m.features for m in generated], [m.features for m in reference]
+        if not ours or not real:
+            return Cell(None, len(ours), note="no clips to compare")
+        return Cell(float(np.linalg.norm(np.mean(ours, 0) - np.mean(real, 0))), len(ours))
+
+class Mine(FolderDataset):
+    """A folder under a name of its own."""
+'''
+
+PYPROJECT = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "i2vbench-test-plugin"
+version = "1.0"
+[tool.setuptools]
+py-modules = ["i2v_test_plugin"]
+[project.entry-points."i2vbench.models"]
+inverted = "i2v_test_plugin:Inverted"
+broken = "i2v_test_plugin:NotThere"
+[project.entry-points."i2vbench.metrics"]
+mean_colour = "i2v_test_plugin:MeanColour"
+[project.entry-points."i2vbench.datasets"]
+mine = "i2v_test_plugin:Mine"
+"""
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second package, really built and installed into a folder of its own."""
+    source = tmp_path_factory.mktemp("plugin")
+    (source / "pyproject.toml").write_text(PYPROJECT)
+    (source / "i2v_test_plugin.py").write_text(PLUGIN)
+    target = tmp_path_factory.mktemp("site")
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*install, "--target", str(target), str(source)], check=True, capture_output=True)
+    return target
+
+
+def run_with(plugin: Path, *args: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    env = environment()
+    env["PYTHONPATH"] += f":{plugin}"
+    args_ = [sys.executable, "-m", "i2vbench", *map(str, args)]
+    return subprocess.run(args_, cwd=cwd, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_another_packages_model_metric_and_data_set_run(plugin: Path, tmp_path: Path, small_profile_file: Path) -> None:
+    data = make_dataset(tmp_path / "data")
+    done = run_with(
+        plugin, "run", "--model", "inverted", "--model", "ground_truth", "--metrics", "mean_colour,temporal_flickering",
+        "--dataset", f"mine:{data}", "--profile", small_profile_file, "--device", "cpu", "--out", "run", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    table = (tmp_path / "run" / "tables" / "mean_colour.csv").read_text().splitlines()
+    ground_truth = next(line for line in table if line.startswith("mean_colour,All")).split(",")
+    assert "0.00" in ground_truth, "the real clips are at no distance from themselves"
+    listing = run_with(plugin, "models", cwd=tmp_path).stdout
+    assert "inverted" in listing
+    assert "i2vbench-test-plugin" in listing
+
+
+def test_a_package_that_does_not_import_is_named(plugin: Path, tmp_path: Path) -> None:
+    done = run_with(plugin, "run", "--model", "broken", "--device", "cpu", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "i2vbench-test-plugin" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("registry", "name", "hint"),
+    [
+        (MODELS, "statik", "did you mean static?"),
+        (METRICS, "temporal_flicker", "did you mean temporal_flickering?"),
+        (DATASETS, "fodler", "did you mean folder?"),
+        (MODELS, "zzz", "there are static"),
+    ],
+)
+def test_an_unknown_name_gets_the_nearest(registry: object, name: str, hint: str) -> None:
+    with pytest.raises(UserError, match=f"unknown .* '{name}'") as refusal:
+        registry.create(name)  # type: ignore[attr-defined]
+    assert hint in str(refusal.value)
+
+
+def test_arguments_are_asked_for_and_refused() -> None:
+    with pytest.raises(UserError, match="videos:PATH"):
+        MODELS.create("videos")
+    with pytest.raises(UserError, match="takes no argument"):
+        MODELS.create("static:fast")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("import nowhere_to_be_found\nclass M: pass", "line 1: ModuleNotFoundError"),
+        ("x = 1\nclass M(:", "line 2: SyntaxError"),
+        ("def f():\n    raise RuntimeError('no\\nweights')\nf()", "line 2: RuntimeError: no weights"),
+        ("class Other: pass", "has no class 'M'; it has Other"),
+        ("class M: pass", "not a class derived from i2vbench.models.base.Model"),
+        ("from i2vbench.models.base import Model\nclass M(Model): pass", "does not define generate"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why(tmp_path: Path, text: str, reason: str) -> None:
+    path = tmp_path / "adapter.py"
+    path.write_text(text)
+    with pytest.raises(UserError, match="adapter.py") as refusal:
+        MODELS.create(f"{path}:M")
+    assert reason in str(refusal.value)
+
+
+def test_a_file_may_import_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "neighbour_of_adapter.py").write_text("NAME = 'next door'")
+    (tmp_path / "adapter.py").write_text(
+        "from neighbour_of_adapter import NAME\nfrom i2vbench.models.baselines import Static\n"
+        "from i2vbench.types import ModelInfo\nclass M(Static):\n    info = ModelInfo(name=NAME, title='')\n"
+    )
+    assert MODELS.create(f"{tmp_path / 'adapter.py'}:M").info.name == "next door"

@@ -1,0 +1,398 @@
+"""The main job: what a run does with good models, bad ones, and what is there already.
+
+Models and metrics are named as a user names them, FILE.py:Class, with this file as FILE.py; what they were called
+with goes to the file that the environment names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from i2vbench.errors import NotApplicable, UserError
+from i2vbench.metrics.base import Metric
+from i2vbench.models.base import Model
+from i2vbench.profiles import load_profile
+from i2vbench.progress import Quiet
+from i2vbench.run import Outcome, RunConfig, request_seed, run, select
+from i2vbench.settings import merge_settings
+from i2vbench.store import REFERENCE, Store
+from i2vbench.types import Clip, Frames, FrameSource, Measurement, MetricInfo, ModelInfo, Request, Sample, Video
+from i2vbench.video import read_video
+from tests.conftest import make_dataset
+
+LOG = "I2VBENCH_TEST_CALLS"
+
+
+def note(what: str, ids: Sequence[str]) -> None:
+    with open(os.environ[LOG], "a") as file:
+        file.write(json.dumps([what, list(ids)]) + "\n")
+
+
+class Noise(Model):
+    """Noise by seed."""
+
+    info = ModelInfo(name="noise", title="", max_batch=4)
+
+    def generate(self, requests: Sequence[Request]) -> list[Video]:
+        note("generate", [r.sample_id for r in requests])
+        return [self.one(r) for r in requests]
+
+    def one(self, r: Request) -> Video:
+        return Video(noise(r), r.fps)
+
+
+def noise(r: Request) -> Frames:
+    return np.random.default_rng(r.seed).integers(0, 256, (r.num_frames, r.height, r.width, 3), dtype=np.uint8)
+
+
+class FailsOnOne(Noise):
+    def one(self, r: Request) -> Video:
+        if r.sample_id == "clip-1":
+            raise MemoryError("CUDA out of memory")
+        return super().one(r)
+
+
+class WrongShape(Noise):
+    def one(self, r: Request) -> Video:
+        return Video(noise(r)[: 2 if r.sample_id == "clip-1" else None], r.fps)
+
+
+class NotANumber(Noise):
+    def one(self, r: Request) -> Video:
+        frames = noise(r)
+        return Video(frames if r.sample_id != "clip-1" else np.full(frames.shape, np.nan), r.fps)
+
+
+class DoesNotLoad(Noise):
+    def load(self, device: str, dtype: str) -> None:
+        raise RuntimeError("weights are missing")
+
+
+class NothingForImages(Noise):
+    def one(self, r: Request) -> Video:
+        if r.sample_id.startswith("image"):
+            raise NotApplicable("a still picture")
+        return super().one(r)
+
+
+class Wide(Noise):
+    """Has a native size, length and rate of its own."""
+
+    info = ModelInfo(name="wide", title="", max_batch=2, height=64, width=80, num_frames=12, fps=16)
+
+
+class One(Metric):
+    """One for every clip."""
+
+    info = MetricInfo(id="one", title="One", direction="higher", range=(0, 10))
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        note("measure", [c.sample.id for c in clips])
+        return [self.of(c) for c in clips]
+
+    def of(self, clip: Clip) -> Measurement:
+        return Measurement(clip.sample.id, "one", value=1.0)
+
+
+class FailsOnOneClip(One):
+    def of(self, clip: Clip) -> Measurement:
+        if clip.sample.id == "clip-1":
+            raise ZeroDivisionError("no pixels")
+        return super().of(clip)
+
+
+class OutOfRange(One):
+    def of(self, clip: Clip) -> Measurement:
+        return Measurement(clip.sample.id, "one", value=11.0)
+
+
+class MixesUpClips(One):
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        return super().measure(clips)[::-1]
+
+
+class Shapes(One):
+    """The size of what it is shown."""
+
+    info = replace(One.info, range=None)
+
+    def of(self, clip: Clip) -> Measurement:
+        t, h, w, _ = clip.video.frames.shape
+        return Measurement(clip.sample.id, "one", value=t * 1e6 + h * 1e3 + w, details={"fps": clip.video.fps})
+
+
+class Colours(Metric):
+    """Features, compared with the real clips'."""
+
+    info = MetricInfo(id="colours", title="Colours", direction="lower", reads=frozenset({"video", "reference"}))
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        return [Measurement(c.sample.id, "colours", features=c.video.frames.mean((0, 1, 2))) for c in clips]
+
+
+class NeedsObjects(One):
+    info = replace(One.info, reads=frozenset({"video", "objects"}))
+
+
+Go = Callable[..., Outcome]
+
+
+def spec(thing: object) -> str:
+    return thing if isinstance(thing, str) else f"{__file__}:{thing.__name__}"  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Six samples: clip-0 to clip-4 and image-0."""
+    return make_dataset(tmp_path / "data", num_clips=5, num_images=1)
+
+
+@pytest.fixture
+def go(tmp_path: Path, data: Path, small_profile_file: Path, monkeypatch: pytest.MonkeyPatch) -> Go:
+    monkeypatch.setenv(LOG, str(tmp_path / "calls"))
+
+    def call(models: Sequence[object], metrics: Sequence[object] = (One,), **options: object) -> Outcome:
+        given: dict[str, object] = {
+            "dataset": f"folder:{data}", "profile": str(small_profile_file), "device": "cpu", "out": tmp_path / "run",
+        }  # fmt: skip
+        config = RunConfig(models=tuple(map(spec, models)), metrics=tuple(map(spec, metrics)), **(given | options))  # type: ignore[arg-type]
+        return run(config, Quiet())
+
+    return call
+
+
+def calls(tmp_path: Path, what: str) -> list[list[str]]:
+    path = tmp_path / "calls"
+    lines = path.read_text().splitlines() if path.exists() else []
+    path.unlink(missing_ok=True)
+    return [ids for kind, ids in map(json.loads, lines) if kind == what]
+
+
+def states(folder: Path, model: str = "noise") -> dict[str, tuple[str, str | None]]:
+    with Store.open(folder) as store:
+        return {clip.sample_id: (clip.state, clip.reason) for clip in store.clips(model)}
+
+
+def measured(folder: Path, metric: str = "one", model: str = "noise") -> dict[str, tuple[str, str | None]]:
+    with Store.open(folder) as store:
+        return {row.sample_id: (row.state, row.reason) for row in store.measurements(metric, model)}
+
+
+def test_a_stored_video_is_what_the_model_returned(go: Go, tmp_path: Path) -> None:
+    outcome = go([Noise])
+    assert outcome.failed == 0
+    with Store.open(outcome.folder) as store:
+        for clip in store.clips("noise"):
+            request = Request(clip.sample_id, np.zeros((32, 48, 3), np.uint8), "", 4, 32, 48, 8.0, clip.request_seed)
+            video = read_video(outcome.folder / clip.video)
+            np.testing.assert_array_equal(video.frames, noise(request))
+            assert video.fps == 8.0
+    assert calls(tmp_path, "generate") == [["clip-0", "clip-1", "clip-2", "clip-3"], ["clip-4", "image-0"]]
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (FailsOnOne, "MemoryError: CUDA out of memory"),
+        (WrongShape, "ValueError: returned 2 frames of 32 x 48 pixels; asked for were 4 frames of 32 x 48"),
+        (NotANumber, "ValueError: frames: expected uint8 0..255, got float64 with NaN or infinite values"),
+    ],
+)
+def test_one_bad_clip_costs_only_itself(go: Go, tmp_path: Path, model: type, reason: str) -> None:
+    outcome = go([model])
+    assert outcome.failed == 1
+    found = states(outcome.folder)
+    assert found.pop("clip-1") == ("failed", reason)
+    assert set(found.values()) == {("done", None)}
+    assert calls(tmp_path, "generate")[:4] == [
+        ["clip-0", "clip-1", "clip-2", "clip-3"], ["clip-0", "clip-1"], ["clip-0"], ["clip-1"],
+    ]  # fmt: skip
+    assert "clip-1" not in measured(outcome.folder)
+    assert reason.partition(":")[0] in (outcome.folder / "log.txt").read_text()
+
+
+def test_a_model_that_does_not_load_fails_its_clips_and_not_the_others(go: Go) -> None:
+    outcome = go([DoesNotLoad, "static"])
+    assert outcome.failed == 6
+    assert set(states(outcome.folder).values()) == {
+        ("failed", "the model could not be loaded: RuntimeError: weights are missing")
+    }
+    assert set(states(outcome.folder, "static").values()) == {("done", None)}
+
+
+def test_not_applicable_is_no_failure(go: Go) -> None:
+    outcome = go([NothingForImages, "ground_truth"], [One, Colours])
+    assert outcome.failed == 0
+    assert states(outcome.folder)["image-0"] == ("not_applicable", "a still picture")
+    assert states(outcome.folder, "ground_truth")["image-0"][0] == "not_applicable"
+
+
+def test_a_metric_that_needs_what_a_sample_lacks(go: Go) -> None:
+    outcome = go([Noise], [NeedsObjects])
+    assert outcome.failed == 0
+    found = measured(outcome.folder)
+    assert found.pop("image-0") == ("not_applicable", "the sample has no object words")
+    assert set(found.values()) == {("done", None)}
+
+
+@pytest.mark.parametrize(
+    ("metric", "ids", "reason"),
+    [
+        (FailsOnOneClip, {"clip-1"}, "ZeroDivisionError: no pixels"),
+        (OutOfRange, {"clip-0", "clip-1", "clip-2", "clip-3", "clip-4", "image-0"}, "11.0 lies outside 0 to 10"),
+    ],
+)
+def test_a_metrics_failure_is_a_reason(go: Go, metric: type, ids: set[str], reason: str) -> None:
+    outcome = go([Noise], [metric])
+    failed = {id_: why for id_, (state, why) in measured(outcome.folder).items() if state == "failed"}
+    assert failed.keys() == ids
+    assert all(reason in (why or "") for why in failed.values())
+    assert outcome.failed == len(ids)
+
+
+def test_measurements_of_the_wrong_clips_are_refused(go: Go) -> None:
+    found = measured(go([Noise], [MixesUpClips]).folder)
+    assert set(found.values()) == {("done", None)}, "one at a time, its order does not matter"
+
+
+def test_the_same_command_again_does_nothing(go: Go, tmp_path: Path) -> None:
+    first = go([Noise])
+    calls(tmp_path, "")
+    assert go([Noise]) == first
+    assert calls(tmp_path, "generate") == []
+
+
+def test_a_finished_run_takes_another_metric_and_model(go: Go, tmp_path: Path) -> None:
+    go([Noise], [One])
+    calls(tmp_path, "")
+    outcome = go([Noise, "static"], [One, Colours])
+    assert calls(tmp_path, "generate") == []
+    settings = json.loads((outcome.folder / "run.json").read_text())
+    assert list(settings["models"]) == ["noise", "static"]
+    assert list(settings["metrics"]) == ["one", "colours"]
+    assert len(measured(outcome.folder, "colours")) == 6
+
+
+def test_an_unfinished_batch_is_generated_again_whole(go: Go, tmp_path: Path) -> None:
+    outcome = go([Noise])
+    calls(tmp_path, "")
+    with Store.create(outcome.folder, {}, lambda before, _: before) as store:
+        (outcome.folder / store.clips("noise")[1].video).unlink()
+    again = go([Noise])
+    assert calls(tmp_path, "generate") == [["clip-0", "clip-1", "clip-2", "clip-3"]]
+    assert len(measured(again.folder)) == 6
+
+
+def test_failures_stand_until_they_are_asked_for_again(go: Go, tmp_path: Path) -> None:
+    outcome = go([FailsOnOne])
+    calls(tmp_path, "")
+    assert go([FailsOnOne]).failed == 1
+    assert calls(tmp_path, "generate") == []
+    assert go([FailsOnOne], retry_failed=True).failed == 1
+    assert calls(tmp_path, "generate")[0] == ["clip-0", "clip-1", "clip-2", "clip-3"]
+    assert len(measured(outcome.folder)) == 5
+
+
+def test_videos_of_another_size_length_and_rate_are_brought_to_the_protocol(go: Go) -> None:
+    outcome = go([Wide], [Shapes])
+    with Store.open(outcome.folder) as store:
+        rows = list(store.measurements("one", "wide"))
+        video = read_video(outcome.folder / store.clips("wide")[0].video)
+    assert video.frames.shape == (12, 64, 80, 3), "stored as the model made it"
+    assert {row.value for row in rows} == {4e6 + 32e3 + 48}
+    assert {row.details["fps"] for row in rows} == {8.0}
+
+
+def test_real_clips_are_measured_once_for_every_model_and_seed(go: Go) -> None:
+    outcome = go([Noise, "static"], [Colours], seeds=(0, 1))
+    with Store.open(outcome.folder) as store:
+        assert sum(row.model == REFERENCE for row in store.measurements("colours")) == 5
+        rows = [row for row in store.measurements("colours", "noise") if row.state == "done"]
+        assert len(rows) == 10
+        assert all(row.features is not None and (outcome.folder / row.features).is_file() for row in rows)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8])
+def test_the_batch_size_changes_no_video(go: Go, tmp_path: Path, batch_size: int) -> None:
+    outcome = go([Noise], batch_size=batch_size, out=tmp_path / f"run{batch_size}")
+    with Store.open(outcome.folder) as store:
+        means = [read_video(outcome.folder / clip.video).frames.mean() for clip in store.clips("noise")]
+    expected = []
+    for id_ in ("clip-0", "clip-1", "clip-2", "clip-3", "clip-4", "image-0"):
+        request = Request(id_, np.zeros((32, 48, 3), np.uint8), "", 4, 32, 48, 8.0, request_seed(0, id_))
+        expected.append(noise(request).mean())
+    assert means == expected
+
+
+def test_every_sample_and_seed_has_noise_of_its_own() -> None:
+    seeds = {request_seed(seed, f"clip-{i}") for seed in range(10) for i in range(100)}
+    assert len(seeds) == 1000
+    assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+@pytest.mark.parametrize(
+    ("options", "difference"),
+    [
+        ({"seeds": (1,)}, "seeds: [0] there, [1] here"),
+        ({"limit": 2}, "selection.limit: None there, 2 here"),
+        ({"profile": "paper"}, "profile.name: 'small' there, 'paper' here"),
+        ({"batch_size": 2}, "batch_size: 8 there, 2 here"),
+        ({"dtype": "float16"}, "dtype"),
+    ],
+)
+def test_a_folder_of_another_configuration_is_refused(go: Go, options: dict[str, object], difference: str) -> None:
+    outcome = go([Noise])
+    before = (outcome.folder / "run.json").read_text()
+    with pytest.raises(UserError, match="another configuration") as refusal:
+        go([Noise], **options)
+    assert difference in str(refusal.value)
+    assert (outcome.folder / "run.json").read_text() == before
+
+
+def test_a_data_set_that_changed_is_refused(go: Go, data: Path) -> None:
+    go([Noise])
+    text = (data / "metadata.csv").read_text()
+    (data / "metadata.csv").write_text(text.replace("clip number 2", "clip number two"))
+    with pytest.raises(UserError, match=r"dataset\.fingerprint"):
+        go([Noise])
+
+
+def test_a_package_of_another_version_is_refused() -> None:
+    before = {"versions": {"numpy": "2.0", "av": "18"}, "models": {}, "metrics": {}}
+    with pytest.raises(UserError, match=r"versions\.numpy: '2\.0' there, '2\.1' here"):
+        merge_settings(before, {**before, "versions": {"numpy": "2.1", "av": "18"}})
+
+
+def test_resume_wants_a_run(go: Go) -> None:
+    with pytest.raises(UserError, match="no run at"):
+        go([Noise], resume=True)
+
+
+def test_two_models_of_one_name_are_refused(go: Go) -> None:
+    with pytest.raises(UserError, match="both called 'noise'"):
+        go([Noise, FailsOnOne])
+
+
+def test_select_takes_the_first_of_the_categories() -> None:
+    samples = [Sample(f"s{i}", "ABC"[i % 3], "", FrameSource(Path("x"))) for i in range(9)]
+    assert [s.id for s in select(samples, 3, ["C", "A"])] == ["s0", "s2", "s3"]
+    with pytest.raises(UserError, match="unknown category 'D'; the data set has A, B, C"):
+        select(samples, None, ["D"])
+
+
+def test_run_json_says_what_decides_the_numbers(go: Go, small_profile_file: Path) -> None:
+    settings = json.loads((go([Noise]).folder / "run.json").read_text())
+    assert settings["profile"] == json.loads(json.dumps(load_profile(str(small_profile_file)).as_dict()))
+    assert settings["versions"].keys() >= {"python", "torch", "numpy", "av", "pillow"}
+    assert settings["reader"]["name"] == "pyav"
+    assert settings["reader"]["version"].startswith("pyav ")
+    assert len(settings["dataset"]["fingerprint"]) == 64
+    assert len(settings["models"]["noise"]["source_sha256"]) == 64
+    assert (settings["device"], settings["dtype"], settings["seeds"]) == ("cpu", "float32", [0])

@@ -1,0 +1,155 @@
+"""A run on disk: what is recorded is there after any end, and nothing else is believed."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from i2vbench.errors import UserError
+from i2vbench.files import atomic_file, write_bytes
+from i2vbench.store import FORMAT, REFERENCE, Store, folder_name, read_settings
+from i2vbench.types import FrameSource, Measurement, PlannedClip, Sample
+from tests.conftest import environment
+
+SETTINGS = {"format": FORMAT, "seeds": [0]}
+SAMPLES = [Sample(f"s{i}", "Pet", f"prompt {i}", FrameSource(Path("x")), objects=("dog",)) for i in range(5)]
+PLAN = [PlannedClip(sample, 0, i) for i, sample in enumerate(SAMPLES)]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store.create(tmp_path / "run", SETTINGS)
+    store.plan("m", PLAN, batch_size=2)
+    return store
+
+
+def test_a_batch_is_owed_until_all_of_it_is_recorded(store: Store) -> None:
+    assert store.owed_batches("m") == [0, 1, 2]
+    store.finish_batch("m", {("s0", 0): ("done", None), ("s1", 0): ("failed", "no memory")})
+    assert store.owed_batches("m") == [1, 2]
+    assert [(c.state, c.reason) for c in store.clips("m", batch=0)] == [("done", None), ("failed", "no memory")]
+
+
+def test_planning_again_changes_nothing(store: Store) -> None:
+    store.finish_batch("m", {("s0", 0): ("done", None), ("s1", 0): ("done", None)})
+    before = store.clips()
+    store.plan("m", PLAN, batch_size=2)
+    assert store.clips() == before
+
+
+def test_measurements_come_back_as_they_were(store: Store) -> None:
+    features = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    made = [
+        Measurement("s0", "a", value=0.1 + 0.2, details={"pairs": [1.5, 2.5], "word": "über"}),
+        Measurement("s1", "a", features=features),
+        Measurement("s2", "a", error="too dark"),
+    ]
+    store.record("m", [0, 0, 0], made)
+    rows = list(store.measurements("a", "m"))
+    assert [row.state for row in rows] == ["done", "done", "failed"]
+    back = [store.load_measurement(row) for row in rows]
+    assert back[0].value == 0.1 + 0.2
+    assert back[0].details == made[0].details
+    assert back[1].features is not None
+    np.testing.assert_array_equal(back[1].features, features)
+    assert back[1].features.dtype == np.float32
+    assert back[2].error == "too dark"
+
+
+def test_owing_a_batch_again_forgets_what_was_measured_of_it(store: Store) -> None:
+    store.finish_batch("m", {(f"s{i}", 0): ("done", None) for i in range(4)})
+    store.record("m", [0, 0], [Measurement("s0", "a", value=1.0), Measurement("s2", "a", value=1.0)])
+    store.record(REFERENCE, [0], [Measurement("s0", "a", value=2.0)])
+    store.owe_again("m", [0])
+    assert store.owed_batches("m") == [0, 2]
+    assert [(r.model, r.sample_id) for r in store.measurements("a")] == [(REFERENCE, "s0"), ("m", "s2")]
+
+
+def test_a_clip_whose_video_is_gone_is_owed_again(store: Store) -> None:
+    store.finish_batch("m", {(f"s{i}", 0): ("done", None) for i in range(4)})
+    for clip in store.clips("m")[:3]:
+        write_bytes_with_folder(store.folder / clip.video)
+    assert store.lose_missing_videos() == 1
+    assert store.owed_batches("m") == [1, 2]
+
+
+def write_bytes_with_folder(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, b"video")
+
+
+def test_a_second_process_is_refused_and_a_reader_is_not(store: Store) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\n"
+        "from i2vbench.store import Store\nfrom i2vbench.errors import UserError\n"
+        "folder = Path(sys.argv[1])\n"
+        "print(len(Store.open(folder).clips()))\n"
+        "try: Store.create(folder, {})\n"
+        "except UserError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(store.folder)],
+        env=environment(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[0] == "5"
+    assert "another process works on the run" in done.stdout
+
+
+def test_the_lock_goes_with_the_store(store: Store) -> None:
+    store.close()
+    Store.create(store.folder, SETTINGS).close()
+
+
+def test_a_run_of_another_layout_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"format": 99}))
+    with pytest.raises(UserError, match="layout 99"):
+        read_settings(tmp_path)
+    with pytest.raises(UserError, match="not a run"):
+        read_settings(tmp_path / "nowhere")
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_settings(tmp_path)
+
+
+def test_a_run_in_a_read_only_folder_can_be_read(store: Store, tmp_path: Path) -> None:
+    store.finish_batch("m", {("s0", 0): ("done", None), ("s1", 0): ("done", None)})
+    store.close()
+    for path in [*store.folder.rglob("*"), store.folder]:
+        path.chmod(path.stat().st_mode & ~(stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH))
+    try:
+        with Store.open(store.folder) as again:
+            assert [clip.state for clip in again.clips("m")][:2] == ["done", "done"]
+    finally:
+        for path in [store.folder, *store.folder.rglob("*")]:
+            path.chmod(path.stat().st_mode | stat.S_IWUSR)
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_folder_names_are_safe_and_stay_apart(one: str, other: str) -> None:
+    name = folder_name(one)
+    assert name not in ("", ".", "..")
+    assert not set(name) & set('/\\:*?"<>|\0')
+    assert not name.startswith(".")
+    assert len(name.encode()) < 120
+    if one != other:
+        assert name != folder_name(other)
+
+
+def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_bytes(path, b"before")
+    with suppress(RuntimeError), atomic_file(path) as file:
+        file.write(b"half")
+        raise RuntimeError
+    assert path.read_bytes() == b"before"
+    assert os.listdir(tmp_path) == ["file"]
