@@ -163,7 +163,7 @@ def _set_global_randomness(seed: int) -> None:
     import torch
 
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - it is the global state that is meant
+    np.random.seed(seed)
     torch.manual_seed(seed)
 
 

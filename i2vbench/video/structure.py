@@ -98,7 +98,7 @@ def is_upright_mp4(path: Path) -> bool:
             if kind == b"moov":
                 file.seek(start)
                 tracks = file.read(min(size, end - start)).split(b"tkhd")[1:]
-                # version, flags, times, track, duration, layer, ...: the matrix comes after 40 bytes, or 52 in version 1
+                # before the matrix: version, flags, times, track, duration, layer, ...; longer in version 1
                 offsets = [52 if track[:1] == b"\1" else 40 for track in tracks]
                 return all(t[o : o + 36] == _AS_STORED for t, o in zip(tracks, offsets, strict=True)) and bool(tracks)
     return False
