@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -143,12 +144,22 @@ def to_markdown(table: Table) -> str:
     return "\n".join([*lines, "", *(f"- {markdown_text(note)}" for note in table.notes), ""])
 
 
-def print_tables(results: Results, notes: bool = True) -> str:
-    """The summary and every metric's table, aligned for a terminal; best is marked **x**, second best _x_."""
-    return "\n".join(_aligned(table, notes) for table in all_tables(results))
+def print_tables(results: Results) -> str:
+    """Every metric's table and then the summary, aligned for a terminal; best is marked **x**, second best _x_.
+
+    What several tables note is said once, at the end.
+    """
+    tables = all_tables(results)
+    noted = Counter(note for table in tables for note in table.notes)
+    shared = [f"- {one_line(note)}" for note, times in noted.items() if times > 1]
+    parts = [
+        to_aligned(table, [note for note in table.notes if noted[note] == 1]) for table in (*tables[1:], tables[0])
+    ]
+    return "\n".join([*parts, *shared])
 
 
-def _aligned(table: Table, notes: bool) -> str:
+def to_aligned(table: Table, notes: Sequence[str]) -> str:
+    """One table with these notes, its columns aligned for a terminal."""
     grid = _grid(table, one_line, {"best": "**{}**", "second": "_{}_", "": "{}"})
     widths = [max(cell_len(row[i]) for row in grid) for i in range(len(grid[0]))]
     lines = [_title(table, one_line), ""]
@@ -159,7 +170,7 @@ def _aligned(table: Table, notes: bool) -> str:
         if r == 0:
             lines.append("  ".join("-" * width for width in widths))
     if notes:
-        lines += ["", *(f"- {one_line(note)}" for note in table.notes)]
+        lines += ["", *(f"- {one_line(note)}" for note in notes)]
     return "\n".join([*lines, ""])
 
 

@@ -19,7 +19,7 @@ from markdown_it import MarkdownIt
 from i2vbench.errors import UserError
 from i2vbench.tables import collect, print_tables, write_tables
 from i2vbench.tables.layout import Heading, PrintedCell, Row, Table, marks, one_line
-from i2vbench.tables.text import csv_text, latex_text, to_csv, to_latex, to_markdown
+from i2vbench.tables.text import csv_text, latex_text, to_aligned, to_csv, to_latex, to_markdown
 from tests.tables.runs import FLICKERING, METRICS_FILE, RunSpec, make_run, sample
 
 HOSTILE = (
@@ -268,9 +268,8 @@ def test_markdown_shows_hostile_text_as_text(texts: list[str]) -> None:
 @given(st.lists(TEXT, min_size=1, max_size=3))
 @example(list(HOSTILE))
 def test_a_terminal_gets_no_control_characters(texts: list[str]) -> None:
-    from i2vbench.tables.text import _aligned
-
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", _aligned(table_of(*texts), notes=True))
+    table = table_of(*texts)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", to_aligned(table, table.notes))
 
 
 def test_the_terminal_gets_summary_and_metrics(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from i2vbench.video.write import encode
 from tests.video import files as videos
 
 REAL_CLIPS = os.environ.get("I2VBENCH_REAL_CLIPS")
+REAL = sorted(Path(REAL_CLIPS or "nowhere").glob("*.mp4"))
 
 # What decord is refused for. All of it was seen to give wrong frames, a wrong number of frames, or an error of its own.
 DECORD_REFUSES = {
@@ -179,7 +180,9 @@ def test_clips_read_by_several_threads_are_the_same(made: Made) -> None:
 
 @pytest.mark.skipif(not REAL_CLIPS, reason="I2VBENCH_REAL_CLIPS names no folder of MP4 files")
 @pytest.mark.parametrize("reader", video.READERS)
-@pytest.mark.parametrize("path", sorted(Path(REAL_CLIPS or "nowhere").glob("*.mp4")), ids=lambda path: str(path.stem))
+@pytest.mark.parametrize(
+    "path", sorted(Path(REAL_CLIPS or "nowhere").glob("*.mp4")), ids=lambda path: getattr(path, "stem", None)
+)
 def test_real_clips_are_read_as_ffmpeg_shows_them(path: Path, reader: str) -> None:
     need(reader)
     clip = read_video(path, reader=reader)
