@@ -50,7 +50,7 @@ def run(
         typer.Option(min=1, help="Only the first N samples: other clips, other numbers; n stands in every cell."),
     ] = None,
     categories: Annotated[
-        list[str] | None, typer.Option(help="Only samples of these categories, separated by commas.")
+        list[str] | None, typer.Option(help="Only these categories, separated by commas: other clips, other numbers.")
     ] = None,
     device: Annotated[
         str, typer.Option(help="auto, cpu, cuda, cuda:1, ... Networks round differently on each; recorded.")
