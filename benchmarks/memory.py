@@ -20,7 +20,8 @@ RUN = """
 import sys
 from pathlib import Path
 from i2vbench.progress import Quiet
-from i2vbench.run import RunConfig, run
+from i2vbench.run import run
+from i2vbench.settings import RunConfig
 folder = Path(sys.argv[1])
 run(RunConfig(models=("static",), dataset=f"folder:{folder / 'data'}", device="cpu", out=folder / "run"), Quiet())
 """

@@ -27,50 +27,12 @@ from i2vbench.models.base import Model, Preparation
 from i2vbench.profiles import load_profile
 from i2vbench.progress import Progress
 from i2vbench.registry import DATASETS, METRICS, MODELS
-from i2vbench.settings import Settings, merge_settings, resolve_device
+from i2vbench.settings import ALL, RunConfig, Settings, merge_settings, resolve_device
 from i2vbench.store import Store, folder_name, read_settings
 from i2vbench.types import PlannedClip, Sample
 
-ALL = "all"
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO})
 _log = logging.getLogger("i2vbench")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunConfig:
-    """What the user asks for.
-
-    Attributes:
-        models: NAME, NAME:ARGUMENT or FILE.py:Class each.
-        metrics: The same; "all" stands for every built-in one.
-        dataset: The same.
-        profile: A bundled profile's name or a TOML file.
-        seeds: Every sample is generated once under each.
-        limit: Only the first so many samples.
-        categories: Only samples of these.
-        device: As torch names it; "auto" takes a GPU where there is one.
-        dtype: As torch names it.
-        batch_size: Requests a model is handed at once, where it takes so many.
-        reader: "pyav" or "decord".
-        out: The run's folder; None makes one up under `runs/` from the rest.
-        resume: Refuse to begin a new run.
-        retry_failed: Do again what failed before.
-    """
-
-    models: tuple[str, ...]
-    metrics: tuple[str, ...] = (ALL,)
-    dataset: str = "demo"
-    profile: str = "paper"
-    seeds: tuple[int, ...] = (0,)
-    limit: int | None = None
-    categories: tuple[str, ...] | None = None
-    device: str = "auto"
-    dtype: str = "float32"
-    batch_size: int = 8
-    reader: str = "pyav"
-    out: Path | None = None
-    resume: bool = False
-    retry_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,31 +101,6 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
         with stop_on_signal(job.stop) as received:
             LocalEngine(job).execute()
         return Outcome(folder, count_failed(store), received[0] if received else None)
-
-
-def config_of(folder: Path) -> RunConfig:
-    """What the run in `folder` was asked for, so that it can be gone on with by its folder alone.
-
-    Raises:
-        UserError: If there is no run.
-    """
-    settings = read_settings(folder)
-    selection = settings["selection"]
-    return RunConfig(
-        models=tuple(model["spec"] for model in settings["models"].values()),
-        metrics=tuple(metric["spec"] for metric in settings["metrics"].values()),
-        dataset=settings["arguments"]["dataset"],
-        profile=settings["arguments"]["profile"],
-        seeds=tuple(settings["seeds"]),
-        limit=selection["limit"],
-        categories=None if selection["categories"] is None else tuple(selection["categories"]),
-        device=settings["device"],
-        dtype=settings["dtype"],
-        batch_size=settings["batch_size"],
-        reader=settings["reader"]["name"],
-        out=folder,
-        resume=True,
-    )
 
 
 def _create_models(specs: Sequence[str]) -> dict[str, tuple[Model, str]]:

@@ -1,4 +1,4 @@
-"""What decides a run's numbers, as `run.json` keeps it."""
+"""What a run is asked for, and what decides its numbers, as `run.json` keeps it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from i2vbench import __version__
 from i2vbench.datasets.base import Dataset
@@ -16,12 +17,12 @@ from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model
 from i2vbench.profiles import Profile
 from i2vbench.registry import METRICS, MODELS
-from i2vbench.store import FORMAT
+from i2vbench.store import FORMAT, read_settings
 from i2vbench.types import MetricInfo, ModelInfo
 from i2vbench.video import reader_version
 
-if TYPE_CHECKING:
-    from i2vbench.run import RunConfig
+ALL = "all"
+"""Stands for every built-in metric."""
 
 MEASURE_BATCH = 8
 """Neighbouring clips of the plan that are measured together."""
@@ -34,6 +35,43 @@ _GROWS = ("models", "metrics")
 
 _INCIDENTAL = ("arguments",)
 """How the run was asked for; what it came to is compared instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """What the user asks for.
+
+    Attributes:
+        models: NAME, NAME:ARGUMENT or FILE.py:Class each.
+        metrics: The same; "all" stands for every built-in one.
+        dataset: The same.
+        profile: A bundled profile's name or a TOML file.
+        seeds: Every sample is generated once under each.
+        limit: Only the first so many samples.
+        categories: Only samples of these.
+        device: As torch names it; "auto" takes a GPU where there is one.
+        dtype: As torch names it.
+        batch_size: Requests a model is handed at once, where it takes so many.
+        reader: "pyav" or "decord".
+        out: The run's folder; None makes one up under `runs/` from the rest.
+        resume: Refuse to begin a new run.
+        retry_failed: Do again what failed before.
+    """
+
+    models: tuple[str, ...]
+    metrics: tuple[str, ...] = (ALL,)
+    dataset: str = "demo"
+    profile: str = "paper"
+    seeds: tuple[int, ...] = (0,)
+    limit: int | None = None
+    categories: tuple[str, ...] | None = None
+    device: str = "auto"
+    dtype: str = "float32"
+    batch_size: int = 8
+    reader: str = "pyav"
+    out: Path | None = None
+    resume: bool = False
+    retry_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +128,31 @@ class Settings:
                 for id_, (metric, spec) in self.metrics.items()
             },
         }
+
+
+def config_of(folder: Path) -> RunConfig:
+    """What the run in `folder` was asked for, so that it can be gone on with by its folder alone.
+
+    Raises:
+        UserError: If there is no run.
+    """
+    settings = read_settings(folder)
+    selection = settings["selection"]
+    return RunConfig(
+        models=tuple(model["spec"] for model in settings["models"].values()),
+        metrics=tuple(metric["spec"] for metric in settings["metrics"].values()),
+        dataset=settings["arguments"]["dataset"],
+        profile=settings["arguments"]["profile"],
+        seeds=tuple(settings["seeds"]),
+        limit=selection["limit"],
+        categories=None if selection["categories"] is None else tuple(selection["categories"]),
+        device=settings["device"],
+        dtype=settings["dtype"],
+        batch_size=settings["batch_size"],
+        reader=settings["reader"]["name"],
+        out=folder,
+        resume=True,
+    )
 
 
 def versions() -> dict[str, str]:

@@ -20,8 +20,8 @@ from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model
 from i2vbench.profiles import load_profile
 from i2vbench.progress import Quiet
-from i2vbench.run import Outcome, RunConfig, request_seed, run, select
-from i2vbench.settings import merge_settings
+from i2vbench.run import Outcome, request_seed, run, select
+from i2vbench.settings import RunConfig, merge_settings
 from i2vbench.store import REFERENCE, Store
 from i2vbench.types import Clip, Frames, FrameSource, Measurement, MetricInfo, ModelInfo, Request, Sample, Video
 from i2vbench.video import read_video

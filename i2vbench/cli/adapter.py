@@ -25,8 +25,8 @@ def new(
     if not cls.isidentifier():
         raise UserError(f"adapter '{name}': expected a name with letters, such as my_model")
     texts = {
-        out / f"{name}.py": _template("template.py.txt"),
-        out / f"test_{name}.py": _template("template_test.py.txt"),
+        out / f"{name}.py": _template("model.py.txt"),
+        out / f"test_{name}.py": _template("test_model.py.txt"),
     }
     there = [str(path) for path in texts if path.exists()]
     if there:
@@ -56,8 +56,8 @@ def check(
 
     MODELS.check_name(model)
 
+    from i2vbench.adapter.check import check_model
     from i2vbench.datasets.demo import bundled_samples
-    from i2vbench.models.check import check_model
     from i2vbench.profiles import load_profile
     from i2vbench.settings import resolve_device
 
@@ -75,4 +75,4 @@ def check(
 def _template(name: str) -> str:
     from importlib.resources import files
 
-    return files("i2vbench.models").joinpath(name).read_text(encoding="utf-8")
+    return files("i2vbench.adapter").joinpath(name).read_text(encoding="utf-8")

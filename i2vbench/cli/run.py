@@ -92,8 +92,8 @@ def run(
     _check_names(models, wanted, dataset)
 
     from i2vbench import progress as progress_module
-    from i2vbench.run import RunConfig, config_of
     from i2vbench.run import run as run_job
+    from i2vbench.settings import RunConfig, config_of
 
     if models:
         config = RunConfig(

@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from i2vbench.profiles import parse_profile
 from i2vbench.registry import METRICS
 from i2vbench.store import MeasurementRow
-
-if TYPE_CHECKING:
-    from i2vbench.tables.results import Column, Record, Run
+from i2vbench.tables.runs import Column, Record, Run
 
 
 def clip_counts(label: str, records: Sequence[Record]) -> list[str]:

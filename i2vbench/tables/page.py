@@ -16,7 +16,8 @@ from i2vbench.store import SampleRow, folder_name
 from i2vbench.tables.layout import Table, clean, print_value
 from i2vbench.tables.notes import headline
 from i2vbench.tables.previews import EMBED_BYTES, Previews, Wanted, make_previews
-from i2vbench.tables.results import Column, Record, Results
+from i2vbench.tables.results import Results
+from i2vbench.tables.runs import Column, Record
 from i2vbench.types import MetricInfo
 
 _HERE = Path(__file__).parent

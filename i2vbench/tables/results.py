@@ -7,44 +7,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from i2vbench.errors import UserError
 from i2vbench.metrics.base import Metric
 from i2vbench.registry import METRICS
-from i2vbench.store import REFERENCE, ClipRow, ClipState, MeasurementRow, SampleRow, Store, read_settings
+from i2vbench.store import REFERENCE, ClipState, MeasurementRow, Store
 from i2vbench.tables import notes
+from i2vbench.tables.runs import Column, Record, Run, open_run
 from i2vbench.types import Cell, Measurement, MetricInfo
 
 TOTAL = "All"
 """The row over all clips."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Run:
-    """A run as the tables see it: what it was made with, its samples and its plan."""
-
-    folder: Path
-    settings: Mapping[str, Any]
-    samples: Mapping[str, SampleRow]
-    clips: Mapping[str, Sequence[ClipRow]]
-
-    def without_paths(self, reason: str) -> str:
-        """The reason as it reads wherever the run lies."""
-        for folder in {str(self.folder), str(self.folder.resolve())} - {"."}:
-            reason = reason.replace(f"{folder}/", "")
-        return reason
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One model of one run. `run` is a position in `Results.runs`; `label` is unique."""
-
-    label: str
-    run: int
-    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +28,6 @@ class Entry:
 
     cell: Cell
     planned: int
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One clip of the plan and what one metric says of it."""
-
-    clip: ClipRow
-    sample: SampleRow
-    state: ClipState
-    reason: str
-    row: MeasurementRow | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +79,7 @@ def collect(runs: Sequence[Path], metrics: Sequence[str] | None = None) -> Resul
     """
     if not runs:
         raise UserError("no run given: name at least one run's folder")
-    opened = [_open_run(folder) for folder in runs]
+    opened = [open_run(folder) for folder in runs]
     specs = _wanted_metrics(opened, metrics)
     columns = _columns(opened)
     categories = list(dict.fromkeys(s.category for run in opened for s in run.samples.values()))
@@ -139,17 +103,6 @@ def collect(runs: Sequence[Path], metrics: Sequence[str] | None = None) -> Resul
         notes=metric_notes,
         run_notes=notes.run_notes(columns, opened),
     )
-
-
-def _open_run(folder: Path) -> Run:
-    settings = read_settings(folder)
-    with Store.open(folder) as store:
-        samples = {sample.id: sample for sample in store.samples()}
-        clips: dict[str, list[ClipRow]] = {model: [] for model in settings["models"]}
-        for clip in store.clips():
-            if clip.model in clips:
-                clips[clip.model].append(clip)
-    return Run(folder, settings, samples, clips)
 
 
 def _wanted_metrics(runs: Sequence[Run], wanted: Sequence[str] | None) -> dict[str, str]:

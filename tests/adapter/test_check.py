@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from i2vbench.adapter.check import check_model
 from i2vbench.datasets.demo import bundled_samples
 from i2vbench.models.base import Model
 from i2vbench.models.baselines import Pan
-from i2vbench.models.check import check_model
 from i2vbench.profiles import Profile
 from i2vbench.types import ModelInfo, Request, Video
 

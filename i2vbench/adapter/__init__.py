@@ -1,0 +1,1 @@
+"""Making a model adapter, and holding it to the contract."""
