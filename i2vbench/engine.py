@@ -28,12 +28,10 @@ class LocalEngine:
     def execute(self) -> None:
         """Do everything that the store says is owed, or as much as there is until `job.stop` is set."""
         job = self._job
-        rows = {name: job.store.clips(name) for name in job.models}
-        for name, clips in rows.items():
-            owed = set(job.store.owed_batches(name))
-            self._generated[name] = {clip.batch for clip in clips} - owed
+        for name in job.models:
+            self._generated[name] = job.store.batches(name) - set(job.store.owed_batches(name))
         references = list(reference_groups(job))
-        total = sum(map(len, rows.values())) + sum(group.size for group in references)
+        total = sum(map(job.store.count_clips, job.models)) + sum(group.size for group in references)
         job.progress.start("measure", total, 0)
         measure(iter(references), job, self._metrics)
         if job.device == "cpu":
@@ -84,12 +82,11 @@ class LocalEngine:
     def _groups(self, name: str) -> Iterator[Group]:
         """The plan's groups of one model, each as soon as nothing in it is owed a video any more."""
         job = self._job
-        clips = job.store.clips(name)
-        for start in range(0, len(clips), job.measure_batch):
-            some = clips[start : start + job.measure_batch]
-            needed = {clip.batch for clip in some}
+        for start in range(0, job.store.count_clips(name), job.measure_batch):
+            positions = range(start, start + job.measure_batch)
+            needed = {clip.batch for clip in job.store.clips(name, positions=positions)}
             with self._changed:
                 self._changed.wait_for(lambda: needed <= self._generated[name] or job.stop.is_set())  # noqa: B023
             if job.stop.is_set():
                 return
-            yield model_group(name, range(start, start + len(some)), job)
+            yield model_group(name, positions, job)

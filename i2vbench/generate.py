@@ -23,9 +23,9 @@ _WRITERS = 2
 def generate_owed(name: str, job: Job, finished: Callable[[int], None]) -> None:
     """Generate every owed batch of one model, store its videos, and call `finished` with the batch's number."""
     batches = job.store.owed_batches(name)
-    clips = job.store.clips(name)
     stage = f"generate {name}"
-    job.progress.start(stage, len(clips), sum(clip.batch not in set(batches) for clip in clips))
+    total = job.store.count_clips(name)
+    job.progress.start(stage, total, total - sum(job.store.count_clips(name, batch) for batch in batches))
     if not batches:
         return
     model = job.models[name]

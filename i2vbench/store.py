@@ -46,6 +46,7 @@ CREATE TABLE IF NOT EXISTS clip (
     PRIMARY KEY (model, sample, seed)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS clip_by_position ON clip (model, position);
+CREATE INDEX IF NOT EXISTS clip_by_batch ON clip (model, batch, state);
 CREATE TABLE IF NOT EXISTS measurement (
     metric TEXT NOT NULL, model TEXT NOT NULL, sample TEXT NOT NULL REFERENCES sample(id), seed INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('done', 'failed', 'not_applicable')),
@@ -295,6 +296,16 @@ class Store:
             )
 
     # -- reading ------------------------------------------------------------------------------------------------
+
+    def count_clips(self, model: str, batch: int | None = None) -> int:
+        """How many clips a model's plan, or one batch of it, has."""
+        where, values = _where(model=model, batch=batch)
+        count: int = self._query(f"SELECT count(*) FROM clip{where}", *values)[0][0]
+        return count
+
+    def batches(self, model: str) -> set[int]:
+        """The numbers of a model's batches."""
+        return {row[0] for row in self._query("SELECT DISTINCT batch FROM clip WHERE model = ?", model)}
 
     def samples(self) -> list[SampleRow]:
         """The samples of the plan, in the data set's order."""
