@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from i2vbench.errors import UserError
+from i2vbench.files import file_sha256
 from i2vbench.types import Sample
 
 
@@ -35,24 +37,28 @@ class Dataset(ABC):
             UserError: If the data set is missing or faulty, listing every fault.
         """
 
-    @abstractmethod
     def fingerprint(self, samples: Sequence[Sample]) -> str:
-        """A SHA-256 over what these samples show a model and a metric: rows and file contents, not paths."""
+        """A SHA-256 over what these samples show a model and a metric: facts and file contents, not paths.
+
+        Raises:
+            UserError: If a file cannot be read, or is not what the data set states.
+        """
+        return fingerprint_samples(samples)
 
 
-def fingerprint_samples(samples: Sequence[Sample], file_hashes: Mapping[Path, str] | None = None) -> str:
+def fingerprint_samples(samples: Sequence[Sample], stated: Mapping[Path, str] | None = None) -> str:
     """A SHA-256 (64 hex digits) over every fact of the samples, in their order, and the contents of their files.
 
     Paths do not enter: a data set that was moved or whose files were renamed keeps its fingerprint.
 
     Args:
         samples: The samples.
-        file_hashes: SHA-256 of files whose contents are known; the others are read, each once.
+        stated: What the data set says the SHA-256 of some files is.
 
     Raises:
-        UserError: If a file cannot be read.
+        UserError: If a file cannot be read, or is another one than stated.
     """
-    hashes = dict(file_hashes or {})
+    hashes: dict[Path, str] = {}
     total = hashlib.sha256()
     for sample in samples:
         first, clip = sample.first_frame, sample.reference
@@ -71,17 +77,31 @@ def fingerprint_samples(samples: Sequence[Sample], file_hashes: Mapping[Path, st
             "reference": clip and [hashes[clip.path], clip.start, clip.end],
         }
         total.update(json.dumps(facts, sort_keys=True).encode() + b"\n")
+    others = [path.name for path, found in hashes.items() if (stated or {}).get(path, found) != found]
+    if others:
+        raise UserError(f"{len(others)} files are not those whose sha256 is stated: {', '.join(others[:10])}")
     return total.hexdigest()
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's contents, 64 lower-case hex digits.
+def check_samples(name: str, samples: Sequence[Sample]) -> None:
+    """Refuse what would make two samples one, or one category two, in files and tables.
 
     Raises:
-        UserError: If the file cannot be read.
+        UserError: For no sample, ids that are equal but for case, categories that differ only in case or spaces.
     """
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    if not samples:
+        raise UserError(f"data set {name}: it has no samples")
+    ids: dict[str, str] = {}
+    categories: dict[str, str] = {}
+    faults = []
+    for sample in samples:
+        if ids.setdefault(sample.id.casefold(), sample.id) != sample.id:
+            faults.append(f"ids '{ids[sample.id.casefold()]}' and '{sample.id}' differ only in case")
+        key = sample.category.strip().casefold()
+        if categories.setdefault(key, sample.category) != sample.category:
+            faults.append(f"categories '{categories[key]}' and '{sample.category}' differ only in case or spaces")
+    if len({sample.id for sample in samples}) < len(samples):
+        twice = sorted(id_ for id_, n in Counter(sample.id for sample in samples).items() if n > 1)
+        faults.append(f"ids that stand there more than once: {', '.join(twice[:10])}")
+    if faults:
+        raise UserError(f"data set {name}: " + "; ".join(dict.fromkeys(faults)))

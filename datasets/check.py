@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from i2vbench.clips import shown_frames
-from i2vbench.datasets.base import file_sha256
 from i2vbench.datasets.metadata import Fault, Row, read_folder
 from i2vbench.errors import UserError
+from i2vbench.files import file_sha256
 from i2vbench.types import ClipSource
 from i2vbench.video import VideoError, VideoInfo, probe, read_image, read_video
 

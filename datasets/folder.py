@@ -51,10 +51,10 @@ class FolderDataset(Dataset):
         return [row.sample for row in self._read()]
 
     def fingerprint(self, samples: Sequence[Sample]) -> str:
-        """As `fingerprint_samples`. A stated sha256 stands for its file; `check_folder` compares the two.
+        """As `fingerprint_samples`; files are held to the sha256 that their rows state.
 
         Raises:
-            UserError: As `samples`, or if a file cannot be read.
+            UserError: As `samples`; if a file cannot be read, or is another one than stated.
         """
         return fingerprint_samples(samples, {r.sample.first_frame.path: r.sha256 for r in self._read() if r.sha256})
 

@@ -18,13 +18,12 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
 
 from i2vbench.errors import UserError
-from i2vbench.types import ClipSource, FrameSource, Sample
+from i2vbench.types import SAFE_ID, ClipSource, FrameSource, Sample
 
 METADATA = "metadata.csv"
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 # C0, DEL, C1 and Unicode's line and paragraph separators: each breaks a line of a table, a log or a terminal.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -94,6 +93,8 @@ def read_folder(folder: Path) -> tuple[list[Row], list[Fault]]:
     """
     if not folder.is_dir():
         raise UserError(f"data set {folder}: {'not a folder' if folder.exists() else 'no such folder'}")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise UserError(f"data set {folder}: the folder cannot be read: permission denied")
     if not (folder / METADATA).is_file():
         raise UserError(f"data set {folder}: has no {METADATA}; expected one with the columns {', '.join(REQUIRED)}")
     try:
@@ -197,7 +198,7 @@ class _Table:
             faults.append(f"holds a path separator, and ids become file names: {allowed}")
         elif len(id_) > 128:
             faults.append(f"is {len(id_)} characters long; expected at most 128")
-        elif not _ID.fullmatch(id_):
+        elif not SAFE_ID.fullmatch(id_):
             faults.append(f"is not safe as a file name: {allowed}, a letter or digit first")
         first, row = self._ids.setdefault(id_.lower(), (id_, number))
         if id_ and row != number:

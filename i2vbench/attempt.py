@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 MOST_CHARACTERS = 400
+_FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/:'\"]+/)+")
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _log = logging.getLogger("i2vbench")
 
 
@@ -43,7 +46,7 @@ def attempt(
         return list(_one_each(items, call))
     except NotApplicable:
         pass  # halves find out which item it is
-    except Exception as error:  # noqa: BLE001 - whatever it is, fewer items may do without it
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, fewer items may do without it
         _log.warning("%s failed on %d at once (%s); trying fewer", what, len(items), describe(error))
     free_memory()
     half = (len(items) + 1) // 2
@@ -56,7 +59,7 @@ def try_once(call: Callable[[], Result], what: str) -> Result | Failure:
         return call()
     except NotApplicable as error:
         return Failure(str(error), not_applicable=True)
-    except Exception as error:  # noqa: BLE001 - a model's or metric's failure is a reason beside its clip
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a model's or metric's failure is a reason beside its clip
         _log.exception("%s failed", what)
         return Failure(describe(error))
 
@@ -69,8 +72,8 @@ def _one_each(items: Sequence[Item], call: Callable[[Sequence[Item]], Sequence[R
 
 
 def describe(error: BaseException) -> str:
-    """An error as one line of bounded length."""
-    text = " ".join(str(error).split())
+    """An error as one line of bounded length that reads the same wherever the files lie."""
+    text = _ADDRESS.sub("", _FOLDERS.sub("", " ".join(str(error).split())))
     name = type(error).__name__
     line = text if isinstance(error, UserError) else f"{name}: {text}" if text else name
     return line if len(line) <= MOST_CHARACTERS else line[: MOST_CHARACTERS - 3] + "..."

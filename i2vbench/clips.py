@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -61,9 +62,8 @@ def shown_frames(info: VideoInfo, start: float, end: float | None) -> range:
     Raises:
         VideoError: If there is none.
     """
-    inside = [
-        i for i, t in enumerate(info.times) if round(t, 3) >= round(start, 3) and (end is None or round(t, 3) < end)
-    ]
+    first, last = round(start, 3), math.inf if end is None else round(end, 3)
+    inside = [i for i, t in enumerate(info.times) if first <= round(t, 3) < last]
     if not inside:
         until = "the end" if end is None else f"{end:g} s"
         raise VideoError(

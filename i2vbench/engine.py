@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from i2vbench.attempt import free_memory
 from i2vbench.generate import generate_owed
 from i2vbench.job import Job
 from i2vbench.measure import Group, Metrics, measure, model_group, reference_groups
@@ -55,6 +54,7 @@ class LocalEngine:
 
     def _take_turns(self) -> None:
         for name in self._job.models:
+            self._metrics.release()
             self._generate(name)
             measure(self._groups(name), self._job, self._metrics)
 
@@ -75,9 +75,8 @@ class LocalEngine:
                 self._generated[name].add(batch)
                 self._changed.notify_all()
 
-        generate_owed(name, self._job, finished)
-        self._job.models[name].unload()
-        free_memory()
+        if not self._job.stop.is_set():
+            generate_owed(name, self._job, finished)
 
     def _groups(self, name: str) -> Iterator[Group]:
         """The plan's groups of one model, each as soon as nothing in it is owed a video any more."""

@@ -1,13 +1,18 @@
-"""Writing files so that they are either whole or not there."""
+"""Writing files so that they are either whole or not there, and telling a disk's faults from others."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+from i2vbench.errors import UserError
 
 
 @contextmanager
@@ -35,3 +40,27 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     write_bytes(path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO})
+_SQLITE_DISK_ERRORS = ("full", "readonly", "disk I/O", "unable to open")
+
+
+def is_disk_error(error: BaseException) -> bool:
+    """Whether a disk that is full, broken or not to be written to is at fault."""
+    if isinstance(error, sqlite3.OperationalError):
+        return any(words in str(error) for words in _SQLITE_DISK_ERRORS)
+    return isinstance(error, OSError) and error.errno in _DISK_ERRORS
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's contents, 64 lower-case hex digits.
+
+    Raises:
+        UserError: If the file cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error

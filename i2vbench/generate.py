@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from i2vbench.attempt import Failure, attempt, try_once
+from i2vbench.attempt import Failure, attempt, describe, free_memory, try_once
 from i2vbench.clips import read_first_frame
-from i2vbench.files import write_bytes
+from i2vbench.errors import UserError
+from i2vbench.files import is_disk_error, write_bytes
 from i2vbench.job import Job
 from i2vbench.models.base import Model
 from i2vbench.profiles import Protocol
-from i2vbench.store import ClipRow, ClipState
+from i2vbench.rows import ClipRow, ClipState
 from i2vbench.types import Image, ModelInfo, Request, Sample, Video
 from i2vbench.video import encode_png, write_video
 
@@ -31,14 +33,19 @@ def generate_owed(name: str, job: Job, finished: Callable[[int], None]) -> None:
     model = job.models[name]
     unseen = {row.id for row in job.store.samples() if row.first_frame is None}
     loaded = try_once(lambda: model.load(job.device, job.dtype), f"{name}: load")
-    with ThreadPoolExecutor(_WRITERS) as writers:
-        for batch in batches:
-            if job.stop.is_set():
-                return
-            rows = job.store.clips(name, batch=batch)
-            _generate_batch(name, model, rows, loaded, job, writers, unseen)
-            finished(batch)
-            job.progress.advance(stage, len(rows), doing=rows[-1].sample_id)
+    try:
+        with ThreadPoolExecutor(_WRITERS) as writers:
+            for batch in batches:
+                if job.stop.is_set():
+                    return
+                rows = job.store.clips(name, batch=batch)
+                _generate_batch(name, model, rows, loaded, job, writers, unseen)
+                finished(batch)
+                job.progress.advance(stage, len(rows), doing=rows[-1].sample_id)
+    finally:
+        if loaded is None:
+            try_once(model.unload, f"{name}: unload")
+        free_memory()
 
 
 def _generate_batch(
@@ -77,17 +84,31 @@ def _generate_batch(
     _store_first_frames(new, job)
     unseen -= new.keys()
     paths = {(row.sample_id, row.seed): job.store.folder / row.video for row in rows}
-    writes = []
-    for key, video in zip(requests, videos, strict=True):
-        if isinstance(video, Failure):
-            states[key] = _state(video)
-        else:
-            paths[key].parent.mkdir(exist_ok=True)
-            writes.append(writers.submit(write_video, paths[key], video))
-            states[key] = ("done", None)
-    for write in writes:
-        write.result()
+    written = writers.map(_write, [paths[key] for key in requests], videos)
+    states |= {
+        key: ("done", None) if failure is None else _state(failure)
+        for key, failure in zip(requests, written, strict=True)
+    }
     job.store.finish_batch(name, states)
+
+
+def _write(path: Path, video: Video | Failure) -> Failure | None:
+    """Store one video; None if it is there, else why not.
+
+    Raises:
+        OSError: If the disk is at fault, which is no fault of the clip.
+    """
+    if isinstance(video, Failure):
+        return video
+    path.parent.mkdir(exist_ok=True)
+    try:
+        write_video(path, video)
+    except Exception as error:
+        if is_disk_error(error):
+            raise
+        _log.exception("storing %s failed", path)
+        return Failure(f"the video could not be stored: {describe(error)}")
+    return None
 
 
 def _request(row: ClipRow, sample: Sample, info: ModelInfo, job: Job, loaded: Failure | None) -> Request | Failure:
@@ -116,6 +137,21 @@ def build_request(sample: Sample, seed: int, info: ModelInfo, protocol: Protocol
         fps=info.fps or protocol.fps,
         seed=seed,
     )
+
+
+def check_length(info: ModelInfo, protocol: Protocol) -> None:
+    """Refuse a model whose native clips are too short for the protocol, before it has made them all.
+
+    Raises:
+        UserError: With what it makes and what the protocol takes.
+    """
+    if info.any_output:
+        return
+    frames, fps = info.num_frames or protocol.num_frames, info.fps or protocol.fps
+    try:
+        protocol.frame_indices([i / fps for i in range(frames)], fps)
+    except ValueError as error:
+        raise UserError(f"model '{info.name}': its native clip {error}; choose a --profile that takes less") from error
 
 
 def _store_first_frames(requests: Mapping[str, Request | None], job: Job) -> None:

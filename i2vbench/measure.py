@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from i2vbench.attempt import Failure, attempt, try_once
+import numpy as np
+
+from i2vbench.attempt import Failure, attempt, free_memory, try_once
 from i2vbench.clips import read_to_protocol
 from i2vbench.job import Job
 from i2vbench.metrics.base import Metric
+from i2vbench.rows import parse_details
 from i2vbench.store import REFERENCE
 from i2vbench.types import Clip, ClipSource, Measurement, MetricInfo, Sample, Video
 
@@ -111,6 +115,14 @@ class Metrics:
             self._loaded[id_] = metric if failure is None else failure
         return self._loaded[id_]
 
+    def release(self) -> None:
+        """Let go of every network; what is needed again is loaded again."""
+        for id_, metric in self._loaded.items():
+            if not isinstance(metric, Failure):
+                try_once(metric.unload, f"{id_}: unload")
+        self._loaded.clear()
+        free_memory()
+
 
 def _read(group: Group, job: Job, decoders: ThreadPoolExecutor) -> ReadGroup:
     def read(target: Target) -> Clip | Failure:
@@ -167,12 +179,30 @@ def measure_clips(metric: Metric, clips: Sequence[Clip]) -> list[Measurement]:
     ]
 
 
+def _plain(value: object) -> object:
+    """numpy's numbers and arrays as JSON has them."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"details: {type(value).__name__} is no JSON")
+
+
 def _checked(measurement: Measurement, clip: Clip, info: MetricInfo) -> Measurement:
+    """The measurement in plain numbers, once it is seen to be of this clip and possible.
+
+    Raises:
+        ValueError, TypeError: If it is not.
+    """
     if (measurement.sample_id, measurement.metric) != (clip.sample.id, info.id):
         raise ValueError(
             f"returned a measurement of '{measurement.sample_id}' by {measurement.metric} "
             f"for the clip '{clip.sample.id}' by {info.id}"
         )
+    details = parse_details(json.dumps(dict(measurement.details), default=_plain))
+    value = None if measurement.value is None else float(measurement.value)
+    features = None if measurement.features is None else np.asarray(measurement.features)
+    if features is not None and features.dtype.kind != "f":
+        raise ValueError(f"features: expected a float array, got {features.dtype}")
+    measurement = replace(measurement, value=value, features=features, details=details)
     if measurement.value is not None and info.range is not None:
         low, high = info.range
         if not low <= measurement.value <= high:

@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from i2vbench.errors import UserError
+from i2vbench.files import file_sha256
 
 if TYPE_CHECKING:
     from i2vbench.datasets.base import Dataset
@@ -44,13 +46,15 @@ class Registry(Generic[T]):
     Args:
         kind: "model", "metric" or "data set", as messages call it.
         base: "module:Class" that everything of this kind derives from.
+        info: "module:Class" of the facts that each has as `info`; "" if it has none.
         group: The entry-point group through which other packages add theirs.
         builtin: What comes with i2vbench, in the order of listings.
     """
 
-    def __init__(self, kind: str, base: str, group: str, builtin: Mapping[str, Entry]) -> None:
+    def __init__(self, kind: str, base: str, info: str, group: str, builtin: Mapping[str, Entry]) -> None:
         self.kind = kind
         self.base = base
+        self.info = info
         self.group = group
         self.builtin = builtin
 
@@ -75,14 +79,16 @@ class Registry(Generic[T]):
         self._check_base(cls, spec)
         try:
             made: T = cls() if argument is None else cls(argument)
-            return made
-        except TypeError as error:
-            takes = [p for p in inspect.signature(cls).parameters.values() if p.default is p.empty]
-            if argument is None and takes:
-                raise UserError(f"{self.kind} '{spec}' needs an argument: {spec}:{takes[0].name.upper()}") from error
-            if argument is not None and not inspect.signature(cls).parameters:
-                raise UserError(f"{self.kind} '{spec.partition(':')[0]}' takes no argument ('{argument}')") from error
+        except UserError:
             raise
+        except (Exception, SystemExit) as error:
+            raise UserError(f"{self.kind} '{spec}' cannot be made: {_last_line(error)}") from error
+        if self.info:
+            facts = _import_target(self.info)
+            if not isinstance(getattr(made, "info", None), facts):
+                got = type(getattr(made, "info", None)).__name__
+                raise UserError(f"{self.kind} '{spec}': expected its info to be a {facts.__name__}, got {got}")
+        return made
 
     def check_name(self, spec: str) -> None:
         """Refuse a name that cannot be found, without importing anything.
@@ -105,11 +111,38 @@ class Registry(Generic[T]):
         elif name not in self._plugins():
             raise UserError(self._unknown(name))
 
-    def source_hash(self, spec: str) -> str | None:
-        """SHA-256 of the file behind FILE.py:Class; None for what is installed."""
-        if not _is_file(spec):
+    @staticmethod
+    def is_file(spec: str) -> bool:
+        """Whether a name is FILE.py:Class."""
+        return _is_file(spec)
+
+    def absolute(self, spec: str) -> str:
+        """The same name with its path, if it has one, from the root: it then means the same from any folder."""
+        if _is_file(spec):
+            path, name = _split_file(spec)
+            return f"{_from_root(str(path))}:{name}"
+        name, _, argument = spec.partition(":")
+        entry = self.builtin.get(name)
+        if entry is None or not entry.argument.endswith("PATH") or not argument:
+            return spec
+        label, equals, path_ = argument.rpartition("=") if "=" in entry.argument else ("", "", argument)
+        return f"{name}:{label}{equals}{_from_root(path_)}"
+
+    def origin(self, spec: str) -> dict[str, str]:
+        """What decides which code `spec` names: the hash of its file, or its package and version."""
+        if _is_file(spec):
+            return {"source_sha256": file_sha256(_split_file(spec)[0])}
+        point = self._plugins().get(spec.partition(":")[0])
+        if point is None or point.dist is None:
+            return {}
+        return {"package": f"{point.dist.name} {point.dist.version}"}
+
+    def find_origin(self, spec: str) -> dict[str, str] | None:
+        """As `origin`; None where the file is not there any more."""
+        try:
+            return self.origin(spec)
+        except UserError:
             return None
-        return hashlib.sha256(_split_file(spec)[0].read_bytes()).hexdigest()
 
     def _find(self, spec: str) -> tuple[Any, str | None]:
         self.check_name(spec)
@@ -128,7 +161,7 @@ class Registry(Generic[T]):
         point = self._plugins()[name]
         try:
             return point.load(), argument if colon else None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             package = point.dist.name if point.dist else "?"
             raise UserError(
                 f"{self.kind} '{name}' of the package {package} cannot be imported: {_last_line(error)}"
@@ -177,15 +210,22 @@ def _import_file(path: Path, kind: str) -> Any:
         raise UserError(f"{kind} file {path} cannot be imported: not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    sys.path.insert(0, str(path.resolve().parent))
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UserError(f"{kind} file {path} cannot be imported: {_last_line(error, path)}") from error
     finally:
-        sys.path.remove(str(path.resolve().parent))
+        sys.path.remove(folder)
+    if folder not in sys.path:
+        sys.path.append(folder)  # for what it imports later, in `load`
     return module
+
+
+def _from_root(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def _last_line(error: BaseException, path: Path | None = None) -> str:
@@ -201,18 +241,20 @@ def _last_line(error: BaseException, path: Path | None = None) -> str:
 MODELS: Registry[Model] = Registry(
     "model",
     base="i2vbench.models.base:Model",
+    info="i2vbench.types:ModelInfo",
     group="i2vbench.models",
     builtin={
         "static": Entry("i2vbench.models.baselines:Static", "the first frame, held: perfect consistency, no motion"),
         "pan": Entry("i2vbench.models.baselines:Pan", "a crop sliding over the first frame: motion without content"),
         "ground_truth": Entry("i2vbench.models.baselines:GroundTruth", "the reference clip itself: the ceiling"),
-        "videos": Entry("i2vbench.models.videos:Videos", "a folder of videos made elsewhere", argument="PATH"),
+        "videos": Entry("i2vbench.models.videos:Videos", "a folder of videos made elsewhere", argument="[NAME=]PATH"),
     },
 )
 
 METRICS: Registry[Metric] = Registry(
     "metric",
     base="i2vbench.metrics.base:Metric",
+    info="i2vbench.types:MetricInfo",
     group="i2vbench.metrics",
     builtin={
         "temporal_flickering": Entry(
@@ -225,6 +267,7 @@ METRICS: Registry[Metric] = Registry(
 DATASETS: Registry[Dataset] = Registry(
     "data set",
     base="i2vbench.datasets.base:Dataset",
+    info="",
     group="i2vbench.datasets",
     builtin={
         "demo": Entry("i2vbench.datasets.demo:DemoDataset", "a few real clips and photographs; needs no network"),

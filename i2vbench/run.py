@@ -6,32 +6,40 @@ settings is refused. Models and metrics may be added to a finished run; what is 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
+import os
 import re
+import shlex
 import signal
 import sqlite3
+import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
+from i2vbench.clips import read_to_protocol
+from i2vbench.datasets.base import check_samples
 from i2vbench.engine import LocalEngine
 from i2vbench.errors import UserError
+from i2vbench.files import is_disk_error
+from i2vbench.generate import check_length
 from i2vbench.job import Job
 from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model, Preparation
-from i2vbench.profiles import load_profile
+from i2vbench.names import ALL
+from i2vbench.profiles import Profile, load_profile
 from i2vbench.progress import Progress
 from i2vbench.registry import DATASETS, METRICS, MODELS
-from i2vbench.settings import ALL, RunConfig, Settings, merge_settings, resolve_device
-from i2vbench.store import Store, folder_name, read_settings
-from i2vbench.types import PlannedClip, Sample
+from i2vbench.run_file import read_settings
+from i2vbench.settings import RunConfig, Settings, merge_settings, resolve_device
+from i2vbench.store import Store, folder_name
+from i2vbench.types import ClipSource, PlannedClip, Sample
+from i2vbench.video import VideoError
 
-_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO})
 _log = logging.getLogger("i2vbench")
 
 
@@ -56,26 +64,27 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
     Raises:
         UserError: For anything the user must mend; nothing is half-written then.
     """
-    models = _create_models(config.models)
-    metrics = _create_metrics(config.metrics)
-    profile = load_profile(config.profile)
+    config = _resolved(config)
+    profile = config.profile if isinstance(config.profile, Profile) else load_profile(config.profile)
+    models, metrics = _create_models(config.models), _create_metrics(config.metrics)
     dataset = DATASETS.create(config.dataset)
     everything = dataset.samples()
-    samples = select(everything, config.limit, config.categories)
-    seeds = tuple(sorted(set(config.seeds)))
-    plan = [PlannedClip(sample, seed, request_seed(seed, sample.id)) for sample in samples for seed in seeds]
+    check_samples(dataset.name, everything)
+    plan = _plan(select(everything, config.limit, config.categories), config.seeds)
+    samples = {planned.sample.id: planned.sample for planned in plan}
+    ids = frozenset(sample.id for sample in everything)
+    for model, _ in models.values():
+        check_length(model.info, profile.protocol)
+        model.prepare(Preparation(plan, ids, profile.protocol, config.reader))
     settings = Settings(
-        config=replace(config, device=resolve_device(config.device), seeds=seeds),
+        config=config,
         dataset=dataset,
-        fingerprint=dataset.fingerprint(samples),
+        fingerprint=dataset.fingerprint(list(samples.values())),
         num_samples=len(samples),
         models=models,
         metrics=metrics,
         profile=profile,
     ).as_dict()
-    ids = frozenset(sample.id for sample in everything)
-    for model, _ in models.values():
-        model.prepare(Preparation(plan, ids, profile.protocol, config.reader))
     folder = config.out or default_folder(config, dataset.name)
     if config.resume and not (folder / "run.json").exists():
         raise UserError(f"there is no run at {folder} to resume")
@@ -83,24 +92,36 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
         recorded = read_settings(folder)
         for name in models:
             store.plan(name, plan, recorded["models"][name]["batch_size"])
-        store.lose_missing_videos()
-        if config.retry_failed:
-            _retry_failed(store, models)
+        store.lose_missing_files(models)
         job = Job(
             store=store,
-            samples={sample.id: sample for sample in samples},
+            samples=samples,
             models={name: model for name, (model, _) in models.items()},
             metrics={id_: metric for id_, (metric, _) in metrics.items()},
             protocol=profile.protocol,
             reader=config.reader,
-            device=settings["device"],
+            device=config.device,
             dtype=config.dtype,
             measure_batch=recorded["measure_batch"],
             progress=progress,
         )
-        with stop_on_signal(job.stop) as received:
+        if config.retry_failed:
+            forget_failures(job)
+        with stop_on_signal(job.stop, folder, progress) as received:
             LocalEngine(job).execute()
         return Outcome(folder, count_failed(store), received[0] if received else None)
+
+
+def _resolved(config: RunConfig) -> RunConfig:
+    """The same wish with every path absolute, the device found, and the seeds in order."""
+    return replace(
+        config,
+        models=tuple(MODELS.absolute(spec) for spec in config.models),
+        metrics=tuple(spec if spec == ALL else METRICS.absolute(spec) for spec in config.metrics),
+        dataset=DATASETS.absolute(config.dataset),
+        device=resolve_device(config.device),
+        seeds=tuple(sorted(set(config.seeds))),
+    )
 
 
 def _create_models(specs: Sequence[str]) -> dict[str, tuple[Model, str]]:
@@ -111,7 +132,7 @@ def _create_models(specs: Sequence[str]) -> dict[str, tuple[Model, str]]:
         if model.info.name in models:
             raise UserError(
                 f"models '{models[model.info.name][1]}' and '{spec}' are both called '{model.info.name}'; "
-                "give them different names, or a run of its own each"
+                "give them different names (videos:NAME=PATH), or a run of its own each"
             )
         models[model.info.name] = (model, spec)
     return models
@@ -132,17 +153,29 @@ def _create_metrics(specs: Sequence[str]) -> dict[str, tuple[Metric, str]]:
 def select(samples: Sequence[Sample], limit: int | None, categories: Sequence[str] | None) -> list[Sample]:
     """The first `limit` samples of these categories, in the data set's order.
 
+    Args:
+        samples: All of them.
+        limit: None takes all.
+        categories: Names, or several in one text, separated by commas. None takes all.
+
     Raises:
         UserError: For a category that the data set does not have, or if nothing is left.
     """
     known = list(dict.fromkeys(sample.category for sample in samples))
-    unknown = [category for category in categories or () if category not in known]
+    wanted = known if categories is None else []
+    for text in categories or ():
+        wanted += [text] if text in known else [part.strip() for part in text.split(",") if part.strip()]
+    unknown = [category for category in wanted if category not in known]
     if unknown:
         raise UserError(f"unknown category {', '.join(map(repr, unknown))}; the data set has {', '.join(known)}")
-    chosen = [sample for sample in samples if categories is None or sample.category in categories][:limit]
+    chosen = [sample for sample in samples if sample.category in wanted][:limit]
     if not chosen:
         raise UserError("no sample is left to run on")
     return chosen
+
+
+def _plan(samples: Sequence[Sample], seeds: Sequence[int]) -> list[PlannedClip]:
+    return [PlannedClip(sample, seed, request_seed(seed, sample.id)) for sample in samples for seed in seeds]
 
 
 def request_seed(seed: int, sample_id: str) -> int:
@@ -155,7 +188,8 @@ def default_folder(config: RunConfig, dataset_name: str) -> Path:
     """`runs/DATASET-MODELS-HASH`: readable, and the same for the same command, whatever its metrics."""
     decides = replace(config, metrics=(), out=None, resume=False, retry_failed=False, device="")
     digest = hashlib.sha256(repr(decides).encode()).hexdigest()[:6]
-    models = "-".join(re.sub(r"[^A-Za-z0-9_]+", "-", Path(m).stem if "/" in m else m).strip("-") for m in config.models)
+    names = [Path(spec).stem if "/" in spec else spec for spec in config.models]
+    models = "-".join(re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-") for name in names)
     return Path("runs") / folder_name(f"{dataset_name}-{models[:60]}-{digest}")
 
 
@@ -165,14 +199,32 @@ def count_failed(store: Store) -> int:
     return clips + sum(row.state == "failed" for row in store.measurements())
 
 
-def _retry_failed(store: Store, models: Mapping[str, Any]) -> None:
-    for name in models:
-        store.owe_again(name, sorted({clip.batch for clip in store.clips(name) if clip.state == "failed"}))
-    store.forget_failed_measurements()
+def forget_failures(job: Job) -> None:
+    """Owe again what failed of the job's models and metrics, and stored videos that cannot be read any more."""
+    store = job.store
+    for name in job.models:
+        batches = {clip.batch for clip in store.clips(name) if clip.state == "failed"}
+        rows = [row for row in store.measurements(model=name) if row.state == "failed" and row.metric in job.metrics]
+        failed = {(row.sample_id, row.seed) for row in rows}
+        for clip in store.clips(name):
+            if (clip.sample_id, clip.seed) in failed and not _readable(store.folder / clip.video, job):
+                batches.add(clip.batch)
+        store.owe_again(name, sorted(batches))
+    for row in list(store.measurements()):
+        if row.state == "failed" and row.metric in job.metrics:
+            store.forget_measurement(row.model, row.sample_id, row.seed, row.metric)
+
+
+def _readable(path: Path, job: Job) -> bool:
+    try:
+        read_to_protocol(ClipSource(path), job.protocol, job.reader)
+    except VideoError:
+        return False
+    return True
 
 
 @contextmanager
-def stop_on_signal(stop: threading.Event) -> Iterator[list[str]]:
+def stop_on_signal(stop: threading.Event, folder: Path, progress: Progress) -> Iterator[list[str]]:
     """Turn the first Ctrl-C or SIGTERM into a wish to stop, a second one into an end at once.
 
     Yields:
@@ -180,11 +232,14 @@ def stop_on_signal(stop: threading.Event) -> Iterator[list[str]]:
     """
     received: list[str] = []
 
-    def handle(number: int, _: object) -> None:
-        if stop.is_set() and received:
-            raise KeyboardInterrupt
+    def handle(number: int, _: FrameType | None) -> None:
+        if received:
+            # Whatever a model is amid of, the store is whole at any instant.
+            print(f"\n{resume_hint(folder)}", file=sys.stderr, flush=True)
+            os._exit(128 + number)
         received.append(signal.Signals(number).name)
         stop.set()
+        progress.say("Stopping after the batch at hand (Ctrl-C again: at once) ...")
 
     if threading.current_thread() is not threading.main_thread():
         yield received
@@ -197,13 +252,18 @@ def stop_on_signal(stop: threading.Event) -> Iterator[list[str]]:
             signal.signal(number, handler)
 
 
+def resume_hint(folder: Path) -> str:
+    """How to go on with a run that was stopped."""
+    return f"Stopped. Go on with: i2vbench run --resume --out {shlex.quote(str(folder))}"
+
+
 @contextmanager
 def _writable(folder: Path) -> Iterator[None]:
     """A disk that is full or read-only is the user's to mend, wherever in the run it shows."""
     try:
         yield
     except (OSError, sqlite3.OperationalError) as error:
-        if isinstance(error, OSError) and error.errno not in _DISK_ERRORS:
+        if not is_disk_error(error):
             raise
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(

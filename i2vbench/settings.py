@@ -15,14 +15,12 @@ from i2vbench.datasets.base import Dataset
 from i2vbench.errors import UserError
 from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model
-from i2vbench.profiles import Profile
+from i2vbench.names import ALL, DEVICE
+from i2vbench.profiles import Profile, parse_profile
 from i2vbench.registry import METRICS, MODELS
-from i2vbench.store import FORMAT, read_settings
+from i2vbench.run_file import FORMAT, read_settings
 from i2vbench.types import MetricInfo, ModelInfo
 from i2vbench.video import reader_version
-
-ALL = "all"
-"""Stands for every built-in metric."""
 
 MEASURE_BATCH = 8
 """Neighbouring clips of the plan that are measured together."""
@@ -33,8 +31,8 @@ PACKAGES = ("torch", "torchvision", "numpy", "av", "decord", "pillow")
 _GROWS = ("models", "metrics")
 """A finished run may be given more of these; everything else must stay."""
 
-_INCIDENTAL = ("arguments",)
-"""How the run was asked for; what it came to is compared instead."""
+_INCIDENTAL = ("spec",)
+"""How something was named; what it came to is compared instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +43,10 @@ class RunConfig:
         models: NAME, NAME:ARGUMENT or FILE.py:Class each.
         metrics: The same; "all" stands for every built-in one.
         dataset: The same.
-        profile: A bundled profile's name or a TOML file.
+        profile: A bundled profile's name, a TOML file, or a profile.
         seeds: Every sample is generated once under each.
         limit: Only the first so many samples.
-        categories: Only samples of these.
+        categories: Only samples of these; several may stand in one text, separated by commas.
         device: As torch names it; "auto" takes a GPU where there is one.
         dtype: As torch names it.
         batch_size: Requests a model is handed at once, where it takes so many.
@@ -61,7 +59,7 @@ class RunConfig:
     models: tuple[str, ...]
     metrics: tuple[str, ...] = (ALL,)
     dataset: str = "demo"
-    profile: str = "paper"
+    profile: str | Profile = "paper"
     seeds: tuple[int, ...] = (0,)
     limit: int | None = None
     categories: tuple[str, ...] | None = None
@@ -92,7 +90,6 @@ class Settings:
         return {
             "format": FORMAT,
             "i2vbench": __version__,
-            "arguments": {"dataset": config.dataset, "profile": config.profile},
             "dataset": {
                 "name": self.dataset.name,
                 "samples": self.num_samples,
@@ -109,11 +106,12 @@ class Settings:
             "reader": {"name": config.reader, "version": reader_version(config.reader)},
             "batch_size": config.batch_size,
             "measure_batch": MEASURE_BATCH,
-            "versions": versions(),
+            "versions": versions(config.device),
             "models": {
                 name: {
                     "spec": spec,
-                    "source_sha256": MODELS.source_hash(spec),
+                    **MODELS.origin(spec),
+                    "fingerprint": model.fingerprint(),
                     "batch_size": min(config.batch_size, model.info.max_batch),
                     "info": info_as_dict(model.info),
                 }
@@ -122,7 +120,7 @@ class Settings:
             "metrics": {
                 id_: {
                     "spec": spec,
-                    "source_sha256": METRICS.source_hash(spec),
+                    **METRICS.origin(spec),
                     "info": info_as_dict(metric.info),
                 }
                 for id_, (metric, spec) in self.metrics.items()
@@ -134,28 +132,31 @@ def config_of(folder: Path) -> RunConfig:
     """What the run in `folder` was asked for, so that it can be gone on with by its folder alone.
 
     Raises:
-        UserError: If there is no run.
+        UserError: If there is no run, or it is damaged.
     """
     settings = read_settings(folder)
-    selection = settings["selection"]
-    return RunConfig(
-        models=tuple(model["spec"] for model in settings["models"].values()),
-        metrics=tuple(metric["spec"] for metric in settings["metrics"].values()),
-        dataset=settings["arguments"]["dataset"],
-        profile=settings["arguments"]["profile"],
-        seeds=tuple(settings["seeds"]),
-        limit=selection["limit"],
-        categories=None if selection["categories"] is None else tuple(selection["categories"]),
-        device=settings["device"],
-        dtype=settings["dtype"],
-        batch_size=settings["batch_size"],
-        reader=settings["reader"]["name"],
-        out=folder,
-        resume=True,
-    )
+    try:
+        selection = settings["selection"]
+        return RunConfig(
+            models=tuple(model["spec"] for model in settings["models"].values()),
+            metrics=tuple(metric["spec"] for metric in settings["metrics"].values()),
+            dataset=settings["dataset"]["spec"],
+            profile=parse_profile(settings["profile"]),
+            seeds=tuple(settings["seeds"]),
+            limit=selection["limit"],
+            categories=None if selection["categories"] is None else tuple(selection["categories"]),
+            device=settings["device"],
+            dtype=settings["dtype"],
+            batch_size=settings["batch_size"],
+            reader=settings["reader"]["name"],
+            out=folder,
+            resume=True,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{folder / 'run.json'} is damaged: {error!r}") from error
 
 
-def versions() -> dict[str, str]:
+def versions(device: str) -> dict[str, str]:
     """Versions of what can move a number, and the machine's kind."""
     found = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
     for package in PACKAGES:
@@ -163,6 +164,10 @@ def versions() -> dict[str, str]:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
+    if device.startswith("cuda"):
+        import torch
+
+        found |= {"gpu": torch.cuda.get_device_name(device), "cuda": str(torch.version.cuda)}
     return found
 
 
@@ -180,7 +185,7 @@ def merge_settings(before: dict[str, Any], now: Mapping[str, Any]) -> dict[str, 
     Raises:
         UserError: If anything else differs, listing each difference.
     """
-    fixed = [key for key in now if key not in (*_GROWS, *_INCIDENTAL)]
+    fixed = [key for key in now if key not in _GROWS]
     differences = [line for key in fixed for line in _differences(key, before.get(key), now[key])]
     for kind in _GROWS:
         for name in now[kind].keys() & before[kind].keys():
@@ -196,9 +201,15 @@ def merge_settings(before: dict[str, Any], now: Mapping[str, Any]) -> dict[str, 
 
 def _differences(key: str, before: Any, now: Any) -> list[str]:
     if isinstance(before, dict) and isinstance(now, Mapping):
-        keys = list(dict.fromkeys([*before, *now]))
+        keys = [k for k in dict.fromkeys([*before, *now]) if k not in _INCIDENTAL]
         return [line for k in keys for line in _differences(f"{key}.{k}", before.get(k), now.get(k))]
-    return [] if before == now else [f"{key}: {before!r} there, {now!r} here"]
+    if before == now:
+        return []
+    if key.endswith(".source_sha256"):
+        return [f"{key.removesuffix('.source_sha256')}: its file has changed since"]
+    if key.startswith("models.") and key.endswith(".fingerprint"):
+        return [f"{key.removesuffix('.fingerprint')}: its videos have changed since"]
+    return [f"{key}: {before!r} there, {now!r} here"]
 
 
 def resolve_device(name: str) -> str:
@@ -209,14 +220,13 @@ def resolve_device(name: str) -> str:
     """
     if name == "cpu":
         return name
+    if not DEVICE.fullmatch(name):
+        raise UserError(f"unknown device '{name}': expected auto, cpu, mps, cuda, cuda:1, ...")
     import torch
 
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        kind = torch.device(name).type
-    except RuntimeError as error:
-        raise UserError(f"unknown device '{name}': expected auto, cpu, cuda, cuda:1, ...") from error
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"device '{name}': torch {torch.__version__} finds no usable GPU here; use --device cpu")
+    there = torch.backends.mps.is_available() if name == "mps" else torch.cuda.is_available()
+    if not there:
+        raise UserError(f"device '{name}': torch {torch.__version__} finds no such GPU here; use --device cpu")
     return name

@@ -10,29 +10,27 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import filelock
 import numpy as np
 
 from i2vbench.errors import UserError
-from i2vbench.files import atomic_file, write_json
+from i2vbench.files import atomic_file, is_disk_error, write_json
+from i2vbench.rows import ClipRow, ClipState, MeasurementRow, SampleRow, parse_details
+from i2vbench.run_file import read_settings
 from i2vbench.types import Measurement, PlannedClip, Sample
-
-FORMAT = 1
-"""Version of this layout; a run of another one is refused."""
 
 REFERENCE = ""
 """Stands for a model's name where the real clips are meant."""
 
 Merge = Callable[[dict[str, Any], Mapping[str, Any]], Mapping[str, Any]]
-ClipState = Literal["owed", "done", "failed", "not_applicable"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sample (
@@ -54,49 +52,6 @@ CREATE TABLE IF NOT EXISTS measurement (
     PRIMARY KEY (model, sample, seed, metric)
 ) STRICT, WITHOUT ROWID;
 """
-
-
-@dataclass(frozen=True, slots=True)
-class ClipRow:
-    """One clip of the plan and what became of it. `video` is relative to the run's folder."""
-
-    model: str
-    sample_id: str
-    seed: int
-    request_seed: int
-    position: int
-    batch: int
-    video: str
-    state: ClipState
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SampleRow:
-    """What the tables need of a sample. `first_frame` is relative to the run's folder."""
-
-    id: str
-    position: int
-    category: str
-    prompt: str
-    objects: tuple[str, ...]
-    scene: str
-    first_frame: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class MeasurementRow:
-    """One metric's record of one clip. `features` is relative to the run's folder."""
-
-    metric: str
-    model: str
-    sample_id: str
-    seed: int
-    state: ClipState
-    value: float | None
-    features: str | None
-    details: Mapping[str, Any]
-    reason: str | None
 
 
 class Store:
@@ -134,15 +89,18 @@ class Store:
         Raises:
             UserError: If another process works on it, or the folder cannot be written to.
         """
+        made = not folder.exists()
+        if not made and folder.is_dir() and not (folder / "run.json").exists():
+            others = sorted(
+                path.name for path in folder.iterdir() if path.name not in ("run.lock", ".run.json.partial")
+            )
+            if others:
+                raise UserError(f"{folder} holds other things ({others[0]}) and no run.json; name another --out")
+        lock = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(folder / "run.lock")
             lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise UserError(f"another process works on the run {folder}; wait for it, or name another --out") from error
-        except OSError as error:
-            raise UserError(f"the run {folder} cannot be written to: {error.strerror or error}") from error
-        try:
             if (folder / "run.json").exists():
                 before = read_settings(folder)
                 settings = merge(before, settings)
@@ -153,11 +111,16 @@ class Store:
             for name in ("videos", "first_frames", "features", "tables"):
                 (folder / name).mkdir(exist_ok=True)
             return cls(folder, lock)
-        except OSError as error:
-            lock.release()
-            raise UserError(f"the run {folder} cannot be written to: {error.strerror or error}") from error
-        except BaseException:
-            lock.release()
+        except filelock.Timeout as error:
+            raise UserError(f"another process works on the run {folder}; wait for it, or name another --out") from error
+        except BaseException as error:
+            if lock is not None:
+                lock.release()
+            if made and not (folder / "run.json").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, OSError):
+                reason = error.strerror or error
+                raise UserError(f"the run {folder} cannot be written to: {reason}; name another --out") from error
             raise
 
     @classmethod
@@ -168,9 +131,16 @@ class Store:
             UserError: If there is no run there, or one of another version's layout.
         """
         read_settings(folder)
+        no_plan = UserError(f"{folder} holds no plan yet; run the same command again to go on")
         if not (folder / "run.sqlite").is_file():
-            raise UserError(f"{folder} holds no plan yet; run the same command again to go on")
-        return cls(folder)
+            raise no_plan
+        with _readable(folder):
+            store = cls(folder)
+            tables = {row[0] for row in store._query("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not {"sample", "clip", "measurement"} <= tables:
+            store.close()
+            raise no_plan
+        return store
 
     def __enter__(self) -> Self:
         return self
@@ -218,16 +188,15 @@ class Store:
         rows = self._query("SELECT DISTINCT batch FROM clip WHERE model = ? AND state = 'owed' ORDER BY batch", model)
         return [row[0] for row in rows]
 
-    def lose_missing_videos(self) -> int:
-        """Owe again the batches of clips whose video is gone although something remains to be read from it.
-
-        Returns:
-            How many clips were lost.
-        """
-        lost = [c for c in self.clips() if c.state == "done" and not (self.folder / c.video).is_file()]
-        for model in {clip.model for clip in lost}:
-            self.owe_again(model, {clip.batch for clip in lost if clip.model == model})
-        return len(lost)
+    def lose_missing_files(self, models: Iterable[str]) -> None:
+        """Owe again what the store believes to have and the disk does not: videos of these models, any features."""
+        for model in models:
+            lost = [c for c in self.clips(model) if c.state == "done" and not (self.folder / c.video).is_file()]
+            self.owe_again(model, {clip.batch for clip in lost})
+        kept = self._query("SELECT model, sample, seed, metric, features FROM measurement WHERE features IS NOT NULL")
+        for *key, features in kept:
+            if not (self.folder / features).is_file():
+                self.forget_measurement(*key)
 
     def finish_batch(self, model: str, states: Mapping[tuple[str, int], tuple[ClipState, str | None]]) -> None:
         """Record what became of every clip of one batch, by (sample id, seed), in one transaction."""
@@ -255,10 +224,13 @@ class Store:
                     "UPDATE clip SET state = 'owed', reason = NULL WHERE model = ? AND batch = ?", (model, batch)
                 )
 
-    def forget_failed_measurements(self) -> None:
-        """Owe again every measurement that failed."""
+    def forget_measurement(self, model: str, sample_id: str, seed: int, metric: str) -> None:
+        """Owe one measurement again."""
         with self._transaction() as db:
-            db.execute("DELETE FROM measurement WHERE state = 'failed'")
+            db.execute(
+                "DELETE FROM measurement WHERE model = ? AND sample = ? AND seed = ? AND metric = ?",
+                (model, sample_id, seed, metric),
+            )
 
     # -- measurements -------------------------------------------------------------------------------------------
 
@@ -278,7 +250,8 @@ class Store:
         for seed, m in zip(seeds, measurements, strict=True):
             features = None
             if m.features is not None:
-                features = f"features/{m.metric}/{folder_name(model or 'reference')}/{m.sample_id}-seed{seed}.npy"
+                whose = f"models/{folder_name(model)}" if model != REFERENCE else "real"
+                features = f"features/{folder_name(m.metric)}/{whose}/{m.sample_id}-seed{seed}.npy"
                 write_array(self.folder / features, m.features)
             state = "failed" if m.error is not None else "done"
             details = json.dumps(dict(m.details), allow_nan=False)
@@ -312,7 +285,8 @@ class Store:
         rows = self._query(
             "SELECT id, position, category, prompt, objects, scene, first_frame FROM sample ORDER BY position"
         )
-        return [SampleRow(r[0], r[1], r[2], r[3], tuple(json.loads(r[4])), r[5], r[6]) for r in rows]
+        with _readable(self.folder):
+            return [SampleRow(r[0], r[1], r[2], r[3], tuple(json.loads(r[4])), r[5], r[6]) for r in rows]
 
     def clips(
         self, model: str | None = None, batch: int | None = None, positions: range | None = None
@@ -327,7 +301,8 @@ class Store:
             f"{where} ORDER BY model, position",
             *values,
         )
-        return [ClipRow(*row) for row in rows]
+        with _readable(self.folder):
+            return [ClipRow(*row) for row in rows]
 
     def measurements(self, metric: str | None = None, model: str | None = None) -> Iterator[MeasurementRow]:
         """The records of one metric or model where named, one after the other from the disk."""
@@ -336,9 +311,10 @@ class Store:
             "SELECT metric, model, sample, seed, state, value, features, details, reason FROM measurement"
             f"{where} ORDER BY model, sample, seed, metric"
         )
-        with closing(_connect_read_only(self.folder / "run.sqlite")) as db:
+        with _readable(self.folder), closing(_connect_read_only(self.folder / "run.sqlite")) as db:
             for metric_, model_, sample, seed, state, value, features, details, reason in db.execute(sql, values):
-                yield MeasurementRow(metric_, model_, sample, seed, state, value, features, json.loads(details), reason)
+                parsed = parse_details(details)
+                yield MeasurementRow(metric_, model_, sample, seed, state, value, features, parsed, reason)
 
     def load_measurement(self, row: MeasurementRow) -> Measurement:
         """The record as the metric made it, its features read from their file."""
@@ -346,26 +322,8 @@ class Store:
         return Measurement(row.sample_id, row.metric, row.value, features, row.details, row.reason)
 
     def _query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._mutex:
+        with self._mutex, _readable(self.folder):
             return self._db.execute(sql, values).fetchall()
-
-
-def read_settings(folder: Path) -> dict[str, Any]:
-    """What `run.json` says.
-
-    Raises:
-        UserError: If there is none, or it is of another version's layout.
-    """
-    path = folder / "run.json"
-    try:
-        settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{folder} is not a run: it has no run.json") from error
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
-    if settings.get("format") != FORMAT:
-        raise UserError(f"{path}: layout {settings.get('format')!r}; this version reads layout {FORMAT}")
-    return settings
 
 
 def video_path(model: str, planned: PlannedClip) -> str:
@@ -388,15 +346,36 @@ def write_array(path: Path, array: np.ndarray[Any, Any]) -> None:
         np.save(file, array, allow_pickle=False)
 
 
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """A database that is damaged, or not ours, is a sentence about its file."""
+    try:
+        yield
+    except (sqlite3.DatabaseError, ValueError, TypeError) as error:
+        if isinstance(error, sqlite3.OperationalError) and is_disk_error(error):
+            raise
+        raise UserError(f"{folder / 'run.sqlite'} cannot be read: {error}") from error
+
+
 def _connect_read_only(path: Path) -> sqlite3.Connection:
-    """A connection that reads what is committed, also from a folder that cannot be written to."""
+    """A connection that reads what is committed, also from a folder that cannot be written to.
+
+    Raises:
+        UserError: If what is committed cannot be seen, because the folder is read-only and holds an unmerged log.
+    """
     address = f"{path.resolve().as_uri()}?mode=ro"
     db = sqlite3.connect(address, uri=True, check_same_thread=False)
     try:
         db.execute("SELECT 1 FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
         # WAL wants to write its index beside the file; on a read-only file system nobody else can be writing.
         db.close()
+        log = path.with_name(path.name + "-wal")
+        if log.exists() and log.stat().st_size > 0:
+            raise UserError(
+                f"{path} cannot be read: {log.name} holds results that are not merged yet, and the folder is "
+                "read-only; make it writable, or copy it"
+            ) from error
         db = sqlite3.connect(f"{address}&immutable=1", uri=True, check_same_thread=False)
     return db
 

@@ -8,10 +8,11 @@ Everything here is frozen and checked when it is made, so that a wrong shape is 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,9 @@ Frames = npt.NDArray[np.uint8]
 
 Image = npt.NDArray[np.uint8]
 """One RGB picture, uint8 [H, W, 3]."""
+
+SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+"""What a sample's id must match: ids become file names."""
 
 Need = Literal["video", "reference", "prompt", "objects", "scene"]
 """What a metric (or a stand-in for a model) reads of a clip and its sample."""
@@ -32,7 +36,7 @@ class FrameSource:
 
     Attributes:
         path: An image file, or a video file.
-        seconds: None for an image; else the frame of the video that is shown at this time (0 is the first frame).
+        seconds: None for an image; else the video's first frame at or after this time (0 is the first frame).
     """
 
     path: Path
@@ -80,6 +84,10 @@ class Sample:
     objects: tuple[str, ...] = ()
     scene: str = ""
 
+    def __post_init__(self) -> None:
+        if not SAFE_ID.fullmatch(self.id):
+            raise ValueError(f"id of a sample: expected a safe file name ({SAFE_ID.pattern}), got {self.id!r}")
+
     def lacks(self, needs: frozenset[Need]) -> str | None:
         """Why something that reads `needs` does not apply to this sample; None if it does."""
         if "reference" in needs and self.reference is None:
@@ -114,7 +122,7 @@ class Request:
 
     Attributes:
         sample_id: Names the request in messages; a model must not make its video depend on it.
-        first_frame: uint8 [height, width, 3] RGB, already at the size asked for.
+        first_frame: uint8 [height, width, 3] RGB, already at the size asked for; read-only.
         prompt: The text prompt.
         num_frames: Frames wanted, the first one included.
         height: Pixels.
@@ -141,6 +149,7 @@ class Request:
                 f"first_frame of request '{self.sample_id}': expected uint8 {list(expected)}, "
                 f"got {self.first_frame.dtype} {list(self.first_frame.shape)}"
             )
+        self.first_frame.setflags(write=False)  # it may be asked for again, in a smaller batch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,10 +194,16 @@ class Video:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """What a metric looks at: a video, brought to the profile's protocol, and the sample it was made for."""
+    """What a metric looks at: a video, brought to the profile's protocol, and the sample it was made for.
+
+    The frames are read-only: every metric of a run looks at the same ones.
+    """
 
     sample: Sample
     video: Video
+
+    def __post_init__(self) -> None:
+        self.video.frames.setflags(write=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -310,6 +325,13 @@ class MetricInfo:
     checkpoints: tuple[str, ...] = ()
     source: str = ""
     hides: str = ""
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.reads) - set(get_args(Need)))
+        if unknown:
+            raise ValueError(
+                f"MetricInfo.reads of {self.id}: {', '.join(unknown)}; known are {', '.join(get_args(Need))}"
+            )
 
     def print(self, value: float) -> str:
         """The value as every table prints it: scaled, rounded, with all its decimals."""

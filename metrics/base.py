@@ -21,6 +21,9 @@ class Metric(ABC):
     def load(self, device: str, dtype: str) -> None:  # noqa: B027 - metrics without a network have nothing to load
         """Bring the networks into memory; called once, before `measure`. Arguments as `Model.load`."""
 
+    def unload(self) -> None:  # noqa: B027 - a metric that holds nothing has nothing to let go
+        """Let go of what `load` brought into memory, so that a generator can have it; `load` may come again."""
+
     @abstractmethod
     def measure(self, clips: Sequence[Clip]) -> Sequence[Measurement]:
         """One measurement per clip, in the same order; a clip's measurement depends on that clip alone."""

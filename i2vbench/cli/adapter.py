@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import keyword
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from i2vbench.errors import UserError
+from i2vbench.files import write_bytes
+from i2vbench.names import DEVICE
 
 app = typer.Typer(help="Make a model adapter, and hold it to the contract.", no_args_is_help=True)
 
@@ -34,14 +37,13 @@ def new(
     try:
         out.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():
-            path.write_text(
-                text.format(name=name, cls=cls, file=f"{name}.py", title=name.replace("_", " ")), encoding="utf-8"
-            )
+            filled = text.format(name=name, cls=cls, file=f"{name}.py", title=name.replace("_", " "))
+            write_bytes(path, filled.encode())
     except OSError as error:
         raise UserError(f"{out} cannot be written to: {error.strerror}") from error
     adapter = out / f"{name}.py"
     print(f"wrote {' and '.join(map(str, texts))}")
-    print(f"next: i2vbench adapter check {adapter}:{cls}")
+    print(f"next: i2vbench adapter check {shlex.quote(f'{adapter}:{cls}')}")
 
 
 @app.command("check")
@@ -55,6 +57,8 @@ def check(
     from i2vbench.registry import MODELS
 
     MODELS.check_name(model)
+    if not DEVICE.fullmatch(device):
+        raise UserError(f"--device '{device}': expected auto, cpu, mps, cuda, cuda:1, ...")
 
     from i2vbench.adapter.check import check_model
     from i2vbench.datasets.demo import bundled_samples

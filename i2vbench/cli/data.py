@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from i2vbench.errors import UserError
 
 app = typer.Typer(help="Look after data sets.", no_args_is_help=True)
 
@@ -21,12 +24,19 @@ def check(path: Annotated[Path, typer.Argument(help="A folder with a metadata.cs
 
     Every clip is decoded from its start to its end.
     """
+    if not path.is_dir():
+        raise UserError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
+
     from i2vbench.datasets.check import check_folder
 
-    faults = check_folder(str(path))
+    faults = check_folder(str(path), _tell if sys.stderr.isatty() else None)
     for fault in faults:
         print(fault)
     if faults:
-        print(f"{len(faults)} faults in {path}")
+        print(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in {path}")
         raise typer.Exit(1)
     print(f"{path} is a valid data set")
+
+
+def _tell(done: int, total: int) -> None:
+    print(f"\r{done}/{total} files", end="\n" if done == total else "", file=sys.stderr, flush=True)

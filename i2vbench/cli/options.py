@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from i2vbench.errors import UserError
-
-FORMATS = ("csv", "latex", "markdown", "html")
+from i2vbench.names import FORMATS
 
 
 def split(values: Sequence[str] | None) -> list[str]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +14,11 @@ import typer
 
 from i2vbench.cli.options import split
 from i2vbench.errors import UserError
+from i2vbench.names import ALL, DEVICE, DTYPES, READERS
+from i2vbench.run_file import read_settings
 
 if TYPE_CHECKING:
     from i2vbench.run import Outcome
-
-READERS = ("pyav", "decord")
-DTYPES = ("float32", "bfloat16", "float16")
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
+    context: typer.Context,
     model: Annotated[
         list[str] | None,
         typer.Option("--model", "-m", help="NAME, NAME:ARGUMENT or FILE.py:Class; repeat it for a column each."),
@@ -43,7 +46,11 @@ def run(
     ] = "paper",
     seed: Annotated[
         list[int] | None,
-        typer.Option(help="Noise of the models; repeat it to generate every sample under each. Moves the numbers."),
+        typer.Option(
+            min=0,
+            max=2**31 - 1,
+            help="Noise of the models; repeat it to generate every sample under each. Moves the numbers.",
+        ),
     ] = None,
     limit: Annotated[
         int | None,
@@ -86,9 +93,17 @@ def run(
     """
     _check_choice("--reader", reader, READERS)
     _check_choice("--dtype", dtype, DTYPES)
-    models, wanted = tuple(split_models(model)), tuple(split(metrics) or ["all"])
+    if not DEVICE.fullmatch(device):
+        raise UserError(f"--device '{device}': expected auto, cpu, mps, cuda, cuda:1, ...")
+    models, wanted = tuple(m for m in model or () if m), tuple(split(metrics))
+    if out is not None and str(out) in ("", "."):
+        raise UserError("--out: expected the name of a folder of its own")
+    if resume and out is not None:
+        read_settings(out)
     if not models and not (resume and out is not None):
         raise UserError("name at least one --model (or --resume --out RUN to go on with a run); see `i2vbench models`")
+    if not models:
+        _check_given(context)
     _check_names(models, wanted, dataset)
 
     from i2vbench import progress as progress_module
@@ -98,12 +113,12 @@ def run(
     if models:
         config = RunConfig(
             models=models,
-            metrics=wanted,
+            metrics=wanted or (ALL,),
             dataset=dataset,
             profile=profile,
             seeds=tuple(seed or (0,)),
             limit=limit,
-            categories=tuple(split(categories)) or None,
+            categories=tuple(categories) if categories else None,
             device=device,
             dtype=dtype,
             batch_size=batch_size,
@@ -114,15 +129,28 @@ def run(
         )
     else:
         assert out is not None
-        config = config_of(out)
-    with progress_module.choose(quiet) as progress:
+        recorded = config_of(out)
+        config = replace(recorded, metrics=(*recorded.metrics, *wanted), retry_failed=retry_failed)
+    # What a model or metric prints is not the result: standard output is for the tables alone.
+    with redirect_stdout(sys.stderr), progress_module.choose(quiet) as progress:
         outcome = run_job(config, progress)
     _finish(outcome, json_output, quiet)
 
 
-def split_models(values: list[str] | None) -> list[str]:
-    """Model names as given: an argument may hold a comma, so they are not split."""
-    return [value for value in values or () if value]
+def _check_given(context: typer.Context) -> None:
+    """A run that is gone on with by its folder alone has its options already.
+
+    Raises:
+        UserError: For an option that would change them.
+    """
+    free = {"resume", "out", "metrics", "retry_failed", "quiet", "json_output"}
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in context.params
+        if name not in free and context.get_parameter_source(name).name == "COMMANDLINE"  # type: ignore[union-attr]
+    ]
+    if given:
+        raise UserError(f"{', '.join(given)}: a run that is gone on with by --out alone has its own; leave it out")
 
 
 def _check_choice(flag: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -137,7 +165,7 @@ def _check_names(models: tuple[str, ...], metrics: tuple[str, ...], dataset: str
     for spec in models:
         MODELS.check_name(spec)
     for spec in metrics:
-        if spec != "all":
+        if spec != ALL:
             METRICS.check_name(spec)
     DATASETS.check_name(dataset)
 
@@ -145,7 +173,9 @@ def _check_names(models: tuple[str, ...], metrics: tuple[str, ...], dataset: str
 def _finish(outcome: Outcome, json_output: bool, quiet: bool) -> None:
     """Say how the run ended, and print its tables."""
     if outcome.stopped:
-        print(f"Stopped. Go on with: i2vbench run --resume --out {outcome.folder}", file=sys.stderr, flush=True)
+        from i2vbench.run import resume_hint
+
+        print(resume_hint(outcome.folder), file=sys.stderr, flush=True)
         # Threads of a model's own may still be at work; the store is closed, so nothing is lost by leaving them.
         os._exit(130 if outcome.stopped == "SIGINT" else 143)
     from i2vbench.cli.table import print_results
@@ -154,9 +184,10 @@ def _finish(outcome: Outcome, json_output: bool, quiet: bool) -> None:
     results = collect([outcome.folder])
     files = write_tables(results, outcome.folder / "tables", ("csv", "latex", "markdown", "html"))
     print_results(results, files, json_output, quiet)
-    if outcome.failed:
+    if outcome.failed or results.failed_cells:
+        failed = f"{outcome.failed} clips or measurements" if outcome.failed else f"{results.failed_cells} cells"
         print(
-            f"{outcome.failed} clips or measurements failed; `i2vbench show {outcome.folder}` says why, "
+            f"{failed} failed; `i2vbench show {shlex.quote(str(outcome.folder))}` and the tables say why, "
             "--retry-failed does them again.",
             file=sys.stderr,
         )

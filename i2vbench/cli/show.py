@@ -21,7 +21,8 @@ def register(app: typer.Typer) -> None:
 
 def show(run: Annotated[Path, typer.Argument(help="The run's folder.")]) -> None:
     """Say what is done, owed, failed and not applicable in a run, and why."""
-    from i2vbench.store import Store, read_settings
+    from i2vbench.run_file import read_settings
+    from i2vbench.store import Store
 
     settings = read_settings(run)
     with Store.open(run) as store:
@@ -70,7 +71,8 @@ def _counts(states: Counter[str], total: int) -> tuple[str, ...]:
 
 
 def _reason(where: str, sample: str, state: str, reason: str | None) -> str:
-    """One reason as a line; those of failures name the sample, so that it can be looked at."""
+    """One reason as a line of plain characters; those of failures name the sample, so that it can be looked at."""
+    reason = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in reason or "")
     if state == "failed":
         return f"failed: {where}, sample {sample}: {reason}"
     return f"not applicable: {where}: {reason}"

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from i2vbench.cli.options import parse_formats, split
+from i2vbench.errors import UserError
+from i2vbench.registry import METRICS
+from i2vbench.run_file import read_settings
 
 if TYPE_CHECKING:
     from i2vbench.tables import Results
@@ -25,9 +28,18 @@ def table(
     formats: Annotated[
         list[str] | None, typer.Option("--format", help="csv, latex, markdown, html, separated by commas.")
     ] = None,
-    metric: Annotated[list[str] | None, typer.Option(help="Only these metrics, separated by commas.")] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only these metrics, separated by commas. A metric of a file is named FILE.py:Class: a run may be "
+            "somebody else's, and the code it names is not run unasked."
+        ),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the files. Default: RUN/tables, or ./tables for several runs.")
+        Path | None,
+        typer.Option(
+            help="Folder of the files. Default: RUN/tables, or ./tables for several runs or a choice of metrics."
+        ),
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print the tables as JSON on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write the files and print nothing.")] = False,
@@ -36,13 +48,19 @@ def table(
 
     Example: i2vbench table runs/a runs/b --format latex --out paper/
     """
-    chosen = parse_formats(formats)
+    chosen, wanted = parse_formats(formats), split(metric)
+    known = [id_ for run in runs for id_ in read_settings(run)["metrics"]]
+    for name in wanted:
+        if name not in known and not METRICS.is_file(name):
+            raise UserError(f"no metric '{name}' in these runs: they have {', '.join(dict.fromkeys(known))}")
 
     from i2vbench.tables import collect, write_tables
 
-    folder = out or (runs[0] / "tables" if len(runs) == 1 else Path("tables"))
-    results = collect(runs, split(metric) or None)
-    files = write_tables(results, folder, chosen)
+    # A choice of the metrics goes to a place of its own, or it would stand beside older files of the others.
+    folder = out or (runs[0] / "tables" if len(runs) == 1 and not wanted else Path("tables"))
+    results = collect(runs, wanted or None, trusted=wanted)
+    # --json alone asks for no files, and a run may lie where nothing can be written.
+    files = [] if json_output and not formats and out is None else write_tables(results, folder, chosen)
     print_results(results, files, json_output, quiet)
 
 

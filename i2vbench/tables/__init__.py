@@ -11,13 +11,14 @@ from pathlib import Path
 
 from i2vbench.errors import UserError
 from i2vbench.files import write_bytes
+from i2vbench.names import FORMATS
 from i2vbench.tables.clips_csv import write_clips_csv
 from i2vbench.tables.layout import Table, all_tables
 from i2vbench.tables.page import write_page
 from i2vbench.tables.results import Results, collect
 from i2vbench.tables.text import print_tables, results_as_json, to_csv, to_latex, to_markdown
 
-__all__ = ["FORMATS", "Results", "collect", "print_tables", "results_as_json", "write_tables"]
+__all__ = ["Results", "collect", "print_tables", "results_as_json", "write_tables"]
 
 _TEXT: dict[str, tuple[str, Callable[[Table], str]]] = {
     "csv": (".csv", to_csv),
@@ -25,7 +26,6 @@ _TEXT: dict[str, tuple[str, Callable[[Table], str]]] = {
     "markdown": (".md", to_markdown),
 }
 
-FORMATS = (*_TEXT, "html")
 """What `write_tables` can write."""
 
 
@@ -63,5 +63,7 @@ def write_tables(results: Results, out: Path, formats: Sequence[str]) -> list[Pa
             if name == "csv":
                 written.append(write_clips_csv(results, out / "clips.csv"))
     except OSError as error:
-        raise UserError(f"the tables cannot be written to {out}: {error.strerror or error}") from error
+        raise UserError(
+            f"the tables cannot be written to {out}: {error.strerror or error}; name a folder with --out"
+        ) from error
     return written

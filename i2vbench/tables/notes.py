@@ -9,7 +9,7 @@ from typing import Any
 
 from i2vbench.profiles import parse_profile
 from i2vbench.registry import METRICS
-from i2vbench.store import MeasurementRow
+from i2vbench.rows import MeasurementRow
 from i2vbench.tables.runs import Column, Record, Run
 
 
@@ -70,16 +70,21 @@ def metric_differences(id_: str, columns: Sequence[Column], runs: Sequence[Run])
     groups: dict[str, list[str]] = {}
     for column in columns:
         if column.run in made:
-            key = _short_hash([made[column.run]["info"], made[column.run]["source_sha256"]])
+            key = _short_hash([made[column.run]["info"], _origin(made[column.run])])
             groups.setdefault(key, []).append(column.label)
     found = []
     if len(groups) > 1:
         listing = "; ".join(f"{', '.join(labels)}: {text}" for text, labels in groups.items())
         found.append(f"THE METRIC DIFFERS between the runs, so these columns are not comparable ({listing}).")
     first = next(iter(made.values()))
-    if first["source_sha256"] is not None and METRICS.source_hash(first["spec"]) != first["source_sha256"]:
-        found.append("The metric's file has changed since the run: clips were measured by another version of it.")
+    if _origin(first) and METRICS.find_origin(first["spec"]) not in (None, _origin(first)):
+        found.append("The metric's code has changed since the run: clips were measured by another version of it.")
     return found
+
+
+def _origin(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Which code a run used for a model or metric that is not built in."""
+    return {key: record[key] for key in ("source_sha256", "package") if key in record}
 
 
 def _data_line(run: Run) -> str:

@@ -12,7 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from i2vbench.files import write_bytes
-from i2vbench.store import SampleRow, folder_name
+from i2vbench.rows import SampleRow
+from i2vbench.store import folder_name
 from i2vbench.tables.layout import Table, clean, print_value
 from i2vbench.tables.notes import headline
 from i2vbench.tables.previews import EMBED_BYTES, Previews, Wanted, make_previews

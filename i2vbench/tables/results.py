@@ -7,16 +7,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from i2vbench.attempt import describe
 from i2vbench.errors import UserError
 from i2vbench.metrics.base import Metric
 from i2vbench.registry import METRICS
-from i2vbench.store import REFERENCE, ClipState, MeasurementRow, Store
+from i2vbench.rows import ClipState, MeasurementRow
+from i2vbench.store import REFERENCE, Store
 from i2vbench.tables import notes
 from i2vbench.tables.runs import Column, Record, Run, open_run
-from i2vbench.types import Cell, Measurement, MetricInfo
+from i2vbench.types import Cell, Clip, Measurement, MetricInfo
 
 TOTAL = "All"
 """The row over all clips."""
@@ -24,10 +27,11 @@ TOTAL = "All"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A cell of the tables with the number of clips planned for it."""
+    """A cell of the tables with the number of clips planned for it, and whether its metric failed to make it."""
 
     cell: Cell
     planned: int
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,9 +58,14 @@ class Results:
 
     @property
     def comparable(self) -> bool:
-        """Whether all columns stand on one data set, so that one of them can be the best."""
-        data = [run.settings["dataset"] for run in self.runs]
-        return len({(d["name"], d["fingerprint"]) for d in data}) == 1
+        """Whether all columns stand on one data set and one profile, so that one of them can be the best."""
+        made_with = [(run.settings["dataset"], run.settings["profile"]) for run in self.runs]
+        return all((d["fingerprint"], p) == (made_with[0][0]["fingerprint"], made_with[0][1]) for d, p in made_with)
+
+    @property
+    def failed_cells(self) -> int:
+        """How many cells are empty because their metric failed on them."""
+        return sum(entry.failed for entry in self.cells["entry"])
 
     def records(self, metric: str, column: Column) -> list[Record]:
         """What a metric says of each clip of one column, in the order of the plan; none if the run has it not."""
@@ -67,12 +76,15 @@ class Results:
             return list(_records(run, column.model, store.measurements(metric, column.model)))
 
 
-def collect(runs: Sequence[Path], metrics: Sequence[str] | None = None) -> Results:
+def collect(
+    runs: Sequence[Path], metrics: Sequence[str] | None = None, trusted: Sequence[str] | None = None
+) -> Results:
     """Aggregate the measurements of one or several runs; finished or not, they are only read.
 
     Args:
         runs: Folders of runs; their models become columns in this order.
-        metrics: Ids of the metrics wanted; None takes all.
+        metrics: Ids of the metrics wanted, or FILE.py:Class; None takes all.
+        trusted: The FILE.py:Class whose code may run: a run's folder may be somebody else's. None trusts every run.
 
     Raises:
         UserError: If a folder is no run, a run has no metric of that id, or a metric cannot be found any more.
@@ -80,13 +92,12 @@ def collect(runs: Sequence[Path], metrics: Sequence[str] | None = None) -> Resul
     if not runs:
         raise UserError("no run given: name at least one run's folder")
     opened = [open_run(folder) for folder in runs]
-    specs = _wanted_metrics(opened, metrics)
+    made = _wanted_metrics(opened, metrics, trusted)
     columns = _columns(opened)
     categories = list(dict.fromkeys(s.category for run in opened for s in run.samples.values()))
-    made = [METRICS.create(spec) for spec in specs.values()]
     cells: list[tuple[int, int, int, Entry]] = []
     metric_notes: list[list[str]] = []
-    for m, (id_, metric) in enumerate(zip(specs, made, strict=True)):
+    for m, (id_, metric) in enumerate(made.items()):
         found: list[str] = notes.metric_differences(id_, columns, opened)
         for c, column in enumerate(columns):
             run = opened[column.run]
@@ -98,23 +109,55 @@ def collect(runs: Sequence[Path], metrics: Sequence[str] | None = None) -> Resul
         runs=opened,
         columns=columns,
         categories=[*categories, TOTAL if TOTAL not in categories else f"{TOTAL} (total)"],
-        metrics=[metric.info for metric in made],
+        metrics=[metric.info for metric in made.values()],
         cells=pd.DataFrame(cells, columns=["metric", "row", "column", "entry"]),
         notes=metric_notes,
         run_notes=notes.run_notes(columns, opened),
     )
 
 
-def _wanted_metrics(runs: Sequence[Run], wanted: Sequence[str] | None) -> dict[str, str]:
-    """Specs by id, in the order asked for, else in the order of the runs."""
-    specs: dict[str, str] = {}
+def _wanted_metrics(
+    runs: Sequence[Run], wanted: Sequence[str] | None, trusted: Sequence[str] | None
+) -> dict[str, Metric]:
+    """Metrics by id, in the order asked for, else in the order of the runs."""
+    own = {metric.info.id: metric for metric in map(METRICS.create, filter(METRICS.is_file, trusted or ()))}
+    made: dict[str, Mapping[str, Any]] = {}
     for run in runs:
-        for id_, made in run.settings["metrics"].items():
-            specs.setdefault(id_, made["spec"])
-    for id_ in wanted or ():
-        if id_ not in specs:
-            raise UserError(f"no metric '{id_}' in these runs: they have {', '.join(specs) or 'none'}")
-    return specs if wanted is None else {id_: specs[id_] for id_ in wanted}
+        for id_, record in run.settings["metrics"].items():
+            made.setdefault(id_, record)
+    ids = [METRICS.create(name).info.id if METRICS.is_file(name) else name for name in wanted or ()]
+    for id_ in ids:
+        if id_ not in made:
+            raise UserError(f"no metric '{id_}' in these runs: they have {', '.join(made) or 'none'}")
+    metrics: dict[str, Metric] = {}
+    for id_ in made if wanted is None else ids:
+        spec = made[id_]["spec"]
+        if id_ in own:
+            metrics[id_] = own[id_]
+        elif METRICS.is_file(spec) and trusted is not None:
+            metrics[id_] = _NotRun(spec, made[id_]["info"])
+        else:
+            metrics[id_] = METRICS.create(spec)
+    return metrics
+
+
+class _NotRun(Metric):
+    """Stands for a metric whose code lies in a file that the user has not named."""
+
+    def __init__(self, spec: str, info: Mapping[str, Any]) -> None:
+        bounds = info.get("range")
+        try:
+            facts = {**info, "reads": frozenset(info["reads"]), "checkpoints": tuple(info["checkpoints"])}
+            self.info = MetricInfo(**(facts | {"range": tuple(bounds) if bounds else None}))
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"a run's record of the metric {spec} is damaged: {error}") from error
+        self._file, _, self._class = Path(spec).name.rpartition(":")
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        raise NotImplementedError
+
+    def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
+        return Cell(None, 0, note=f"not aggregated: name its code, --metric PATH/{self._file}:{self._class}")
 
 
 def _columns(runs: Sequence[Run]) -> list[Column]:
@@ -170,7 +213,7 @@ def _aggregate_column(
         for record in records:
             groups[record.sample.category].append(record)
             groups[None].append(record)
-        entries = [Entry(_aggregate(metric, store, run, some, reference), len(some)) for some in groups.values()]
+        entries = [_aggregate(metric, store, some, reference) for some in groups.values()]
     found = notes.clip_counts(column.label, records)
     if reference is not None:
         found += notes.reference_counts(column.label, [r.sample_id for r in done], reference)
@@ -186,26 +229,29 @@ def _reference_rows(store: Store, id_: str) -> dict[str, MeasurementRow]:
 
 
 def _aggregate(
-    metric: Metric, store: Store, run: Run, records: Sequence[Record], reference: Mapping[str, MeasurementRow] | None
-) -> Cell:
+    metric: Metric, store: Store, records: Sequence[Record], reference: Mapping[str, MeasurementRow] | None
+) -> Entry:
+    planned = len(records)
     rows = [r.row for r in records if r.state == "done" and r.row is not None]
     if not rows:
-        return Cell(None, 0, note=_why_empty(records))
+        return Entry(Cell(None, 0, note=_why_empty(records)), planned)
     real: _Lazy | None = None
     if reference is not None:
         found = [reference[id_] for id_ in dict.fromkeys(row.sample_id for row in rows) if id_ in reference]
         real = _Lazy(store, [row for row in found if row.state == "done"])
     try:
         cell = metric.aggregate(_Lazy(store, rows), real)
-    except Exception as error:  # noqa: BLE001 - whatever a metric raises empties its cell, not the table
-        text = " ".join(str(error).split())
-        return Cell(None, 0, note=run.without_paths(f"aggregate raised {type(error).__name__}: {text}"))
-    if cell.value is not None and not math.isfinite(cell.value):
-        return Cell(None, int(cell.n), note=f"aggregate returned {cell.value}")
+        if not isinstance(cell, Cell):
+            raise TypeError(f"expected a Cell, got {type(cell).__name__}")
+        if cell.value is not None and not math.isfinite(cell.value):
+            raise ValueError(f"the value is {cell.value}")
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a metric raises empties its cell, not the table
+        return Entry(Cell(None, 0, note=f"aggregate failed: {describe(error)}"), planned, failed=True)
     spread = float(cell.spread) if cell.spread is not None and math.isfinite(cell.spread) else None
     # float and int because a metric may hand in numpy's, which JSON does not know
     value = None if cell.value is None else float(cell.value)
-    return Cell(value, int(cell.n), spread, cell.note or ("aggregate gave no number" if value is None else ""))
+    note = cell.note or ("aggregate gave no number" if value is None else "")
+    return Entry(Cell(value, int(cell.n), spread, note), planned)
 
 
 def _why_empty(records: Sequence[Record]) -> str:

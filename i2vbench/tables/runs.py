@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from i2vbench.store import ClipRow, ClipState, MeasurementRow, SampleRow, Store, read_settings
+from i2vbench.rows import ClipRow, ClipState, MeasurementRow, SampleRow
+from i2vbench.run_file import read_settings
+from i2vbench.store import Store
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,11 +11,10 @@ cut exactly between two units. Of 5200 damaged files of 13 kinds, 2719 were refu
 
 from i2vbench.video.container import VideoError
 from i2vbench.video.pictures import encode_png, read_image, resize_and_crop
-from i2vbench.video.read import READERS, VideoInfo, probe, read_video, reader_version
+from i2vbench.video.read import VideoInfo, probe, read_video, reader_version
 from i2vbench.video.write import encode_preview, write_preview, write_video
 
 __all__ = [
-    "READERS",
     "VideoError",
     "VideoInfo",
     "encode_png",

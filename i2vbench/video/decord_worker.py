@@ -64,7 +64,11 @@ class _Worker:
         self._owner = os.getpid()
         # -P: without it the script's folder, with its types.py, would come before the standard library.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            [sys.executable, "-P", __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # or the terminal's Ctrl-C, meant for the run, would end it amid a clip
         )
         self._busy = False
         weakref.finalize(self, _end, self._process, self._owner)

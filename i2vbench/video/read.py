@@ -14,15 +14,13 @@ import av
 import numpy as np
 
 from i2vbench.errors import UserError
+from i2vbench.names import READERS
 from i2vbench.types import Image, Video
 from i2vbench.video.container import VideoError, count_all, demux, fps_of, opened, times_of
 from i2vbench.video.decode import decoded, orientation, read_pyav
 from i2vbench.video.decord_worker import WorkerError, read_frames
 from i2vbench.video.pictures import resampling, resize_and_crop
 from i2vbench.video.structure import count_empty_chunks, ends_whole
-
-READERS = ("pyav", "decord")
-"""What can decode a clip. decord is there because VBench and ConsistI2V read with it; it is never the default."""
 
 
 @dataclass(frozen=True, slots=True)

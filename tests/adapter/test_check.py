@@ -99,7 +99,7 @@ def test_a_model_that_keeps_the_contract(model: Model, small_profile: Profile) -
         (WrongRate(), "25 fps"),
         (TooMany(), "expected a list of 1 videos, got 2 videos"),
         (NotVideos(), "returned ndarray"),
-        (Meddles(), "in place"),
+        (Meddles(), "read-only"),
         (Raises(), "RuntimeError: no weights"),
         (Nameless(), "ModelInfo"),
     ],

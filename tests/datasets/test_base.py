@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from i2vbench.datasets.base import file_sha256, fingerprint_samples
+from i2vbench.datasets.base import fingerprint_samples
 from i2vbench.errors import UserError
+from i2vbench.files import file_sha256
 from i2vbench.types import ClipSource, FrameSource, Sample
 
 
@@ -69,12 +70,12 @@ def test_paths_do_not_count(sample: Sample, tmp_path: Path) -> None:
     assert fingerprint_samples([replace(sample, **clip(renamed))]) == fingerprint_samples([sample])
 
 
-def test_a_file_shared_by_samples_is_hashed_once_and_a_known_one_never(
+def test_a_file_shared_by_samples_is_hashed_once(
     sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b = tmp_path / "a.mp4", tmp_path / "b.mp4"
     samples = [sample, replace(sample, id="y"), replace(sample, id="z", **clip(b))]
-    expected, known = fingerprint_samples(samples), {b: file_sha256(b)}
+    expected, stated = fingerprint_samples(samples), {b: file_sha256(b)}
     read: list[Path] = []
 
     def count(path: Path) -> str:
@@ -82,8 +83,8 @@ def test_a_file_shared_by_samples_is_hashed_once_and_a_known_one_never(
         return file_sha256(path)
 
     monkeypatch.setattr("i2vbench.datasets.base.file_sha256", count)
-    assert fingerprint_samples(samples, known) == expected
-    assert read == [a]
+    assert fingerprint_samples(samples, stated) == expected
+    assert read == [a, b]
 
 
 def test_a_file_that_went_away_is_named(sample: Sample) -> None:

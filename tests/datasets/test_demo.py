@@ -17,10 +17,9 @@ from PIL import Image
 from i2vbench.clips import read_first_frame, read_to_protocol, shown_frames
 from i2vbench.datasets import demo
 from i2vbench.datasets.demo import DemoDataset, bundled_samples
-from i2vbench.datasets.metadata import _ID
 from i2vbench.errors import UserError
 from i2vbench.profiles import load_profile
-from i2vbench.types import Sample
+from i2vbench.types import SAFE_ID, Sample
 from i2vbench.video import probe, read_video
 
 # fmt: off
@@ -60,7 +59,7 @@ def test_the_table_is_complete() -> None:
     assert len({row["category"] for row in ROWS.values()}) >= 6
     assert len({id_.lower() for id_ in ROWS}) == len(demo._rows())
     for id_, row in ROWS.items():
-        assert _ID.fullmatch(id_)
+        assert SAFE_ID.fullmatch(id_)
         assert row["category"] in CATEGORIES
         assert row["prompt"].endswith(".")
         assert row["attribution"]

@@ -287,10 +287,11 @@ def fingerprint(data_set: FolderDataset) -> str:
     return data_set.fingerprint(data_set.samples())
 
 
-def test_a_stated_hash_stands_for_the_file(folder: Path) -> None:
+def test_a_file_is_held_to_the_hash_its_row_states(folder: Path) -> None:
     without = fingerprint(write(folder, "a.mp4,x,Pet,a dog."))
     digest = hashlib.sha256((folder / "a.mp4").read_bytes()).hexdigest()
     data_set = write(folder, "a.mp4,x,Pet,a dog.,,,,,," + digest.upper(), header=FULL)
-    samples = data_set.samples()
-    (folder / "a.mp4").write_bytes(b"not looked at")
-    assert data_set.fingerprint(samples) == without
+    assert fingerprint(data_set) == without
+    (folder / "a.mp4").write_bytes(b"another clip")
+    with pytest.raises(UserError, match="1 files are not those whose sha256 is stated: a.mp4"):
+        fingerprint(data_set)

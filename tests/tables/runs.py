@@ -84,8 +84,7 @@ def _settings(spec: RunSpec, infos: Mapping[str, str]) -> dict[str, Any]:
             for name in spec.models
         },
         "metrics": {
-            id_: {"spec": s, "source_sha256": METRICS.source_hash(s), "info": _json(METRICS.create(s).info)}
-            for id_, s in infos.items()
+            id_: {"spec": s, **METRICS.origin(s), "info": _json(METRICS.create(s).info)} for id_, s in infos.items()
         },
     }
     return settings | dict(spec.changes)

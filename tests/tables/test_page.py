@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 
-from i2vbench.tables import FORMATS, collect, write_tables
+from i2vbench.names import FORMATS
+from i2vbench.tables import collect, write_tables
 from i2vbench.tables.layout import all_tables, clean
 from i2vbench.tables.page import render, write_page
 from i2vbench.tables.previews import Wanted, make_previews, preview_size

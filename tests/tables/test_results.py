@@ -84,7 +84,7 @@ def test_an_aggregate_that_raises_empties_its_cells_only(tmp_path: Path) -> None
     results = collect([make_run(tmp_path, spec)])
     assert values(results, 0)[-1] == [pytest.approx(0.65)]
     assert values(results, 1) == [[None], [None], [None]]
-    assert "static: empty, aggregate raised RuntimeError: the matrix is singular" in notes(results, 2)
+    assert "static: empty, aggregate failed: RuntimeError: the matrix is singular" in notes(results, 2)
 
 
 def test_a_reason_is_the_same_wherever_the_run_lies(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_a_metric_that_has_changed_is_marked(tmp_path: Path) -> None:
     settings = json.loads((folder / "run.json").read_text())
     settings["metrics"]["warp_error"]["source_sha256"] = "0" * 64
     (folder / "run.json").write_text(json.dumps(settings))
-    assert "The metric's file has changed since the run" in notes(collect([folder]))
+    assert "The metric's code has changed since the run" in notes(collect([folder]))
     same = make_run(tmp_path / "b", two_models(models=["static"], metrics=[ERROR], scores=scores))
     assert "THE METRIC DIFFERS between the runs" in notes(collect([same, folder]))
 

@@ -19,6 +19,7 @@ from PIL import Image as PILImage
 
 from i2vbench import video
 from i2vbench.errors import UserError
+from i2vbench.names import READERS
 from i2vbench.types import Video
 from i2vbench.video import (
     VideoError,
@@ -96,7 +97,7 @@ def reason(path: Path, reader: str = "pyav") -> str:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("reader", video.READERS)
+@pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("kind", videos.KINDS)
 def test_every_kind_of_file_is_read_as_ffmpeg_shows_it(made: Made, kind: str, reader: str) -> None:
     need(reader)
@@ -116,7 +117,7 @@ def test_every_kind_of_file_is_read_as_ffmpeg_shows_it(made: Made, kind: str, re
     assert difference.mean() <= mean
 
 
-@pytest.mark.parametrize("reader", video.READERS)
+@pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("kind", ["open_gop.mp4", "open_gop.mkv", "variable_rate.mp4", "turned_90.mp4", "vp9.webm"])
 def test_frames_are_picked_in_any_order_with_repeats(made: Made, kind: str, reader: str) -> None:
     need(reader)
@@ -126,7 +127,7 @@ def test_frames_are_picked_in_any_order_with_repeats(made: Made, kind: str, read
     assert np.array_equal(read_video(made(kind), np.array([2]), reader).frames, everything[2:3])  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("reader", video.READERS)
+@pytest.mark.parametrize("reader", READERS)
 def test_frames_are_resized_as_they_are_decoded(made: Made, reader: str) -> None:
     need(reader)
     path = made("untagged.mp4")
@@ -164,7 +165,7 @@ def test_an_index_out_of_range_names_the_file_and_its_frames(made: Made, indices
 
 def test_clips_read_by_several_threads_are_the_same(made: Made) -> None:
     path = made("open_gop.mp4")
-    readers = [reader for reader in video.READERS if reader == "pyav" or pytest.importorskip("decord")]
+    readers = [reader for reader in READERS if reader == "pyav" or pytest.importorskip("decord")]
     expected, results = read_video(path).frames, []
     threads = [
         threading.Thread(target=lambda r=reader: results.append(read_video(path, reader=r).frames))
@@ -179,7 +180,7 @@ def test_clips_read_by_several_threads_are_the_same(made: Made) -> None:
 
 
 @pytest.mark.skipif(not REAL_CLIPS, reason="I2VBENCH_REAL_CLIPS names no folder of MP4 files")
-@pytest.mark.parametrize("reader", video.READERS)
+@pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize(
     "path", sorted(Path(REAL_CLIPS or "nowhere").glob("*.mp4")), ids=lambda path: getattr(path, "stem", None)
 )
@@ -211,7 +212,7 @@ BAD: dict[str, tuple[str, Callable[[Path], object]]] = {
 }
 
 
-@pytest.mark.parametrize("reader", video.READERS)
+@pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("name", BAD)
 def test_what_is_not_a_video_is_refused(tmp_path: Path, name: str, reader: str) -> None:
     need(reader)
@@ -220,7 +221,7 @@ def test_what_is_not_a_video_is_refused(tmp_path: Path, name: str, reader: str) 
     assert expected in reason(tmp_path / name, reader)
 
 
-@pytest.mark.parametrize("reader", video.READERS)
+@pytest.mark.parametrize("reader", READERS)
 def test_a_damaged_index_is_refused(made: Made, tmp_path: Path, reader: str) -> None:
     need(reader)
     data = bytearray(made("untagged.mp4").read_bytes())

@@ -1,0 +1,91 @@
+"""What a run's database holds, as rows; checked as they are read, for a run may come from somebody else."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+ClipState = Literal["owed", "done", "failed", "not_applicable"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRow:
+    """One clip of the plan and what became of it. `video` is relative to the run's folder."""
+
+    model: str
+    sample_id: str
+    seed: int
+    request_seed: int
+    position: int
+    batch: int
+    video: str
+    state: ClipState
+    reason: str | None
+
+    def __post_init__(self) -> None:
+        _check_inside(self.video)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRow:
+    """What the tables need of a sample. `first_frame` is relative to the run's folder."""
+
+    id: str
+    position: int
+    category: str
+    prompt: str
+    objects: tuple[str, ...]
+    scene: str
+    first_frame: str | None
+
+    def __post_init__(self) -> None:
+        _check_inside(self.first_frame)
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementRow:
+    """One metric's record of one clip. `features` is relative to the run's folder."""
+
+    metric: str
+    model: str
+    sample_id: str
+    seed: int
+    state: ClipState
+    value: float | None
+    features: str | None
+    details: Mapping[str, Any]
+    reason: str | None
+
+    def __post_init__(self) -> None:
+        _check_inside(self.features)
+        if self.value is not None and not math.isfinite(self.value):
+            raise ValueError(f"the value of {self.sample_id} by {self.metric} is {self.value}")
+
+
+def parse_details(text: str) -> dict[str, Any]:
+    """The details of a measurement.
+
+    Raises:
+        ValueError: If they are no JSON object, or hold a number that is not finite.
+    """
+
+    def finite(number: str) -> float:
+        value = float(number)
+        if not math.isfinite(value):
+            raise ValueError(f"{number} is not finite")
+        return value
+
+    details = json.loads(text, parse_float=finite, parse_constant=finite)
+    if not isinstance(details, dict):
+        raise ValueError("details are no JSON object")
+    return details
+
+
+def _check_inside(path: str | None) -> None:
+    """Refuse a path that leaves the run's folder."""
+    if path is not None and (PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts or "\\" in path):
+        raise ValueError(f"the path {path!r} leaves the run's folder")

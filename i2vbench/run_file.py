@@ -1,0 +1,42 @@
+"""`run.json`: what a run's folder says of itself. Imports nothing heavy, so that a wrong folder is refused at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from i2vbench.errors import UserError
+
+FORMAT = 1
+"""Version of a run's layout; a run of another one is refused."""
+
+_PARTS: dict[type, tuple[str, ...]] = {
+    dict: ("dataset", "selection", "profile", "reader", "models", "metrics", "versions"),
+    list: ("seeds",),
+    str: ("device", "dtype"),
+    int: ("batch_size", "measure_batch"),
+}
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """What `run.json` says.
+
+    Raises:
+        UserError: If there is none, it is damaged, or of another version's layout.
+    """
+    path = folder / "run.json"
+    try:
+        settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"{folder} is not a run: it has no run.json") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}); it is damaged, or not a run's") from error
+    if not isinstance(settings, dict) or "format" not in settings:
+        raise UserError(f"{path} is not a run's: it states no layout")
+    if settings["format"] != FORMAT:
+        raise UserError(f"{path}: layout {settings['format']!r}; this version reads layout {FORMAT}")
+    wrong = [name for kind, names in _PARTS.items() for name in names if not isinstance(settings.get(name), kind)]
+    if wrong:
+        raise UserError(f"{path} is damaged: {', '.join(wrong)} missing or of another kind")
+    return settings
