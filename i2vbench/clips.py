@@ -13,7 +13,12 @@ from i2vbench.video import VideoError, VideoInfo, probe, read_image, read_video,
 
 
 def read_to_protocol(source: ClipSource, protocol: Protocol, reader: str = "pyav") -> Video:
-    """The frames of a clip that the protocol takes, at its size and rate.
+    """The frames of a clip that the protocol takes, at its size and rate; as `read_counting` without the count."""
+    return read_counting(source, protocol, reader)[0]
+
+
+def read_counting(source: ClipSource, protocol: Protocol, reader: str = "pyav") -> tuple[Video, int]:
+    """The frames of a clip that the protocol takes, and how many of them stand for more than one of its times.
 
     Raises:
         VideoError: If the file cannot be read, or is too short for the protocol.
@@ -34,7 +39,8 @@ def read_to_protocol(source: ClipSource, protocol: Protocol, reader: str = "pyav
         info=info,
     )
     # "first" takes frames whatever their rate, so the clip keeps it; "nearest" has made the protocol's.
-    return Video(video.frames, info.fps if protocol.sampling == "first" else protocol.fps)
+    taken = Video(video.frames, info.fps if protocol.sampling == "first" else protocol.fps)
+    return taken, len(wanted) - len(set(wanted))
 
 
 def read_first_frame(

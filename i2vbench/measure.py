@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from i2vbench.attempt import Failure, attempt, free_memory, try_once
-from i2vbench.clips import read_to_protocol
+from i2vbench.clips import read_counting
 from i2vbench.job import Job
 from i2vbench.metrics.base import Metric
 from i2vbench.rows import parse_details
 from i2vbench.store import REFERENCE
-from i2vbench.types import Clip, ClipSource, Measurement, MetricInfo, Sample, Video
+from i2vbench.types import Clip, ClipSource, Measurement, MetricInfo, Sample
 
 DECODERS = 2
 """Threads that decode; on a GPU machine the networks are slower than two of them."""
@@ -126,10 +126,10 @@ class Metrics:
 
 def _read(group: Group, job: Job, decoders: ThreadPoolExecutor) -> ReadGroup:
     def read(target: Target) -> Clip | Failure:
-        video = try_once(
-            lambda: read_to_protocol(target.source, job.protocol, job.reader), f"read {target.source.path}"
+        taken = try_once(
+            lambda: read_counting(target.source, job.protocol, job.reader), f"reading {target.source.path}"
         )
-        return Clip(target.sample, video) if isinstance(video, Video) else video
+        return taken if isinstance(taken, Failure) else Clip(target.sample, *taken)
 
     wanted = sorted({i for positions in group.owed.values() for i in positions})
     return ReadGroup(group, dict(zip(wanted, decoders.map(read, [group.targets[i] for i in wanted]), strict=True)))
@@ -198,6 +198,8 @@ def _checked(measurement: Measurement, clip: Clip, info: MetricInfo) -> Measurem
             f"for the clip '{clip.sample.id}' by {info.id}"
         )
     details = parse_details(json.dumps(dict(measurement.details), default=_plain))
+    if clip.repeated_frames:
+        details["repeated_frames"] = clip.repeated_frames
     value = None if measurement.value is None else float(measurement.value)
     features = None if measurement.features is None else np.asarray(measurement.features)
     if features is not None and features.dtype.kind != "f":

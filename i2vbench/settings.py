@@ -91,6 +91,7 @@ class Settings:
             "format": FORMAT,
             "i2vbench": __version__,
             "dataset": {
+                "spec": config.dataset,
                 "name": self.dataset.name,
                 "samples": self.num_samples,
                 "fingerprint": self.fingerprint,

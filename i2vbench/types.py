@@ -197,10 +197,16 @@ class Clip:
     """What a metric looks at: a video, brought to the profile's protocol, and the sample it was made for.
 
     The frames are read-only: every metric of a run looks at the same ones.
+
+    Attributes:
+        sample: What the video was made for.
+        video: At the protocol's size, length and rate.
+        repeated_frames: How many of its frames repeat the one before because the clip is slower than the protocol.
     """
 
     sample: Sample
     video: Video
+    repeated_frames: int = 0
 
     def __post_init__(self) -> None:
         self.video.frames.setflags(write=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -117,3 +118,52 @@ def test_stopped_by_hand_a_run_says_how_to_go_on_and_does(place: Path, number: i
     assert resumed.returncode == 0, resumed.stderr
     with Store.open(place / "run") as store:
         assert all(clip.state != "owed" for clip in store.clips())
+
+
+STUCK = """
+import time
+from i2vbench.models.baselines import Static
+from i2vbench.types import ModelInfo
+class Stuck(Static):
+    info = ModelInfo(name="stuck", title="")
+    def generate(self, requests):
+        open("begun", "w").close()
+        time.sleep(300)
+"""
+
+
+def test_a_second_ctrl_c_ends_at_once(place: Path) -> None:
+    (place / "stuck.py").write_text(STUCK)
+    process = subprocess.Popen(
+        command("run", "--model", "stuck.py:Stuck", "--dataset", "folder:data", "--profile", "small.toml",
+                "--device", "cpu", "--out", "stuck"),
+        cwd=place, env=environment(), stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not (place / "begun").exists():
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None, "the first one waits for the batch"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Stopping after the batch at hand" in errors
+    assert "Go on with: i2vbench run --resume --out stuck" in errors
+
+
+def test_ctrl_c_to_the_whole_group_fails_no_clip(place: Path) -> None:
+    """A terminal sends Ctrl-C to the reader's process too; a clip that it is reading must not be lost by it."""
+    pytest.importorskip("decord")
+    args = command("run", "--model", "ground_truth", "--model", "pan", "--dataset", "folder:data", "--profile",
+                   "small.toml", "--device", "cpu", "--reader", "decord", "--out", "run")  # fmt: skip
+    for delay in (0.05, 0.2, 0.4):
+        process = subprocess.Popen(
+            args, cwd=place, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        assert process.stderr is not None
+        process.stderr.readline()
+        time.sleep(delay)
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=60)
+    with Store.open(place / "run") as store:
+        assert not [clip.reason for clip in store.clips() if clip.state == "failed"]

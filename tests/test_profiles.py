@@ -41,6 +41,8 @@ def test_a_clip_that_is_too_short_is_refused_with_its_length() -> None:
 def test_the_last_frame_lasts_half_a_frame() -> None:
     # 1.84 s + half of 0.04 s = 1.86 s is short of 1.875 s; one frame more reaches it
     assert PAPER.frame_indices([i / 25 for i in range(48)], 25)[-1] == 47
+    with pytest.raises(ValueError, match="47 frames"):
+        PAPER.frame_indices([i / 25 for i in range(47)], 25)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from i2vbench.progress import Quiet
 from i2vbench.run import Outcome, request_seed, run, select
 from i2vbench.settings import RunConfig, merge_settings
 from i2vbench.store import REFERENCE, Store
+from i2vbench.tables import collect
 from i2vbench.types import Clip, Frames, FrameSource, Measurement, MetricInfo, ModelInfo, Request, Sample, Video
 from i2vbench.video import read_video
 from tests.conftest import make_dataset
@@ -120,6 +121,10 @@ class Holds(Noise):
 
 class Short(Noise):
     info = ModelInfo(name="short", title="", num_frames=3, fps=24)
+
+
+class Slow(Noise):
+    info = ModelInfo(name="slow", title="", num_frames=2, fps=4)
 
 
 class Wide(Noise):
@@ -525,6 +530,8 @@ def test_a_finished_run_takes_another_metric_and_model(go: Go, tmp_path: Path) -
     assert calls(tmp_path, "generate") == []
     settings = json.loads((outcome.folder / "run.json").read_text())
     assert list(settings["models"]) == ["noise", "static"]
+    settings = json.loads((go(["static", "pan", Noise], [Colours, One]).folder / "run.json").read_text())
+    assert list(settings["models"]) == ["noise", "static", "pan"], "what is there keeps its place"
     assert list(settings["metrics"]) == ["one", "colours"]
     assert len(measured(outcome.folder, "colours")) == 6
 
@@ -557,6 +564,14 @@ def test_videos_of_another_size_length_and_rate_are_brought_to_the_protocol(go: 
     assert video.frames.shape == (12, 64, 80, 3), "stored as the model made it"
     assert {row.value for row in rows} == {4e6 + 32e3 + 48}
     assert {row.details["fps"] for row in rows} == {8.0}
+
+
+def test_a_clip_slower_than_the_protocol_says_so(go: Go) -> None:
+    outcome = go([Slow], [One])
+    with Store.open(outcome.folder) as store:
+        assert {row.details["repeated_frames"] for row in store.measurements("one")} == {2}
+    noted = collect([outcome.folder]).notes[0]
+    assert "slow: 6 of 6 clips are slower than the protocol; frames stand there repeatedly" in noted
 
 
 def test_real_clips_are_measured_once_for_every_model_and_seed(go: Go) -> None:

@@ -10,6 +10,7 @@ import bisect
 import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -112,7 +113,12 @@ def parse_profile(data: dict[str, Any]) -> Profile:
         ValueError, TypeError: If a field is missing, unknown or impossible.
     """
     fields = dict(data)
-    protocol = Protocol(**fields.pop("protocol", {}))
+    given = fields.pop("protocol", {})
+    if not isinstance(given, dict):
+        raise ValueError("protocol: expected a table, [protocol]")
+    _check_names("protocol.", given, Protocol)
+    _check_names("", {**fields, "protocol": given}, Profile)
+    protocol = Protocol(**given)
     for name in ("num_frames", "height", "width", "fps"):
         value = getattr(protocol, name)
         kind = (int, float) if name == "fps" else int
@@ -122,6 +128,15 @@ def parse_profile(data: dict[str, Any]) -> Profile:
         if getattr(protocol, name) not in allowed:
             raise ValueError(f"protocol.{name}: expected one of {', '.join(allowed)}, got {getattr(protocol, name)!r}")
     return Profile(protocol=protocol, **fields)
+
+
+def _check_names(prefix: str, given: dict[str, Any], kind: type) -> None:
+    known = [field.name for field in fields_of(kind)]
+    missing = [prefix + name for name in known if name not in given]
+    unknown = [prefix + name for name in given if name not in known]
+    if missing or unknown:
+        parts = [f"{word} {', '.join(names)}" for word, names in (("missing", missing), ("unknown", unknown)) if names]
+        raise ValueError("; ".join(parts))
 
 
 def _nearest(times: Sequence[float], wanted: float) -> int:

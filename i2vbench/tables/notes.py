@@ -31,6 +31,9 @@ def clip_counts(label: str, records: Sequence[Record]) -> list[str]:
         f"{label}: {reasons.count(reason)} of {total} clips not applicable ({reason})"
         for reason in dict.fromkeys(reasons)
     ]
+    slow = sum("repeated_frames" in record.row.details for record in records if record.row is not None)
+    if slow:
+        found.append(f"{label}: {slow} of {total} clips are slower than the protocol; frames stand there repeatedly")
     owed = [record for record in records if record.state == "owed"]
     if owed:
         missing = sum(record.clip.state == "owed" for record in owed)

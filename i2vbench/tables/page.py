@@ -74,7 +74,16 @@ def _clip_keys(results: Results) -> dict[_Key, int]:
 
 
 def _key(results: Results, column: Column, sample: str, seed: int) -> _Key:
-    return results.runs[column.run].settings["dataset"]["fingerprint"], sample, seed
+    """Clips of one sample stand together, the first seed of each run beside the first of the others."""
+    settings = results.runs[column.run].settings
+    return settings["dataset"]["fingerprint"], sample, settings["seeds"].index(seed)
+
+
+def _seed_text(results: Results, number: int) -> str:
+    """The runs' seeds of that number, as "seed 0" or "seeds 0, 4"."""
+    lists = [run.settings["seeds"] for run in results.runs]
+    seeds = dict.fromkeys(str(seeds[number]) for seeds in lists if number < len(seeds))
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}"
 
 
 def _wanted(results: Results) -> dict[str, Wanted]:
@@ -116,7 +125,8 @@ def _page_data(results: Results, keys: Mapping[_Key, int], previews: Previews) -
             position = keys[_key(results, column, clip.sample_id, clip.seed)]
             shown = clips[position]
             if not shown:
-                shown |= _clip_text(results, column, run.samples[clip.sample_id], clip.seed, previews)
+                seed = _seed_text(results, run.settings["seeds"].index(clip.seed))
+                shown |= _clip_text(results, column, run.samples[clip.sample_id], seed, previews)
             address = _video_address(column, clip.sample_id, clip.seed)
             reason = clip.reason or "not generated yet" if clip.state != "done" else previews.reasons.get(address, "")
             shown["videos"][c] = {"why": clean(run.without_paths(reason))} if reason else {"at": address}
@@ -129,7 +139,7 @@ def _page_data(results: Results, keys: Mapping[_Key, int], previews: Previews) -
     }
 
 
-def _clip_text(results: Results, column: Column, sample: SampleRow, seed: int, previews: Previews) -> dict[str, Any]:
+def _clip_text(results: Results, column: Column, sample: SampleRow, seed: str, previews: Previews) -> dict[str, Any]:
     address = _frame_address(column.run, sample)
     reason = "no first frame is stored" if address is None else previews.reasons.get(address, "")
     return {

@@ -103,7 +103,7 @@
   Group.seen = observe("0px", (group, visible) => group.show(visible));
 
   const sparkline = (name, values, low, high) => {
-    const box = make("div", "series", name);
+    const box = make("div", "series", name.replaceAll("_", " "));
     const svg = document.createElementNS(SVG, "svg");
     svg.setAttribute("viewBox", "0 0 100 24");
     svg.setAttribute("preserveAspectRatio", "none");
@@ -174,7 +174,7 @@
     }
     const prompt = make("p", "prompt", clip.prompt || "(no prompt)");
     prompt.dir = "auto";
-    node.append(frame, prompt, make("p", "facts", `${clip.sample}, seed ${clip.seed}`));
+    node.append(frame, prompt, make("p", "facts", `${clip.sample}, ${clip.seed}`));
     const words = [];
     if (clip.objects.length) words.push(`Objects: ${clip.objects.join(", ")}`);
     if (clip.scene) words.push(`Scene: ${clip.scene}`);
@@ -188,7 +188,7 @@
     const right = make("div", "videos");
     const scales = ranges(scores);
     columns.forEach((label, c) => {
-      if (clip.videos[c]) right.append(figure(label, clip.sample, clip.videos[c], scores[c], scales));
+      right.append(figure(label, clip.sample, clip.videos[c] ?? { why: "no such clip in this run" }, scores[c], scales));
     });
     node.append(left, right);
     const videos = [...right.querySelectorAll("video")];

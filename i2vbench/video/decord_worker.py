@@ -177,6 +177,9 @@ def _answer(request: dict[str, Any], answers: BinaryIO) -> None:
             frame = reader.next()
             if index in wanted:
                 pixels = frame.asnumpy()  # [H, W, 3]
+                if pixels.shape[2] != 3:  # it takes the padded row for pixels: 48 wide come as [H, 48, 4]
+                    height, width, _ = pixels.shape
+                    pixels = pixels.reshape(height, -1)[:, : 3 * width].reshape(height, width, 3)
                 _send(answers, json.dumps({"shape": pixels.shape}).encode())
                 _send(answers, pixels.tobytes())
     except (decord.DECORDError, StopIteration, RuntimeError, ValueError, OSError, MemoryError) as error:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.conftest import Cli, environment, make_dataset
 
@@ -63,6 +64,7 @@ def refused(cli: Cli, *args: object, lines: int = 1) -> str:
 
 
 RUN = ("run", "--device", "cpu", "--quiet")
+GPU = torch.cuda.is_available()
 
 
 @pytest.mark.parametrize(
@@ -82,14 +84,12 @@ RUN = ("run", "--device", "cpu", "--quiet")
         ([], "--model"),
         (["--resume", "--out", "nowhere"], "nowhere is not a run"),
         (["--model", "static", "--resume"], "no run at"),
+        (["--model", "static", "--out", ""], "--out"),
+        (["--model", "static", "--device", "cuda"], "no such GPU") if not GPU else (["--model", "statik"], "static"),
     ],
 )
 def test_a_refused_run_writes_nothing(cli: Cli, tmp_path: Path, args: list[str], says: str) -> None:
-    if "tpu9" in args:
-        args = [*args]
-        assert says in refused(cli, "run", "--quiet", *args)
-    else:
-        assert says in refused(cli, *RUN, *args)
+    assert says in refused(cli, *RUN, *args)
     assert os.listdir(tmp_path) == []
 
 
@@ -99,6 +99,7 @@ def test_an_adapter_that_does_not_import_shows_its_own_line(cli: Cli, tmp_path: 
     assert "mine.py cannot be imported: line 3: ValueError: bad day" in says
 
 
+MODEL = "from i2vbench.models.baselines import Static\nclass Mine(Static):\n"
 METADATA = "file_name,id,category,prompt\n"
 
 
@@ -153,6 +154,36 @@ def test_videos_of_the_wrong_number(cli: Cli, tmp_path: Path, small_profile_file
     )  # fmt: skip
     assert "missing: clip-1.mp4" in says
     assert "runs" not in os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("import sys\nsys.exit(0)\n", "line 2: SystemExit"),
+        ("class Mine: pass\n", "not a class derived from"),
+        (MODEL + "    info = {}\n", "expected its info to be a ModelInfo, got dict"),
+        (MODEL + "    def __init__(self): raise OSError('no weights')\n", "cannot be made: OSError: no weights"),
+    ],
+)
+def test_an_adapter_that_cannot_be_made(cli: Cli, tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "mine.py").write_text(text)
+    assert says in refused(cli, *RUN, "--model", "mine.py:Mine")
+    assert says in refused(cli, "adapter", "check", "mine.py:Mine", "--device", "cpu")
+    assert os.listdir(tmp_path) == ["mine.py"] or sorted(os.listdir(tmp_path)) == ["__pycache__", "mine.py"]
+
+
+def test_options_that_a_resumed_run_has_already(cli: Cli, tmp_path: Path, small_profile_file: Path) -> None:
+    data = make_dataset(tmp_path / "data", num_clips=1)
+    cli(*RUN, "--dataset", f"folder:{data}", "--profile", small_profile_file, "--model", "static", "--out", "run")
+    assert "--seed" in refused(cli, "run", "--resume", "--out", "run", "--seed", "3")
+
+
+def test_a_folder_that_is_no_run_is_left_alone(cli: Cli, tmp_path: Path, small_profile_file: Path) -> None:
+    data = make_dataset(tmp_path / "data", num_clips=1)
+    args = (*RUN, "--dataset", f"folder:{data}", "--profile", small_profile_file, "--model", "static", "--out", data)
+    before = sorted(os.listdir(data))
+    assert "no run.json" in refused(cli, *args)
+    assert sorted(os.listdir(data)) == before
 
 
 @pytest.mark.parametrize("command", [["table", "nowhere"], ["show", "nowhere"]])

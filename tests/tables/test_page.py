@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -199,6 +200,23 @@ def test_clips_of_two_runs_stand_together(tmp_path: Path) -> None:
     assert clips[0]["videos"][2]["at"] == "clips/static-2-" + clips[0]["videos"][2]["at"].split("-2-")[1]
     assert all(v["at"] in page.json("media") for v in clips[0]["videos"])
     assert len({v["at"] for v in clips[0]["videos"]}) == 4
+
+
+def test_clips_of_other_seeds_stand_beside_each_other(tmp_path: Path) -> None:
+    runs = [run_with_videos(tmp_path / name) for name in "ab"]
+    settings = json.loads((runs[1] / "run.json").read_text())
+    (runs[1] / "run.json").write_text(json.dumps(settings | {"seeds": [7]}))
+    with sqlite3.connect(runs[1] / "run.sqlite") as db:
+        for table in ("clip", "measurement"):
+            db.execute(f"UPDATE {table} SET seed = 7")
+    db.close()
+    results = collect(runs)
+    (out := tmp_path / "out").mkdir()
+    page = Page(write_page(results, all_tables(results), out).read_text(encoding="utf-8"))
+    clips = page.json("data")["clips"]
+    assert len(clips) == 3
+    assert all(all(clip["videos"]) for clip in clips)
+    assert {clip["seed"] for clip in clips} == {"seeds 0, 7"}
 
 
 def test_samples_of_different_data_sets_stand_apart(tmp_path: Path) -> None:

@@ -343,6 +343,14 @@ def fake_decord(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[st
     return lambda body: (tmp_path / "decord.py").write_text(FAKE_DECORD.format(body)) and None
 
 
+@pytest.mark.parametrize("width", [47, 48, 64])
+def test_decord_gives_three_channels_at_every_width(tmp_path: Path, width: int) -> None:
+    pytest.importorskip("decord")
+    clip = Video(videos.moving_picture(3, height=32, width=width), 8.0)
+    write_video(tmp_path / "narrow.mp4", clip)
+    assert np.array_equal(read_video(tmp_path / "narrow.mp4", reader="decord").frames, clip.frames)
+
+
 def test_a_hanging_decord_is_ended(
     made: Made, fake_decord: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
