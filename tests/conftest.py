@@ -13,7 +13,11 @@ import numpy as np
 import pytest
 
 from i2vbench.profiles import Profile, load_profile
+from i2vbench.progress import Quiet
+from i2vbench.run import Outcome, run
+from i2vbench.settings import RunConfig
 from i2vbench.types import Frames, Video
+from tests import parts
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -94,3 +98,30 @@ def make_dataset(
         writer.writerow(("file_name", "id", "category", "prompt", "objects", "scene"))
         writer.writerows(rows)
     return folder
+
+
+Go = Callable[..., Outcome]
+
+
+def spec(thing: object) -> str:
+    return thing if isinstance(thing, str) else f"{parts.__file__}:{thing.__name__}"  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Six samples: clip-0 to clip-4 and image-0."""
+    return make_dataset(tmp_path / "data", num_clips=5, num_images=1)
+
+
+@pytest.fixture
+def go(tmp_path: Path, data: Path, small_profile_file: Path, monkeypatch: pytest.MonkeyPatch) -> Go:
+    monkeypatch.setenv(parts.LOG, str(tmp_path / "calls"))
+
+    def call(models: Sequence[object], metrics: Sequence[object] = (parts.One,), **options: object) -> Outcome:
+        given: dict[str, object] = {
+            "dataset": f"folder:{data}", "profile": str(small_profile_file), "device": "cpu", "out": tmp_path / "run",
+        }  # fmt: skip
+        config = RunConfig(models=tuple(map(spec, models)), metrics=tuple(map(spec, metrics)), **(given | options))  # type: ignore[arg-type]
+        return run(config, Quiet())
+
+    return call

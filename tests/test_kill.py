@@ -83,6 +83,7 @@ def test_killed_twenty_times_a_run_ends_with_the_same_tables(place: Path) -> Non
             with Store.open(place / "killed") as store:
                 done = sum(clip.state == "done" for clip in store.clips())
                 states.add((done, sum(1 for _ in store.measurements())))
+    print(f"{killed} of {KILLS} kills landed, at {len(states)} different points of the work")
     assert killed >= KILLS // 2
     assert len(states) >= 4, f"the kills fell at different points of the work: {sorted(states)}"
     resumed = subprocess.run(

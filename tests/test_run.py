@@ -1,278 +1,53 @@
-"""The main job: what a run does with good models, bad ones, and what is there already.
-
-Models and metrics are named as a user names them, FILE.py:Class, with this file as FILE.py; what they were called
-with goes to the file that the environment names.
-"""
+"""The main job: what a run does with good models, bad ones, and what is there already."""
 
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from i2vbench.datasets.base import Dataset
-from i2vbench.errors import NotApplicable, UserError
+from i2vbench.errors import UserError
 from i2vbench.measure import Group, ReadGroup, run_ahead
-from i2vbench.metrics.base import Metric
-from i2vbench.models.base import Model
-from i2vbench.profiles import load_profile
-from i2vbench.progress import Quiet
-from i2vbench.run import Outcome, request_seed, run, select
-from i2vbench.settings import RunConfig, merge_settings
+from i2vbench.run import request_seed, select
 from i2vbench.store import REFERENCE, Store
 from i2vbench.tables import collect
-from i2vbench.types import Clip, Frames, FrameSource, Measurement, MetricInfo, ModelInfo, Request, Sample, Video
+from i2vbench.types import FrameSource, Request, Sample
 from i2vbench.video import read_video
-from tests.conftest import make_dataset
-
-LOG = "I2VBENCH_TEST_CALLS"
-
-
-def note(what: str, ids: Sequence[str]) -> None:
-    with open(os.environ[LOG], "a") as file:
-        file.write(json.dumps([what, list(ids)]) + "\n")
-
-
-class Noise(Model):
-    """Noise by seed."""
-
-    info = ModelInfo(name="noise", title="", max_batch=4)
-
-    def generate(self, requests: Sequence[Request]) -> list[Video]:
-        note("generate", [r.sample_id for r in requests])
-        return [self.one(r) for r in requests]
-
-    def one(self, r: Request) -> Video:
-        return Video(noise(r), r.fps)
-
-
-def noise(r: Request) -> Frames:
-    return np.random.default_rng(r.seed).integers(0, 256, (r.num_frames, r.height, r.width, 3), dtype=np.uint8)
-
-
-class FailsOnOne(Noise):
-    def one(self, r: Request) -> Video:
-        if r.sample_id == "clip-1":
-            raise MemoryError("CUDA out of memory")
-        return super().one(r)
-
-
-class WrongShape(Noise):
-    def one(self, r: Request) -> Video:
-        return Video(noise(r)[: 2 if r.sample_id == "clip-1" else None], r.fps)
-
-
-class NotANumber(Noise):
-    def one(self, r: Request) -> Video:
-        frames = noise(r)
-        return Video(frames if r.sample_id != "clip-1" else np.full(frames.shape, np.nan), r.fps)
-
-
-class DoesNotLoad(Noise):
-    def load(self, device: str, dtype: str) -> None:
-        raise RuntimeError("weights are missing")
-
-
-class NothingForImages(Noise):
-    def one(self, r: Request) -> Video:
-        if r.sample_id.startswith("image"):
-            raise NotApplicable("a still picture")
-        return super().one(r)
-
-
-class LeavesInGenerate(Noise):
-    def one(self, r: Request) -> Video:
-        raise SystemExit("weights not found")
-
-
-class TooWide(Noise):
-    """Makes a video that no H.264 encoder takes."""
-
-    info = ModelInfo(name="noise", title="", max_batch=4, any_output=True)
-
-    def one(self, r: Request) -> Video:
-        video = super().one(r)
-        return Video(np.zeros((4, 16, 20_000, 3), np.uint8), 8.0) if r.sample_id == "clip-1" else video
-
-
-class WritesIntoItsRequest(Noise):
-    def one(self, r: Request) -> Video:
-        r.first_frame[:] = 0
-        return super().one(r)
-
-
-class Holds(Noise):
-    """Notes when it is loaded and let go; letting go without having loaded is an error."""
-
-    def load(self, device: str, dtype: str) -> None:
-        note("load", [device, dtype])
-        self.weights = 1
-
-    def unload(self) -> None:
-        note("unload", [])
-        del self.weights
-
-
-class Short(Noise):
-    info = ModelInfo(name="short", title="", num_frames=3, fps=24)
-
-
-class Slow(Noise):
-    info = ModelInfo(name="slow", title="", num_frames=2, fps=4)
-
-
-class Wide(Noise):
-    """Has a native size, length and rate of its own."""
-
-    info = ModelInfo(name="wide", title="", max_batch=2, height=64, width=80, num_frames=12, fps=16)
-
-
-class One(Metric):
-    """One for every clip."""
-
-    info = MetricInfo(id="one", title="One", direction="higher", range=(0, 10))
-
-    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
-        note("measure", [c.sample.id for c in clips])
-        return [self.of(c) for c in clips]
-
-    def of(self, clip: Clip) -> Measurement:
-        return Measurement(clip.sample.id, "one", value=1.0)
-
-
-class FailsOnOneClipToo(Metric):
-    info = MetricInfo(id="other", title="Other", direction="higher")
-
-    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
-        if any(clip.sample.id == "clip-1" for clip in clips):
-            raise ZeroDivisionError
-        return [Measurement(clip.sample.id, "other", value=1.0) for clip in clips]
-
-
-class Doubled(Dataset):
-    name = "doubled"
-
-    def samples(self) -> list[Sample]:
-        return [Sample("same", "Pet", "", FrameSource(Path("x"))) for _ in range(2)]
-
-
-class TwoSpellings(Doubled):
-    def samples(self) -> list[Sample]:
-        return [Sample(id_, category, "", FrameSource(Path("x"))) for id_, category in (("a", "Pet"), ("b", "pet"))]
-
-
-class FailsOnOneClip(One):
-    def of(self, clip: Clip) -> Measurement:
-        if clip.sample.id == "clip-1":
-            raise ZeroDivisionError("no pixels")
-        return super().of(clip)
-
-
-class OutOfRange(One):
-    def of(self, clip: Clip) -> Measurement:
-        return Measurement(clip.sample.id, "one", value=11.0)
-
-
-class MixesUpClips(One):
-    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
-        return super().measure(clips)[::-1]
-
-
-class Shapes(One):
-    """The size of what it is shown."""
-
-    info = replace(One.info, range=None)
-
-    def of(self, clip: Clip) -> Measurement:
-        t, h, w, _ = clip.video.frames.shape
-        return Measurement(clip.sample.id, "one", value=t * 1e6 + h * 1e3 + w, details={"fps": clip.video.fps})
-
-
-class Colours(Metric):
-    """Features, compared with the real clips'."""
-
-    info = MetricInfo(id="colours", title="Colours", direction="lower", reads=frozenset({"video", "reference"}))
-
-    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
-        return [Measurement(c.sample.id, "colours", features=c.video.frames.mean((0, 1, 2))) for c in clips]
-
-
-class WritesIntoItsClips(One):
-    """Tries to, as careless preprocessing does."""
-
-    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
-        for clip in clips:
-            clip.video.frames[:] = 0
-        return super().measure(clips)
-
-
-class NumpyNumbers(One):
-    def of(self, clip: Clip) -> Measurement:
-        details = {"array": np.arange(3), "number": np.float32(0.5), "flag": np.bool_(True)}
-        return Measurement(clip.sample.id, "one", value=np.float32(0.5), details=details)  # type: ignore[arg-type]
-
-
-class NotANumberInDetails(One):
-    def of(self, clip: Clip) -> Measurement:
-        return Measurement(clip.sample.id, "one", value=1.0, details={"x": float("nan")})
-
-
-class Leaves(One):
-    def of(self, clip: Clip) -> Measurement:
-        raise SystemExit(0)
-
-
-class ByGroup(One):
-    """Depends on what it is batched with, as a network's rounding does."""
-
-    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
-        return [Measurement(c.sample.id, "one", value=float(len(clips))) for c in clips]
-
-
-class FailsOnce(One):
-    """Until somebody has mended what was wrong."""
-
-    def of(self, clip: Clip) -> Measurement:
-        if not Path(os.environ[LOG]).with_name("mended").exists():
-            raise RuntimeError("not mended")
-        return super().of(clip)
-
-
-class NeedsObjects(One):
-    info = replace(One.info, reads=frozenset({"video", "objects"}))
-
-
-Go = Callable[..., Outcome]
-
-
-def spec(thing: object) -> str:
-    return thing if isinstance(thing, str) else f"{__file__}:{thing.__name__}"  # type: ignore[attr-defined]
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """Six samples: clip-0 to clip-4 and image-0."""
-    return make_dataset(tmp_path / "data", num_clips=5, num_images=1)
-
-
-@pytest.fixture
-def go(tmp_path: Path, data: Path, small_profile_file: Path, monkeypatch: pytest.MonkeyPatch) -> Go:
-    monkeypatch.setenv(LOG, str(tmp_path / "calls"))
-
-    def call(models: Sequence[object], metrics: Sequence[object] = (One,), **options: object) -> Outcome:
-        given: dict[str, object] = {
-            "dataset": f"folder:{data}", "profile": str(small_profile_file), "device": "cpu", "out": tmp_path / "run",
-        }  # fmt: skip
-        config = RunConfig(models=tuple(map(spec, models)), metrics=tuple(map(spec, metrics)), **(given | options))  # type: ignore[arg-type]
-        return run(config, Quiet())
-
-    return call
+from tests.conftest import Go
+from tests.parts import (
+    ByGroup,
+    Colours,
+    DoesNotLoad,
+    FailsOnce,
+    FailsOnOne,
+    FailsOnOneClip,
+    FailsOnOneClipToo,
+    Holds,
+    Leaves,
+    LeavesInGenerate,
+    MixesUpClips,
+    NeedsObjects,
+    Noise,
+    NotANumber,
+    NotANumberInDetails,
+    NothingForImages,
+    NumpyNumbers,
+    One,
+    OutOfRange,
+    Shapes,
+    Short,
+    Slow,
+    TooWide,
+    Wide,
+    WritesIntoItsClips,
+    WritesIntoItsRequest,
+    WrongShape,
+    noise,
+)
 
 
 def calls(tmp_path: Path, what: str) -> list[list[str]]:
@@ -463,33 +238,6 @@ def test_a_native_clip_that_is_too_short_is_refused_before_any_work(go: Go, tmp_
     assert not (tmp_path / "run").exists()
 
 
-def test_videos_made_elsewhere_are_part_of_the_configuration(go: Go, tmp_path: Path, data: Path) -> None:
-    made = tmp_path / "made"
-    made.mkdir()
-    for i in range(5):
-        (made / f"clip-{i}.mp4").write_bytes((data / f"clip-{i}.mp4").read_bytes())
-    (made / "image-0.mp4").write_bytes((data / "clip-0.mp4").read_bytes())
-    assert go([f"videos:{made}"]).failed == 0
-    (made / "clip-0.mp4").write_bytes((data / "clip-1.mp4").read_bytes())
-    with pytest.raises(UserError, match=r"models\.made: its videos have changed since"):
-        go([f"videos:{made}"])
-
-
-def test_the_same_things_named_otherwise_are_the_same(go: Go, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    go([Noise])
-    monkeypatch.chdir(data)
-    assert go([Noise], dataset="folder:.").failed == 0
-
-
-def test_a_data_set_of_any_kind_is_held_to_its_ids(go: Go) -> None:
-    with pytest.raises(UserError, match="ids that stand there more than once: same"):
-        go([Noise], dataset=f"{__file__}:Doubled")
-    with pytest.raises(UserError, match="'Pet' and 'pet' differ only in case"):
-        go([Noise], dataset=f"{__file__}:TwoSpellings")
-    with pytest.raises(ValueError, match="safe file name"):
-        Sample("../../x", "Pet", "", FrameSource(Path("x")))
-
-
 def test_reading_runs_ahead_by_a_bounded_number_of_groups() -> None:
     made: list[int] = []
 
@@ -601,62 +349,8 @@ def test_every_sample_and_seed_has_noise_of_its_own() -> None:
     assert all(0 <= seed < 2**31 for seed in seeds)
 
 
-@pytest.mark.parametrize(
-    ("options", "difference"),
-    [
-        ({"seeds": (1,)}, "seeds: [0] there, [1] here"),
-        ({"limit": 2}, "selection.limit: None there, 2 here"),
-        ({"profile": "paper"}, "profile.name: 'small' there, 'paper' here"),
-        ({"batch_size": 2}, "batch_size: 8 there, 2 here"),
-        ({"dtype": "float16"}, "dtype"),
-    ],
-)
-def test_a_folder_of_another_configuration_is_refused(go: Go, options: dict[str, object], difference: str) -> None:
-    outcome = go([Noise])
-    before = (outcome.folder / "run.json").read_text()
-    with pytest.raises(UserError, match="another configuration") as refusal:
-        go([Noise], **options)
-    assert difference in str(refusal.value)
-    assert (outcome.folder / "run.json").read_text() == before
-
-
-def test_a_data_set_that_changed_is_refused(go: Go, data: Path) -> None:
-    go([Noise])
-    text = (data / "metadata.csv").read_text()
-    (data / "metadata.csv").write_text(text.replace("clip number 2", "clip number two"))
-    with pytest.raises(UserError, match=r"dataset\.fingerprint"):
-        go([Noise])
-
-
-def test_a_package_of_another_version_is_refused() -> None:
-    before = {"versions": {"numpy": "2.0", "av": "18"}, "models": {}, "metrics": {}}
-    with pytest.raises(UserError, match=r"versions\.numpy: '2\.0' there, '2\.1' here"):
-        merge_settings(before, {**before, "versions": {"numpy": "2.1", "av": "18"}})
-
-
-def test_resume_wants_a_run(go: Go) -> None:
-    with pytest.raises(UserError, match="no run at"):
-        go([Noise], resume=True)
-
-
-def test_two_models_of_one_name_are_refused(go: Go) -> None:
-    with pytest.raises(UserError, match="both called 'noise'"):
-        go([Noise, FailsOnOne])
-
-
 def test_select_takes_the_first_of_the_categories() -> None:
     samples = [Sample(f"s{i}", "ABC"[i % 3], "", FrameSource(Path("x"))) for i in range(9)]
     assert [s.id for s in select(samples, 3, ["C", "A"])] == ["s0", "s2", "s3"]
     with pytest.raises(UserError, match="unknown category 'D'; the data set has A, B, C"):
         select(samples, None, ["D"])
-
-
-def test_run_json_says_what_decides_the_numbers(go: Go, small_profile_file: Path) -> None:
-    settings = json.loads((go([Noise]).folder / "run.json").read_text())
-    assert settings["profile"] == json.loads(json.dumps(load_profile(str(small_profile_file)).as_dict()))
-    assert settings["versions"].keys() >= {"python", "torch", "numpy", "av", "pillow"}
-    assert settings["reader"]["name"] == "pyav"
-    assert settings["reader"]["version"].startswith("pyav ")
-    assert len(settings["dataset"]["fingerprint"]) == 64
-    assert len(settings["models"]["noise"]["source_sha256"]) == 64
-    assert (settings["device"], settings["dtype"], settings["seeds"]) == ("cpu", "float32", [0])

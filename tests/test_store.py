@@ -173,8 +173,11 @@ def test_a_second_process_is_refused_and_a_reader_is_not(store: Store) -> None:
 
 
 def test_the_lock_goes_with_the_store(store: Store) -> None:
+    with pytest.raises(UserError, match="another process"):
+        Store.create(store.folder, SETTINGS)
     store.close()
-    Store.create(store.folder, SETTINGS).close()
+    with Store.create(store.folder, SETTINGS, lambda before, _: before) as again:
+        assert len(again.clips()) == 5
 
 
 def test_a_run_of_another_layout_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,236 @@
+"""Models, metrics and data sets for tests, good ones and bad ones, named as users name theirs: FILE.py:Class.
+
+What they were called with goes to the file that the environment names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from i2vbench.datasets.base import Dataset
+from i2vbench.errors import NotApplicable
+from i2vbench.metrics.base import Metric
+from i2vbench.models.base import Model
+from i2vbench.types import Clip, Frames, FrameSource, Measurement, MetricInfo, ModelInfo, Request, Sample, Video
+
+LOG = "I2VBENCH_TEST_CALLS"
+
+
+def note(what: str, ids: Sequence[str]) -> None:
+    with open(os.environ[LOG], "a") as file:
+        file.write(json.dumps([what, list(ids)]) + "\n")
+
+
+class Noise(Model):
+    """Noise by seed."""
+
+    info = ModelInfo(name="noise", title="", max_batch=4)
+
+    def generate(self, requests: Sequence[Request]) -> list[Video]:
+        note("generate", [r.sample_id for r in requests])
+        return [self.one(r) for r in requests]
+
+    def one(self, r: Request) -> Video:
+        return Video(noise(r), r.fps)
+
+
+def noise(r: Request) -> Frames:
+    return np.random.default_rng(r.seed).integers(0, 256, (r.num_frames, r.height, r.width, 3), dtype=np.uint8)
+
+
+class FailsOnOne(Noise):
+    def one(self, r: Request) -> Video:
+        if r.sample_id == "clip-1":
+            raise MemoryError("CUDA out of memory")
+        return super().one(r)
+
+
+class WrongShape(Noise):
+    def one(self, r: Request) -> Video:
+        return Video(noise(r)[: 2 if r.sample_id == "clip-1" else None], r.fps)
+
+
+class NotANumber(Noise):
+    def one(self, r: Request) -> Video:
+        frames = noise(r)
+        return Video(frames if r.sample_id != "clip-1" else np.full(frames.shape, np.nan), r.fps)
+
+
+class DoesNotLoad(Noise):
+    def load(self, device: str, dtype: str) -> None:
+        raise RuntimeError("weights are missing")
+
+
+class NothingForImages(Noise):
+    def one(self, r: Request) -> Video:
+        if r.sample_id.startswith("image"):
+            raise NotApplicable("a still picture")
+        return super().one(r)
+
+
+class LeavesInGenerate(Noise):
+    def one(self, r: Request) -> Video:
+        raise SystemExit("weights not found")
+
+
+class TooWide(Noise):
+    """Makes a video that no H.264 encoder takes."""
+
+    info = ModelInfo(name="noise", title="", max_batch=4, any_output=True)
+
+    def one(self, r: Request) -> Video:
+        video = super().one(r)
+        return Video(np.zeros((4, 16, 20_000, 3), np.uint8), 8.0) if r.sample_id == "clip-1" else video
+
+
+class WritesIntoItsRequest(Noise):
+    def one(self, r: Request) -> Video:
+        r.first_frame[:] = 0
+        return super().one(r)
+
+
+class Holds(Noise):
+    """Notes when it is loaded and let go; letting go without having loaded is an error."""
+
+    def load(self, device: str, dtype: str) -> None:
+        note("load", [device, dtype])
+        self.weights = 1
+
+    def unload(self) -> None:
+        note("unload", [])
+        del self.weights
+
+
+class Short(Noise):
+    info = ModelInfo(name="short", title="", num_frames=3, fps=24)
+
+
+class Slow(Noise):
+    info = ModelInfo(name="slow", title="", num_frames=2, fps=4)
+
+
+class Wide(Noise):
+    """Has a native size, length and rate of its own."""
+
+    info = ModelInfo(name="wide", title="", max_batch=2, height=64, width=80, num_frames=12, fps=16)
+
+
+class One(Metric):
+    """One for every clip."""
+
+    info = MetricInfo(id="one", title="One", direction="higher", range=(0, 10))
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        note("measure", [c.sample.id for c in clips])
+        return [self.of(c) for c in clips]
+
+    def of(self, clip: Clip) -> Measurement:
+        return Measurement(clip.sample.id, "one", value=1.0)
+
+
+class FailsOnOneClipToo(Metric):
+    info = MetricInfo(id="other", title="Other", direction="higher")
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        if any(clip.sample.id == "clip-1" for clip in clips):
+            raise ZeroDivisionError
+        return [Measurement(clip.sample.id, "other", value=1.0) for clip in clips]
+
+
+class Doubled(Dataset):
+    name = "doubled"
+
+    def samples(self) -> list[Sample]:
+        return [Sample("same", "Pet", "", FrameSource(Path("x"))) for _ in range(2)]
+
+
+class TwoSpellings(Doubled):
+    def samples(self) -> list[Sample]:
+        return [Sample(id_, category, "", FrameSource(Path("x"))) for id_, category in (("a", "Pet"), ("b", "pet"))]
+
+
+class FailsOnOneClip(One):
+    def of(self, clip: Clip) -> Measurement:
+        if clip.sample.id == "clip-1":
+            raise ZeroDivisionError("no pixels")
+        return super().of(clip)
+
+
+class OutOfRange(One):
+    def of(self, clip: Clip) -> Measurement:
+        return Measurement(clip.sample.id, "one", value=11.0)
+
+
+class MixesUpClips(One):
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        return super().measure(clips)[::-1]
+
+
+class Shapes(One):
+    """The size of what it is shown."""
+
+    info = replace(One.info, range=None)
+
+    def of(self, clip: Clip) -> Measurement:
+        t, h, w, _ = clip.video.frames.shape
+        return Measurement(clip.sample.id, "one", value=t * 1e6 + h * 1e3 + w, details={"fps": clip.video.fps})
+
+
+class Colours(Metric):
+    """Features, compared with the real clips'."""
+
+    info = MetricInfo(id="colours", title="Colours", direction="lower", reads=frozenset({"video", "reference"}))
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        return [Measurement(c.sample.id, "colours", features=c.video.frames.mean((0, 1, 2))) for c in clips]
+
+
+class WritesIntoItsClips(One):
+    """Tries to, as careless preprocessing does."""
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        for clip in clips:
+            clip.video.frames[:] = 0
+        return super().measure(clips)
+
+
+class NumpyNumbers(One):
+    def of(self, clip: Clip) -> Measurement:
+        details = {"array": np.arange(3), "number": np.float32(0.5), "flag": np.bool_(True)}
+        return Measurement(clip.sample.id, "one", value=np.float32(0.5), details=details)  # type: ignore[arg-type]
+
+
+class NotANumberInDetails(One):
+    def of(self, clip: Clip) -> Measurement:
+        return Measurement(clip.sample.id, "one", value=1.0, details={"x": float("nan")})
+
+
+class Leaves(One):
+    def of(self, clip: Clip) -> Measurement:
+        raise SystemExit(0)
+
+
+class ByGroup(One):
+    """Depends on what it is batched with, as a network's rounding does."""
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        return [Measurement(c.sample.id, "one", value=float(len(clips))) for c in clips]
+
+
+class FailsOnce(One):
+    """Until somebody has mended what was wrong."""
+
+    def of(self, clip: Clip) -> Measurement:
+        if not Path(os.environ[LOG]).with_name("mended").exists():
+            raise RuntimeError("not mended")
+        return super().of(clip)
+
+
+class NeedsObjects(One):
+    info = replace(One.info, reads=frozenset({"video", "objects"}))
