@@ -85,9 +85,8 @@ class Bars(Progress):
 
         self._bars = RichProgress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=16),  # all of a line's columns fit into 80 characters
             MofNCompleteColumn(),
-            TextColumn("clips"),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             TextColumn("[dim]{task.fields[doing]}"),
@@ -115,7 +114,7 @@ class Bars(Progress):
         task = self._tasks[stage]
         self._bars.advance(task, clips)
         speed = next(t.speed for t in self._bars.tasks if t.id == task)
-        self._bars.update(task, rate=f"{speed:.2f}/s" if speed else "", doing=escape(doing))
+        self._bars.update(task, rate=f"{speed:.2f} clips/s" if speed else "", doing=escape(doing))
 
     def say(self, text: str) -> None:
         self._bars.console.print(text, markup=False, highlight=False)
