@@ -1,5 +1,6 @@
 """Words that both the command line and the rooms behind it know; imports nothing, so that help is quick."""
 
+import os
 import re
 
 READERS = ("pyav", "decord")
@@ -16,3 +17,11 @@ DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 ALL = "all"
 """Stands for every built-in metric."""
+
+
+def split_label(argument: str) -> tuple[str, str]:
+    """(NAME, PATH) of an argument NAME=PATH or PATH; a path that is there is a path, whatever it holds."""
+    label, equals, path = argument.partition("=")
+    if os.path.exists(argument) or not equals or "/" in label:
+        return "", argument
+    return label, path

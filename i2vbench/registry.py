@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from i2vbench.errors import UserError
 from i2vbench.files import file_sha256
+from i2vbench.names import split_label
 
 if TYPE_CHECKING:
     from i2vbench.datasets.base import Dataset
@@ -125,17 +126,22 @@ class Registry(Generic[T]):
         entry = self.builtin.get(name)
         if entry is None or not entry.argument.endswith("PATH") or not argument:
             return spec
-        label, equals, path_ = argument.rpartition("=") if "=" in entry.argument else ("", "", argument)
-        return f"{name}:{label}{equals}{_from_root(path_)}"
+        label, path_ = split_label(argument) if "=" in entry.argument else ("", argument)
+        return f"{name}:{label + '=' if label else ''}{_from_root(path_)}"
 
     def origin(self, spec: str) -> dict[str, str]:
-        """What decides which code `spec` names: the hash of its file, or its package and version."""
+        """What decides what `spec` makes: the hash of its file; or its package and version, and its argument.
+
+        An argument that is a path is left out: what lies there is for the thing itself to say.
+        """
         if _is_file(spec):
             return {"source_sha256": file_sha256(_split_file(spec)[0])}
-        point = self._plugins().get(spec.partition(":")[0])
-        if point is None or point.dist is None:
-            return {}
-        return {"package": f"{point.dist.name} {point.dist.version}"}
+        name, _, argument = spec.partition(":")
+        entry, point = self.builtin.get(name), self._plugins().get(name)
+        found = {"package": f"{point.dist.name} {point.dist.version}"} if point is not None and point.dist else {}
+        if argument and not (entry and entry.argument.endswith("PATH")):
+            found["argument"] = argument
+        return found
 
     def find_origin(self, spec: str) -> dict[str, str] | None:
         """As `origin`; None where the file is not there any more."""

@@ -21,8 +21,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
+from i2vbench.attempt import describe
 from i2vbench.clips import read_to_protocol
-from i2vbench.datasets.base import check_samples
+from i2vbench.datasets.base import Dataset, check_samples
 from i2vbench.engine import LocalEngine
 from i2vbench.errors import UserError
 from i2vbench.files import is_disk_error
@@ -36,7 +37,7 @@ from i2vbench.progress import Progress
 from i2vbench.registry import DATASETS, METRICS, MODELS
 from i2vbench.run_file import read_settings
 from i2vbench.settings import RunConfig, Settings, merge_settings, resolve_device
-from i2vbench.store import Store, folder_name
+from i2vbench.store import REFERENCE, Store, folder_name
 from i2vbench.types import ClipSource, PlannedClip, Sample
 from i2vbench.video import VideoError
 
@@ -68,9 +69,10 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
     profile = config.profile if isinstance(config.profile, Profile) else load_profile(config.profile)
     models, metrics = _create_models(config.models), _create_metrics(config.metrics)
     dataset = DATASETS.create(config.dataset)
-    everything = dataset.samples()
-    check_samples(dataset.name, everything)
-    plan = _plan(select(everything, config.limit, config.categories), config.seeds)
+    everything = _samples_of(dataset, config.dataset)
+    categories = resolve_categories(everything, config.categories)
+    config = replace(config, categories=categories)
+    plan = _plan(select(everything, config.limit, categories), config.seeds)
     samples = {planned.sample.id: planned.sample for planned in plan}
     ids = frozenset(sample.id for sample in everything)
     for model, _ in models.values():
@@ -113,7 +115,7 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
 
 
 def _resolved(config: RunConfig) -> RunConfig:
-    """The same wish with every path absolute, the device found, and the seeds in order."""
+    """The same wish with the paths in its names absolute, the device found, and the seeds in order."""
     return replace(
         config,
         models=tuple(MODELS.absolute(spec) for spec in config.models),
@@ -150,28 +152,46 @@ def _create_metrics(specs: Sequence[str]) -> dict[str, tuple[Metric, str]]:
     return metrics
 
 
-def select(samples: Sequence[Sample], limit: int | None, categories: Sequence[str] | None) -> list[Sample]:
-    """The first `limit` samples of these categories, in the data set's order.
+def _samples_of(dataset: Dataset, spec: str) -> Sequence[Sample]:
+    """All samples of a data set, held to what the run relies on."""
+    name = getattr(dataset, "name", "")
+    if not isinstance(name, str) or not name:
+        raise UserError(f"data set '{spec}': expected its name to be a text, got {name!r}")
+    try:
+        samples = list(dataset.samples())
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise UserError(f"data set '{spec}' cannot list its samples: {describe(error)}") from error
+    check_samples(name, samples)
+    return samples
+
+
+def resolve_categories(samples: Sequence[Sample], wanted: Sequence[str] | None) -> tuple[str, ...] | None:
+    """The categories that are meant, in the data set's order.
 
     Args:
         samples: All of them.
-        limit: None takes all.
-        categories: Names, or several in one text, separated by commas. None takes all.
+        wanted: Names, or several in one text, separated by commas. None takes all.
 
     Raises:
-        UserError: For a category that the data set does not have, or if nothing is left.
+        UserError: For a category that the data set does not have.
     """
+    if wanted is None:
+        return None
     known = list(dict.fromkeys(sample.category for sample in samples))
-    wanted = known if categories is None else []
-    for text in categories or ():
-        wanted += [text] if text in known else [part.strip() for part in text.split(",") if part.strip()]
-    unknown = [category for category in wanted if category not in known]
-    if unknown:
+    names: list[str] = []
+    for text in wanted:
+        names += [text] if text in known else [part.strip() for part in text.split(",") if part.strip()]
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
         raise UserError(f"unknown category {', '.join(map(repr, unknown))}; the data set has {', '.join(known)}")
-    chosen = [sample for sample in samples if sample.category in wanted][:limit]
-    if not chosen:
-        raise UserError("no sample is left to run on")
-    return chosen
+    return tuple(category for category in known if category in names)
+
+
+def select(samples: Sequence[Sample], limit: int | None, categories: Sequence[str] | None) -> list[Sample]:
+    """The first `limit` samples of these categories (None: of all), in the data set's order."""
+    return [sample for sample in samples if categories is None or sample.category in categories][:limit]
 
 
 def _plan(samples: Sequence[Sample], seeds: Sequence[int]) -> list[PlannedClip]:
@@ -185,10 +205,11 @@ def request_seed(seed: int, sample_id: str) -> int:
 
 
 def default_folder(config: RunConfig, dataset_name: str) -> Path:
-    """`runs/DATASET-MODELS-HASH`: readable, and the same for the same command, whatever its metrics."""
-    decides = replace(config, metrics=(), out=None, resume=False, retry_failed=False, device="")
+    """`runs/DATASET-MODELS-HASH`: readable, and the same for the same models and data, whatever the metrics."""
+    specs = tuple(sorted(config.models))
+    decides = replace(config, models=specs, metrics=(), out=None, resume=False, retry_failed=False, device="")
     digest = hashlib.sha256(repr(decides).encode()).hexdigest()[:6]
-    names = [Path(spec).stem if "/" in spec else spec for spec in config.models]
+    names = [Path(spec).stem if "/" in spec else spec for spec in specs]
     models = "-".join(re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-") for name in names)
     return Path("runs") / folder_name(f"{dataset_name}-{models[:60]}-{digest}")
 
@@ -211,7 +232,8 @@ def forget_failures(job: Job) -> None:
                 batches.add(clip.batch)
         store.owe_again(name, sorted(batches))
     for row in list(store.measurements()):
-        if row.state == "failed" and row.metric in job.metrics:
+        ours = row.metric in job.metrics and (row.model == REFERENCE or row.model in job.models)
+        if row.state == "failed" and ours:
             store.forget_measurement(row.model, row.sample_id, row.seed, row.metric)
 
 
@@ -235,7 +257,8 @@ def stop_on_signal(stop: threading.Event, folder: Path, progress: Progress) -> I
     def handle(number: int, _: FrameType | None) -> None:
         if received:
             # Whatever a model is amid of, the store is whole at any instant.
-            print(f"\n{resume_hint(folder)}", file=sys.stderr, flush=True)
+            show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # the bars have hidden it
+            print(f"{show_cursor}\n{resume_hint(folder)}", file=sys.stderr, flush=True)
             os._exit(128 + number)
         received.append(signal.Signals(number).name)
         stop.set()

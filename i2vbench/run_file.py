@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from i2vbench.errors import UserError
+from i2vbench.profiles import parse_profile
 
 FORMAT = 1
 """Version of a run's layout; a run of another one is refused."""
@@ -39,4 +40,15 @@ def read_settings(folder: Path) -> dict[str, Any]:
     wrong = [name for kind, names in _PARTS.items() for name in names if not isinstance(settings.get(name), kind)]
     if wrong:
         raise UserError(f"{path} is damaged: {', '.join(wrong)} missing or of another kind")
+    try:
+        parse_profile(settings["profile"])
+        texts = [settings["dataset"][key] for key in ("name", "fingerprint")]
+        texts += [settings["reader"][key] for key in ("name", "version")]
+        texts += [made["spec"] for kind in ("models", "metrics") for made in settings[kind].values()]
+        infos = [made["info"] for kind in ("models", "metrics") for made in settings[kind].values()]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is damaged: {error!r}") from error
+    well = all(isinstance(text, str) for text in texts) and all(isinstance(info, dict) for info in infos)
+    if not well or not all(isinstance(seed, int) for seed in settings["seeds"]):
+        raise UserError(f"{path} is damaged: a text, a seed or the facts of a model or metric are of another kind")
     return settings

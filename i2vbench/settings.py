@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -31,7 +32,7 @@ PACKAGES = ("torch", "torchvision", "numpy", "av", "decord", "pillow")
 _GROWS = ("models", "metrics")
 """A finished run may be given more of these; everything else must stay."""
 
-_INCIDENTAL = ("spec",)
+_INCIDENTAL = re.compile(r"dataset\.name|(.*\.)?spec")
 """How something was named; what it came to is compared instead."""
 
 
@@ -197,13 +198,14 @@ def merge_settings(before: dict[str, Any], now: Mapping[str, Any]) -> dict[str, 
             "the run in this folder was made under another configuration; go on with that one, or name another --out:"
             f"{listed}"
         )
-    return {**before, **{kind: {**before[kind], **now[kind]} for kind in _GROWS}}
+    grown = {kind: {**before[kind], **now[kind]} for kind in _GROWS}
+    return {**before, **grown, "dataset": {**before["dataset"], "spec": now["dataset"]["spec"]}}
 
 
 def _differences(key: str, before: Any, now: Any) -> list[str]:
     if isinstance(before, dict) and isinstance(now, Mapping):
-        keys = [k for k in dict.fromkeys([*before, *now]) if k not in _INCIDENTAL]
-        return [line for k in keys for line in _differences(f"{key}.{k}", before.get(k), now.get(k))]
+        names = [name for name in dict.fromkeys([*before, *now]) if not _INCIDENTAL.fullmatch(f"{key}.{name}")]
+        return [line for name in names for line in _differences(f"{key}.{name}", before.get(name), now.get(name))]
     if before == now:
         return []
     if key.endswith(".source_sha256"):

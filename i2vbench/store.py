@@ -59,7 +59,7 @@ class Store:
 
     Args:
         folder: The run's folder, which `create` has laid out.
-        writable: Whether this process holds the run's lock.
+        lock: The run's lock, which this process holds; None opens the run for reading.
     """
 
     def __init__(self, folder: Path, lock: filelock.BaseFileLock | None = None) -> None:

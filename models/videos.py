@@ -15,6 +15,7 @@ from pathlib import Path
 from i2vbench.errors import UserError
 from i2vbench.files import file_sha256
 from i2vbench.models.base import Model, Preparation
+from i2vbench.names import split_label
 from i2vbench.types import ModelInfo, PlannedClip, Request, Video
 from i2vbench.video import VideoError, probe, read_video
 
@@ -27,9 +28,9 @@ class Videos(Model):
     """Returns each file as it is; the harness stores it and brings it to the protocol when it is measured."""
 
     def __init__(self, path: str) -> None:
-        name, _, folder = path.rpartition("=")
+        name, folder = split_label(path)
         self.folder = Path(folder)
-        if not self.folder.is_dir():
+        if not folder or not self.folder.is_dir():
             raise UserError(f"model 'videos:{path}': there is no folder {folder}")
         self.info = ModelInfo(
             name=name or self.folder.resolve().name or "videos",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,10 @@ class Inverted(Static):
     info = ModelInfo(name="inverted", title="a negative", max_batch=2)
     def generate(self, requests):
         return [Video(255 - v.frames, v.fps) for v in super().generate(requests)]
+
+class Strong(Static):
+    def __init__(self, strength):
+        self.info = ModelInfo(name="strong", title="takes an argument")
 
 class MeanColour(Metric):
     """Distance of mean colours: a distribution metric in miniature."""
@@ -52,6 +57,7 @@ version = "1.0"
 py-modules = ["i2v_test_plugin"]
 [project.entry-points."i2vbench.models"]
 inverted = "i2v_test_plugin:Inverted"
+strong = "i2v_test_plugin:Strong"
 broken = "i2v_test_plugin:NotThere"
 [project.entry-points."i2vbench.metrics"]
 mean_colour = "i2v_test_plugin:MeanColour"
@@ -92,6 +98,19 @@ def test_another_packages_model_metric_and_data_set_run(plugin: Path, tmp_path: 
     listing = run_with(plugin, "models", cwd=tmp_path).stdout
     assert "inverted" in listing
     assert "i2vbench-test-plugin" in listing
+
+
+def test_a_models_argument_and_package_decide_its_numbers(
+    plugin: Path, tmp_path: Path, small_profile_file: Path
+) -> None:
+    data = make_dataset(tmp_path / "data", num_clips=1)
+    common = ("--dataset", f"folder:{data}", "--profile", small_profile_file, "--device", "cpu", "--out", "run", "-q")
+    assert run_with(plugin, "run", "--model", "strong:10", *common, cwd=tmp_path).returncode == 0
+    made = json.loads((tmp_path / "run" / "run.json").read_text())["models"]["strong"]
+    assert (made["package"], made["argument"]) == ("i2vbench-test-plugin 1.0", "10")
+    refused = run_with(plugin, "run", "--model", "strong:200", *common, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "models.strong.argument: '10' there, '200' here" in refused.stderr
 
 
 def test_a_package_that_does_not_import_is_named(plugin: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from i2vbench.errors import UserError
 from i2vbench.measure import Group, ReadGroup, run_ahead
-from i2vbench.run import request_seed, select
+from i2vbench.run import request_seed, resolve_categories, select
 from i2vbench.store import REFERENCE, Store
 from i2vbench.tables import collect
 from i2vbench.types import FrameSource, Request, Sample
@@ -223,6 +223,13 @@ def test_failed_measurements_are_made_again_when_asked_for(go: Go, tmp_path: Pat
     assert [id_ for id_, (state, _) in measured(outcome.folder, "other").items() if state == "failed"] == ["clip-1"]
 
 
+def test_failures_of_models_that_are_not_named_stand(go: Go, tmp_path: Path) -> None:
+    outcome = go([Noise, "static"], [FailsOnce])
+    (tmp_path / "mended").touch()
+    assert go(["static"], [FailsOnce], retry_failed=True).failed == 6
+    assert {state for state, _ in measured(outcome.folder).values()} == {"failed"}
+
+
 def test_a_stored_video_that_is_damaged_is_made_again_when_asked_for(go: Go) -> None:
     outcome = go([Noise], [One])
     with Store.open(outcome.folder) as store:
@@ -350,7 +357,9 @@ def test_every_sample_and_seed_has_noise_of_its_own() -> None:
 
 
 def test_select_takes_the_first_of_the_categories() -> None:
-    samples = [Sample(f"s{i}", "ABC"[i % 3], "", FrameSource(Path("x"))) for i in range(9)]
-    assert [s.id for s in select(samples, 3, ["C", "A"])] == ["s0", "s2", "s3"]
-    with pytest.raises(UserError, match="unknown category 'D'; the data set has A, B, C"):
-        select(samples, None, ["D"])
+    samples = [Sample(f"s{i}", ("A", "B", "C, too")[i % 3], "", FrameSource(Path("x"))) for i in range(9)]
+    assert [s.id for s in select(samples, 3, ["C, too", "A"])] == ["s0", "s2", "s3"]
+    assert resolve_categories(samples, ["C, too", "B,A"]) == ("A", "B", "C, too")
+    for wanted in (["D"], [""], ["C"]):
+        with pytest.raises(UserError, match="the data set has A, B, C, too"):
+            resolve_categories(samples, wanted)

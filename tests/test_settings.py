@@ -9,7 +9,9 @@ import pytest
 
 from i2vbench.errors import UserError
 from i2vbench.profiles import load_profile
-from i2vbench.settings import merge_settings
+from i2vbench.progress import Quiet
+from i2vbench.run import run
+from i2vbench.settings import config_of, merge_settings
 from i2vbench.types import FrameSource, Sample
 from tests import parts
 from tests.conftest import Go
@@ -33,6 +35,18 @@ def test_a_folder_of_another_configuration_is_refused(go: Go, options: dict[str,
         go([Noise], **options)
     assert difference in str(refusal.value)
     assert (outcome.folder / "run.json").read_text() == before
+
+
+def test_a_data_set_may_move(go: Go, data: Path, tmp_path: Path) -> None:
+    folder = go([Noise]).folder
+    moved = data.rename(tmp_path / "elsewhere")
+    assert go([Noise], dataset=f"folder:{moved}").failed == 0
+    assert run(config_of(folder), Quiet()).failed == 0, "and the run knows where"
+
+
+def test_categories_are_the_same_however_they_are_given(go: Go) -> None:
+    go([Noise], categories=("Pet,Food",))
+    assert go([Noise], categories=("Food", "Pet")).failed == 0
 
 
 def test_a_data_set_that_changed_is_refused(go: Go, data: Path) -> None:

@@ -18,13 +18,15 @@ from hypothesis import strategies as st
 
 from i2vbench.errors import UserError
 from i2vbench.files import atomic_file, write_bytes
+from i2vbench.profiles import load_profile
 from i2vbench.run_file import FORMAT, read_settings
 from i2vbench.store import REFERENCE, Store, folder_name
 from i2vbench.types import FrameSource, Measurement, PlannedClip, Sample
 from tests.conftest import environment
 
 SETTINGS = {
-    "format": FORMAT, "dataset": {}, "selection": {}, "profile": {}, "reader": {}, "models": {}, "metrics": {},
+    "format": FORMAT, "dataset": {"name": "d", "fingerprint": "0"}, "selection": {}, "models": {}, "metrics": {},
+    "profile": load_profile("paper").as_dict(), "reader": {"name": "pyav", "version": "pyav"},
     "versions": {}, "seeds": [0], "device": "cpu", "dtype": "float32", "batch_size": 2, "measure_batch": 8,
 }  # fmt: skip
 SAMPLES = [Sample(f"s{i}", "Pet", f"prompt {i}", FrameSource(Path("x")), objects=("dog",)) for i in range(5)]

@@ -14,7 +14,7 @@ import typer
 
 from i2vbench.cli.options import split
 from i2vbench.errors import UserError
-from i2vbench.names import ALL, DEVICE, DTYPES, READERS
+from i2vbench.names import ALL, DEVICE, DTYPES, FORMATS, READERS
 from i2vbench.run_file import read_settings
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def run(
     if not DEVICE.fullmatch(device):
         raise UserError(f"--device '{device}': expected auto, cpu, mps, cuda, cuda:1, ...")
     models, wanted = tuple(m for m in model or () if m), tuple(split(metrics))
-    if out is not None and str(out) in ("", "."):
+    if out is not None and str(out) in ("", ".") and not resume:
         raise UserError("--out: expected the name of a folder of its own")
     if resume and out is not None:
         read_settings(out)
@@ -181,8 +181,9 @@ def _finish(outcome: Outcome, json_output: bool, quiet: bool) -> None:
     from i2vbench.cli.table import print_results
     from i2vbench.tables import collect, write_tables
 
-    results = collect([outcome.folder])
-    files = write_tables(results, outcome.folder / "tables", ("csv", "latex", "markdown", "html"))
+    with redirect_stdout(sys.stderr):
+        results = collect([outcome.folder])
+        files = write_tables(results, outcome.folder / "tables", FORMATS)
     print_results(results, files, json_output, quiet)
     if outcome.failed or results.failed_cells:
         failed = f"{outcome.failed} clips or measurements" if outcome.failed else f"{results.failed_cells} cells"

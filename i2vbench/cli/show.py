@@ -27,18 +27,23 @@ def show(run: Annotated[Path, typer.Argument(help="The run's folder.")]) -> None
     settings = read_settings(run)
     with Store.open(run) as store:
         dataset, protocol = settings["dataset"], settings["profile"]["protocol"]
-        print(f"{run}: {dataset['samples']} samples of {dataset['name']}, seeds {settings['seeds']}, profile "
+        _print(f"{run}: {dataset['samples']} samples of {dataset['name']}, seeds {settings['seeds']}, profile "
               f"{settings['profile']['name']} ({protocol['num_frames']} frames, {protocol['height']} x "
               f"{protocol['width']}, {protocol['fps']:g} fps), {settings['device']}, {settings['dtype']}, "
               f"reader {settings['reader']['version']}")  # fmt: skip
         rows, reasons = _progress(store, list(settings["models"]), list(settings["metrics"]))
     width = max(len(row[0]) for row in rows)
     for name, *numbers in rows:
-        print(f"  {name:<{width}}" + "".join(f"{number:>16}" for number in numbers))
+        _print(f"  {name:<{width}}" + "".join(f"{number:>16}" for number in numbers))
     for reason, count in reasons.most_common(MOST_REASONS):
-        print(f"  {count} x {reason}")
+        _print(f"  {count} x {reason}")
     if len(reasons) > MOST_REASONS:
         print(f"  and {len(reasons) - MOST_REASONS} other reasons; log.txt has all of them")
+
+
+def _print(line: str) -> None:
+    """Print a line of plain characters, whatever a model or data set calls itself."""
+    print("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line))
 
 
 def _progress(store: Store, models: list[str], metrics: list[str]) -> tuple[list[tuple[str, ...]], Counter[str]]:
@@ -71,8 +76,7 @@ def _counts(states: Counter[str], total: int) -> tuple[str, ...]:
 
 
 def _reason(where: str, sample: str, state: str, reason: str | None) -> str:
-    """One reason as a line of plain characters; those of failures name the sample, so that it can be looked at."""
-    reason = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in reason or "")
+    """One reason as a line; those of failures name the sample, so that it can be looked at."""
     if state == "failed":
         return f"failed: {where}, sample {sample}: {reason}"
     return f"not applicable: {where}: {reason}"

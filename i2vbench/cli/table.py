@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,11 +29,12 @@ def table(
     formats: Annotated[
         list[str] | None, typer.Option("--format", help="csv, latex, markdown, html, separated by commas.")
     ] = None,
-    metric: Annotated[
+    metric: Annotated[list[str] | None, typer.Option(help="Only these metrics, separated by commas.")] = None,
+    trust: Annotated[
         list[str] | None,
         typer.Option(
-            help="Only these metrics, separated by commas. A metric of a file is named FILE.py:Class: a run may be "
-            "somebody else's, and the code it names is not run unasked."
+            help="FILE.py:Class of a metric of your own that may run; repeat it. A run's folder may be somebody "
+            "else's, so the code that it names is not run unasked."
         ),
     ] = None,
     out: Annotated[
@@ -48,19 +50,28 @@ def table(
 
     Example: i2vbench table runs/a runs/b --format latex --out paper/
     """
-    chosen, wanted = parse_formats(formats), split(metric)
+    chosen, wanted, trusted = parse_formats(formats), split(metric), trust or []
+    for spec in trusted:
+        METRICS.check_name(spec)
     known = [id_ for run in runs for id_ in read_settings(run)["metrics"]]
     for name in wanted:
-        if name not in known and not METRICS.is_file(name):
+        if name not in known:
             raise UserError(f"no metric '{name}' in these runs: they have {', '.join(dict.fromkeys(known))}")
 
     from i2vbench.tables import collect, write_tables
 
     # A choice of the metrics goes to a place of its own, or it would stand beside older files of the others.
     folder = out or (runs[0] / "tables" if len(runs) == 1 and not wanted else Path("tables"))
-    results = collect(runs, wanted or None, trusted=wanted)
-    # --json alone asks for no files, and a run may lie where nothing can be written.
-    files = [] if json_output and not formats and out is None else write_tables(results, folder, chosen)
+    with redirect_stdout(sys.stderr):  # what a metric prints is not the result
+        results = collect(runs, wanted or None, trusted=trusted)
+        # --json alone asks for no files, and a run may lie where nothing can be written.
+        writes = not json_output or bool(formats) or out is not None
+        if writes and results.not_run and out is None:
+            raise UserError(
+                f"the code of {', '.join(results.not_run)} lies in a file and is not run unasked: name it with --trust "
+                "FILE.py:Class, choose others with --metric, or name a folder with --out for tables without it"
+            )
+        files = write_tables(results, folder, chosen) if writes else []
     print_results(results, files, json_output, quiet)
 
 

@@ -26,8 +26,6 @@ _TEXT: dict[str, tuple[str, Callable[[Table], str]]] = {
     "markdown": (".md", to_markdown),
 }
 
-"""What `write_tables` can write."""
-
 
 def write_tables(results: Results, out: Path, formats: Sequence[str]) -> list[Path]:
     """Write the tables of `results` to the folder `out`, which is made if it is not there.

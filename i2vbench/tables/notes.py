@@ -67,7 +67,7 @@ def run_notes(columns: Sequence[Column], runs: Sequence[Run]) -> list[str]:
     return found
 
 
-def metric_differences(id_: str, columns: Sequence[Column], runs: Sequence[Run]) -> list[str]:
+def metric_differences(id_: str, columns: Sequence[Column], runs: Sequence[Run], used: str | None) -> list[str]:
     """Whether a metric is the same in all runs, and the same as it was then."""
     made = {i: run.settings["metrics"][id_] for i, run in enumerate(runs) if id_ in run.settings["metrics"]}
     groups: dict[str, list[str]] = {}
@@ -80,14 +80,14 @@ def metric_differences(id_: str, columns: Sequence[Column], runs: Sequence[Run])
         listing = "; ".join(f"{', '.join(labels)}: {text}" for text, labels in groups.items())
         found.append(f"THE METRIC DIFFERS between the runs, so these columns are not comparable ({listing}).")
     first = next(iter(made.values()))
-    if _origin(first) and METRICS.find_origin(first["spec"]) not in (None, _origin(first)):
+    if used is not None and METRICS.origin(used) != _origin(first):
         found.append("The metric's code has changed since the run: clips were measured by another version of it.")
     return found
 
 
 def _origin(record: Mapping[str, Any]) -> dict[str, Any]:
     """Which code a run used for a model or metric that is not built in."""
-    return {key: record[key] for key in ("source_sha256", "package") if key in record}
+    return {key: record[key] for key in ("source_sha256", "package", "argument") if key in record}
 
 
 def _data_line(run: Run) -> str:
@@ -216,8 +216,8 @@ def _model_facts(run: Run, model: str) -> dict[str, tuple[str, str]]:
     made = run.settings["models"][model]
     facts = {
         # A file is compared by what is in it, wherever it lies.
-        "argument of the model": made["spec"] if made["source_sha256"] is None else None,
-        "source of the model": made["source_sha256"],
+        "source of the model": _origin(made),
+        "videos of the model": made.get("fingerprint"),
         "declared facts of the model": made["info"],
     }
     return {name: (_canonical(value), _short_hash(value)) for name, value in facts.items()}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -74,16 +76,30 @@ def _clip_keys(results: Results) -> dict[_Key, int]:
 
 
 def _key(results: Results, column: Column, sample: str, seed: int) -> _Key:
-    """Clips of one sample stand together, the first seed of each run beside the first of the others."""
-    settings = results.runs[column.run].settings
-    return settings["dataset"]["fingerprint"], sample, settings["seeds"].index(seed)
+    """Clips of one sample and seed stand together; seeds that one run alone has, beside those of the others."""
+    fingerprint = results.runs[column.run].settings["dataset"]["fingerprint"]
+    return fingerprint, sample, _seed_places(results)[column.run][seed]
 
 
-def _seed_text(results: Results, number: int) -> str:
-    """The runs' seeds of that number, as "seed 0" or "seeds 0, 4"."""
-    lists = [run.settings["seeds"] for run in results.runs]
-    seeds = dict.fromkeys(str(seeds[number]) for seeds in lists if number < len(seeds))
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}"
+@functools.lru_cache(maxsize=8)
+def _seed_places(results: Results) -> list[dict[int, int]]:
+    """Per run, at which place each of its seeds stands: at that of an equal seed, or else at the first free one."""
+    taken: list[int] = []
+    places: list[dict[int, int]] = []
+    for run in results.runs:
+        own = {seed: taken.index(seed) for seed in run.settings["seeds"] if seed in taken}
+        for seed in run.settings["seeds"]:
+            if seed not in own:
+                own[seed] = next(i for i in itertools.count() if i not in own.values())
+        taken += [seed for seed in own if own[seed] >= len(taken)]
+        places.append(own)
+    return places
+
+
+def _seed_text(results: Results, place: int) -> str:
+    """The runs' seeds at that place, as "seed 0" or "seeds 0, 4"."""
+    found = {str(seed): None for own in _seed_places(results) for seed, at in own.items() if at == place}
+    return f"seed{'s' if len(found) > 1 else ''} {', '.join(found)}"
 
 
 def _wanted(results: Results) -> dict[str, Wanted]:
@@ -125,7 +141,7 @@ def _page_data(results: Results, keys: Mapping[_Key, int], previews: Previews) -
             position = keys[_key(results, column, clip.sample_id, clip.seed)]
             shown = clips[position]
             if not shown:
-                seed = _seed_text(results, run.settings["seeds"].index(clip.seed))
+                seed = _seed_text(results, _seed_places(results)[column.run][clip.seed])
                 shown |= _clip_text(results, column, run.samples[clip.sample_id], seed, previews)
             address = _video_address(column, clip.sample_id, clip.seed)
             reason = clip.reason or "not generated yet" if clip.state != "done" else previews.reasons.get(address, "")

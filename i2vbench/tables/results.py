@@ -21,6 +21,8 @@ from i2vbench.tables import notes
 from i2vbench.tables.runs import Column, Record, Run, open_run
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
 
+NOT_RUN = "not aggregated: "
+
 TOTAL = "All"
 """The row over all clips."""
 
@@ -63,6 +65,13 @@ class Results:
         return all((d["fingerprint"], p) == (made_with[0][0]["fingerprint"], made_with[0][1]) for d, p in made_with)
 
     @property
+    def not_run(self) -> list[str]:
+        """Ids of metrics whose code was not run."""
+        cells = self.cells["entry"]
+        return [info.id for m, info in enumerate(self.metrics)
+                if any(e.cell.note.startswith(NOT_RUN) for e in cells[self.cells["metric"] == m])]  # fmt: skip
+
+    @property
     def failed_cells(self) -> int:
         """How many cells are empty because their metric failed on them."""
         return sum(entry.failed for entry in self.cells["entry"])
@@ -98,7 +107,8 @@ def collect(
     cells: list[tuple[int, int, int, Entry]] = []
     metric_notes: list[list[str]] = []
     for m, (id_, metric) in enumerate(made.items()):
-        found: list[str] = notes.metric_differences(id_, columns, opened)
+        used = None if isinstance(metric, _NotRun) else _spec_used(id_, opened, trusted)
+        found: list[str] = notes.metric_differences(id_, columns, opened, used)
         for c, column in enumerate(columns):
             run = opened[column.run]
             entries, remarks = _aggregate_column(id_, metric, run, column, categories)
@@ -135,29 +145,40 @@ def _wanted_metrics(
         if id_ in own:
             metrics[id_] = own[id_]
         elif METRICS.is_file(spec) and trusted is not None:
-            metrics[id_] = _NotRun(spec, made[id_]["info"])
+            metrics[id_] = _NotRun(spec, made[id_]["info"], "its code was not asked to run (--trust FILE.py:Class)")
+        elif METRICS.is_file(spec) and not METRICS.find_origin(spec):
+            metrics[id_] = _NotRun(spec, made[id_]["info"], "the file of its code is gone")
         else:
             metrics[id_] = METRICS.create(spec)
     return metrics
 
 
-class _NotRun(Metric):
-    """Stands for a metric whose code lies in a file that the user has not named."""
+def _spec_used(id_: str, runs: Sequence[Run], trusted: Sequence[str] | None) -> str:
+    """What named the code that aggregates a metric."""
+    for spec in filter(METRICS.is_file, trusted or ()):
+        if METRICS.create(spec).info.id == id_:
+            return spec
+    records = (run.settings["metrics"].get(id_) for run in runs)
+    return str(next(record["spec"] for record in records if record))
 
-    def __init__(self, spec: str, info: Mapping[str, Any]) -> None:
+
+class _NotRun(Metric):
+    """Stands for a metric whose code cannot or may not run, so that its column says why it is empty."""
+
+    def __init__(self, spec: str, info: Mapping[str, Any], reason: str) -> None:
         bounds = info.get("range")
         try:
             facts = {**info, "reads": frozenset(info["reads"]), "checkpoints": tuple(info["checkpoints"])}
             self.info = MetricInfo(**(facts | {"range": tuple(bounds) if bounds else None}))
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"a run's record of the metric {spec} is damaged: {error}") from error
-        self._file, _, self._class = Path(spec).name.rpartition(":")
+        self.reason = f"{NOT_RUN}{reason}"
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
         raise NotImplementedError
 
     def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
-        return Cell(None, 0, note=f"not aggregated: name its code, --metric PATH/{self._file}:{self._class}")
+        return Cell(None, 0, note=self.reason)
 
 
 def _columns(runs: Sequence[Run]) -> list[Column]:

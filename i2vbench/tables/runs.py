@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from i2vbench.errors import UserError
 from i2vbench.rows import ClipRow, ClipState, MeasurementRow, SampleRow
 from i2vbench.run_file import read_settings
 from i2vbench.store import Store
@@ -54,6 +55,8 @@ def open_run(folder: Path) -> Run:
         samples = {sample.id: sample for sample in store.samples()}
         clips: dict[str, list[ClipRow]] = {model: [] for model in settings["models"]}
         for clip in store.clips():
+            if clip.sample_id not in samples or clip.seed not in settings["seeds"]:
+                raise UserError(f"{folder / 'run.sqlite'} is damaged: its plan and run.json do not fit each other")
             if clip.model in clips:
                 clips[clip.model].append(clip)
     return Run(folder, settings, samples, clips)

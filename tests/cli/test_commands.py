@@ -35,6 +35,11 @@ class Mine(Metric):
     def measure(self, clips):
         return [Measurement(c.sample.id, "mine", value=1.0) for c in clips]
 
+class Talks(Mine):
+    def aggregate(self, generated, reference=None):
+        print("hello")
+        return super().aggregate(generated, reference)
+
 class BadAggregate(Mine):
     def aggregate(self, generated, reference=None):
         raise ArithmeticError("singular")
@@ -95,12 +100,44 @@ def test_the_code_a_run_names_is_not_run_unasked(cli: Cli, place: Path) -> None:
     assert run(cli, "--model", "static", "--metrics", "work.py:Mine", "--quiet").returncode == 0
     with open(place / "work.py", "a") as file:
         file.write("\nopen('ran', 'w').close()\n")
+    before = (place / "run" / "tables" / "mine.csv").read_bytes()
+    done = cli("table", "run")
+    assert done.returncode == 2
+    assert "--trust FILE.py:Class" in done.stderr
     done = cli("table", "run", "--out", "tables")
     assert done.returncode == 0
+    assert "its code was not asked to run" in done.stdout
     assert not (place / "ran").exists()
-    assert "--metric PATH/work.py:Mine" in done.stdout
-    assert cli("table", "run", "--metric", "work.py:Mine", "--out", "tables").returncode == 0
+    assert (place / "run" / "tables" / "mine.csv").read_bytes() == before
+    done = cli("table", "run", "--trust", "work.py:Mine")
+    assert done.returncode == 0
     assert (place / "ran").exists()
+    assert "The metric's code has changed since the run" in done.stdout
+
+
+def test_a_run_goes_on_when_the_code_of_another_metric_is_gone(cli: Cli, place: Path) -> None:
+    assert run(cli, "--model", "static", "--metrics", "work.py:Mine", "--quiet").returncode == 0
+    (place / "work.py").unlink()
+    assert run(cli, "--model", "static", "--metrics", "temporal_flickering", "--quiet").returncode == 0
+    assert "the file of its code is gone" in (place / "run" / "tables" / "mine.md").read_text()
+
+
+def test_what_a_metric_prints_is_not_the_result(cli: Cli, place: Path) -> None:
+    done = run(cli, "--model", "static", "--metrics", "work.py:Talks", "--json")
+    assert json.loads(done.stdout)["metrics"]
+    done = cli("table", "run", "--json", "--trust", "work.py:Talks")
+    assert json.loads(done.stdout)["metrics"]
+    assert "hello" in done.stderr
+
+
+def test_two_runs_stand_side_by_side(cli: Cli, place: Path) -> None:
+    assert run(cli, "--model", "pan", "--quiet", out="one").returncode == 0
+    assert run(cli, "--model", "pan", "--model", "static", "--seed", "5", "--quiet", out="two").returncode == 0
+    done = cli("table", "one", "two", "--out", "both")
+    assert done.returncode == 0, done.stderr
+    assert "pan #1, pan #2: differ in seeds" in done.stdout
+    with open(place / "both" / "temporal_flickering.csv") as file:
+        assert {"pan #1", "pan #2", "static"} <= set(next(csv.DictReader(file)))
 
 
 def test_reasons_are_shown_as_plain_characters(cli: Cli, place: Path) -> None:

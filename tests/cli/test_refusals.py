@@ -172,6 +172,17 @@ def test_an_adapter_that_cannot_be_made(cli: Cli, tmp_path: Path, text: str, say
     assert os.listdir(tmp_path) == ["mine.py"] or sorted(os.listdir(tmp_path)) == ["__pycache__", "mine.py"]
 
 
+def test_a_data_set_that_cannot_list_its_samples(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "sets.py").write_text(
+        "from i2vbench.datasets.base import Dataset\nfrom i2vbench.types import *\n"
+        "class Bad(Dataset):\n    name = 'bad'\n"
+        "    def samples(self): return [Sample('a/b', 'Pet', '', FrameSource(Path('x')))]\n"
+        "class Nameless(Dataset):\n    def samples(self): return []\n"
+    )
+    assert "expected a safe file name" in refused(cli, *RUN, "--model", "static", "--dataset", "sets.py:Bad")
+    assert "expected its name" in refused(cli, *RUN, "--model", "static", "--dataset", "sets.py:Nameless")
+
+
 def test_options_that_a_resumed_run_has_already(cli: Cli, tmp_path: Path, small_profile_file: Path) -> None:
     data = make_dataset(tmp_path / "data", num_clips=1)
     cli(*RUN, "--dataset", f"folder:{data}", "--profile", small_profile_file, "--model", "static", "--out", "run")

@@ -15,6 +15,7 @@ from i2vbench.profiles import Profile
 from i2vbench.types import ClipSource, FrameSource, PlannedClip, Request, Sample, Video
 from i2vbench.video import write_video
 from tests.conftest import moving_frames
+from tests.video.files import KINDS
 
 
 def request_for(sample_id: str = "a", seed: int = 0, frames: int = 5) -> Request:
@@ -95,3 +96,21 @@ def test_videos_of_the_wrong_number_are_all_listed(tmp_path: Path, small_profile
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no folder"):
         Videos(str(tmp_path / "nowhere"))
+
+
+def test_a_folder_may_be_given_a_name_and_may_hold_an_equals_sign(tmp_path: Path) -> None:
+    (tmp_path / "cfg=7").mkdir()
+    assert Videos(str(tmp_path / "cfg=7")).info.name == "cfg=7"
+    assert Videos(f"mine={tmp_path / 'cfg=7'}").info.name == "mine"
+    for nowhere in ("mine=", f"mine={tmp_path}/nowhere"):
+        with pytest.raises(UserError, match="no folder"):
+            Videos(nowhere)
+
+
+def test_a_variable_rate_is_refused(tmp_path: Path, small_profile: Profile) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    KINDS["variable_rate.mp4"](folder / "a.mp4")
+    model = prepare(folder, plan_of("a"), small_profile)
+    with pytest.raises(UserError, match="variable frame rate"):
+        model.generate([request_for("a", 0)])

@@ -78,7 +78,6 @@ def _settings(spec: RunSpec, infos: Mapping[str, str]) -> dict[str, Any]:
         "models": {
             name: {
                 "spec": name,
-                "source_sha256": None,
                 "info": _json(ModelInfo(name=name, title=spec.titles.get(name, ""))),
             }
             for name in spec.models

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -22,7 +23,7 @@ from hypothesis import example, given, settings
 from i2vbench.names import FORMATS
 from i2vbench.tables import collect, write_tables
 from i2vbench.tables.layout import all_tables, clean
-from i2vbench.tables.page import render, write_page
+from i2vbench.tables.page import _seed_places, render, write_page
 from i2vbench.tables.previews import Wanted, make_previews, preview_size
 from i2vbench.types import Video
 from i2vbench.video import write_video
@@ -217,6 +218,11 @@ def test_clips_of_other_seeds_stand_beside_each_other(tmp_path: Path) -> None:
     assert len(clips) == 3
     assert all(all(clip["videos"]) for clip in clips)
     assert {clip["seed"] for clip in clips} == {"seeds 0, 7"}
+
+
+def test_equal_seeds_stand_beside_each_other_first() -> None:
+    runs = [SimpleNamespace(settings={"seeds": seeds}) for seeds in ([0, 1], [1], [7, 1])]
+    assert _seed_places.__wrapped__(SimpleNamespace(runs=runs)) == [{0: 0, 1: 1}, {1: 1}, {1: 1, 7: 0}]
 
 
 def test_samples_of_different_data_sets_stand_apart(tmp_path: Path) -> None:
