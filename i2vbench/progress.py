@@ -67,8 +67,10 @@ class Lines(Progress):
         if done >= total or now - told >= SECONDS_BETWEEN_LINES:
             told = now
             rate = (done - begun_with) / max(now - begun, 1e-9)
+            # Within a second nothing was worked on: it was done before.
+            speed = f", {rate:.2f} clips/s" if now - begun > 1 else ""
             left = f", {(total - done) / rate:.0f} s left" if rate > 0 and done < total else ""
-            self.say(f"{stage}: {done}/{total} clips, {rate:.2f} clips/s{left}{f' ({doing})' if doing else ''}")
+            self.say(f"{stage}: {done}/{total} clips{speed}{left}{f' ({doing})' if doing else ''}")
         self._stages[stage] = (total, begun_with, done, begun, told)
 
     def say(self, text: str) -> None:
