@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -41,9 +41,9 @@ def attempt(
         what: Stands before the reason in the log.
     """
     if len(items) <= 1:
-        return [try_once(lambda: _one_each(items, call)[0], what)] if items else []
+        return [try_once(lambda: one_each(items, call(items))[0], what)] if items else []
     try:
-        return list(_one_each(items, call))
+        return list(one_each(items, call(items)))
     except NotApplicable:
         pass  # halves find out which item it is
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, fewer items may do without it
@@ -64,11 +64,16 @@ def try_once(call: Callable[[], Result], what: str) -> Result | Failure:
         return Failure(describe(error))
 
 
-def _one_each(items: Sequence[Item], call: Callable[[Sequence[Item]], Sequence[Result]]) -> Sequence[Result]:
-    results = call(items)
-    if len(results) != len(items):
-        raise ValueError(f"returned {len(results)} results for {len(items)} items")
-    return results
+def one_each(items: Sequence[Item], results: Iterable[Result]) -> list[Result]:
+    """The results, once there are as many as items.
+
+    Raises:
+        ValueError: If there are not.
+    """
+    found = list(results)
+    if len(found) != len(items):
+        raise ValueError(f"returned {len(found)} results for {len(items)} clips")
+    return found
 
 
 def describe(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from i2vbench.attempt import Failure, attempt, describe, free_memory, try_once
+from i2vbench.attempt import Failure, attempt, describe, free_memory, one_each, try_once
 from i2vbench.clips import read_first_frame
 from i2vbench.errors import UserError
 from i2vbench.files import is_disk_error, write_bytes
@@ -185,9 +185,7 @@ def _generate(model: Model, requests: Sequence[Request]) -> list[Video]:
     Raises:
         ValueError: If one of them is not what was asked for.
     """
-    videos = list(model.generate(requests))
-    if len(videos) != len(requests):
-        raise ValueError(f"returned {len(videos)} videos for {len(requests)} requests")
+    videos = one_each(requests, model.generate(requests))
     for request, video in zip(requests, videos, strict=True):
         fault = fault_of(video, request, model.info)
         if fault:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from i2vbench.attempt import Failure, attempt, free_memory, try_once
+from i2vbench.attempt import Failure, attempt, free_memory, one_each, try_once
 from i2vbench.clips import read_counting
 from i2vbench.job import Job
 from i2vbench.metrics.base import Metric
@@ -136,7 +136,7 @@ def _read(group: Group, job: Job, decoders: ThreadPoolExecutor) -> ReadGroup:
 
 
 def _measure_group(id_: str, positions: Sequence[int], read: ReadGroup, job: Job, metrics: Metrics) -> None:
-    """Measure the clips at these positions with one metric, and record all of it in one transaction each."""
+    """Measure the clips at these positions with one metric and record the results together."""
     info = job.metrics[id_].info
     not_applicable: dict[tuple[str, int], str] = {}
     results: dict[int, Measurement] = {}
@@ -167,9 +167,7 @@ def measure_clips(metric: Metric, clips: Sequence[Clip]) -> list[Measurement]:
     info = metric.info
 
     def call(some: Sequence[Clip]) -> list[Measurement]:
-        measurements = list(metric.measure(some))
-        if len(measurements) != len(some):
-            raise ValueError(f"returned {len(measurements)} measurements for {len(some)} clips")
+        measurements = one_each(some, metric.measure(some))
         return [_checked(m, clip, info) for m, clip in zip(measurements, some, strict=True)]
 
     results = attempt(clips, call, f"{info.id}: measure")

@@ -143,13 +143,6 @@ class Registry(Generic[T]):
             found["argument"] = argument
         return found
 
-    def find_origin(self, spec: str) -> dict[str, str] | None:
-        """As `origin`; None where the file is not there any more."""
-        try:
-            return self.origin(spec)
-        except UserError:
-            return None
-
     def _find(self, spec: str) -> tuple[Any, str | None]:
         self.check_name(spec)
         if _is_file(spec):

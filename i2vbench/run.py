@@ -71,13 +71,14 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
     dataset = DATASETS.create(config.dataset)
     everything = _samples_of(dataset, config.dataset)
     categories = resolve_categories(everything, config.categories)
-    config = replace(config, categories=categories)
     plan = _plan(select(everything, config.limit, categories), config.seeds)
     samples = {planned.sample.id: planned.sample for planned in plan}
     ids = frozenset(sample.id for sample in everything)
     for model, _ in models.values():
         check_length(model.info, profile.protocol)
         model.prepare(Preparation(plan, ids, profile.protocol, config.reader))
+    # The device comes last: asking for it imports torch, and a faulty data set is told at once without.
+    config = replace(config, categories=categories, device=resolve_device(config.device))
     settings = Settings(
         config=config,
         dataset=dataset,
@@ -115,13 +116,12 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
 
 
 def _resolved(config: RunConfig) -> RunConfig:
-    """The same wish with the paths in its names absolute, the device found, and the seeds in order."""
+    """The same wish with the paths in its names absolute and the seeds in order."""
     return replace(
         config,
         models=tuple(MODELS.absolute(spec) for spec in config.models),
         metrics=tuple(spec if spec == ALL else METRICS.absolute(spec) for spec in config.metrics),
         dataset=DATASETS.absolute(config.dataset),
-        device=resolve_device(config.device),
         seeds=tuple(sorted(set(config.seeds))),
     )
 

@@ -229,7 +229,8 @@ def resolve_device(name: str) -> str:
 
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    there = torch.backends.mps.is_available() if name == "mps" else torch.cuda.is_available()
+    number = int(name.partition(":")[2] or 0)
+    there = torch.backends.mps.is_available() if name == "mps" else number < torch.cuda.device_count()
     if not there:
         raise UserError(f"device '{name}': torch {torch.__version__} finds no such GPU here; use --device cpu")
     return name

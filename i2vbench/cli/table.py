@@ -67,9 +67,9 @@ def table(
         # --json alone asks for no files, and a run may lie where nothing can be written.
         writes = not json_output or bool(formats) or out is not None
         if writes and results.not_run and out is None:
+            reasons = "; ".join(f"{id_} is {reason}" for id_, reason in results.not_run.items())
             raise UserError(
-                f"the code of {', '.join(results.not_run)} lies in a file and is not run unasked: name it with --trust "
-                "FILE.py:Class, choose others with --metric, or name a folder with --out for tables without it"
+                f"{reasons}. Mend that, choose others with --metric, or name a folder with --out for tables without it"
             )
         files = write_tables(results, folder, chosen) if writes else []
     print_results(results, files, json_output, quiet)

@@ -21,8 +21,6 @@ from i2vbench.tables import notes
 from i2vbench.tables.runs import Column, Record, Run, open_run
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
 
-NOT_RUN = "not aggregated: "
-
 TOTAL = "All"
 """The row over all clips."""
 
@@ -48,6 +46,7 @@ class Results:
         cells: Long form: `metric`, `row` and `column` are positions in the three above, `entry` is an `Entry`.
         notes: Per metric, what happened to its clips.
         run_notes: What stands under every table: what the numbers were made with, and where runs differ.
+        not_run: Per id of a metric whose code did not run, why; its cells are empty.
     """
 
     runs: Sequence[Run]
@@ -57,19 +56,13 @@ class Results:
     cells: pd.DataFrame
     notes: Sequence[Sequence[str]]
     run_notes: Sequence[str]
+    not_run: Mapping[str, str]
 
     @property
     def comparable(self) -> bool:
         """Whether all columns stand on one data set and one profile, so that one of them can be the best."""
         made_with = [(run.settings["dataset"], run.settings["profile"]) for run in self.runs]
         return all((d["fingerprint"], p) == (made_with[0][0]["fingerprint"], made_with[0][1]) for d, p in made_with)
-
-    @property
-    def not_run(self) -> list[str]:
-        """Ids of metrics whose code was not run."""
-        cells = self.cells["entry"]
-        return [info.id for m, info in enumerate(self.metrics)
-                if any(e.cell.note.startswith(NOT_RUN) for e in cells[self.cells["metric"] == m])]  # fmt: skip
 
     @property
     def failed_cells(self) -> int:
@@ -92,11 +85,11 @@ def collect(
 
     Args:
         runs: Folders of runs; their models become columns in this order.
-        metrics: Ids of the metrics wanted, or FILE.py:Class; None takes all.
+        metrics: Ids of the metrics wanted; None takes all.
         trusted: The FILE.py:Class whose code may run: a run's folder may be somebody else's. None trusts every run.
 
     Raises:
-        UserError: If a folder is no run, a run has no metric of that id, or a metric cannot be found any more.
+        UserError: If a folder is no run, or no run has a metric of that id.
     """
     if not runs:
         raise UserError("no run given: name at least one run's folder")
@@ -106,8 +99,8 @@ def collect(
     categories = list(dict.fromkeys(s.category for run in opened for s in run.samples.values()))
     cells: list[tuple[int, int, int, Entry]] = []
     metric_notes: list[list[str]] = []
-    for m, (id_, metric) in enumerate(made.items()):
-        used = None if isinstance(metric, _NotRun) else _spec_used(id_, opened, trusted)
+    for m, (id_, (metric, spec)) in enumerate(made.items()):
+        used = None if isinstance(metric, _NotRun) else spec
         found: list[str] = notes.metric_differences(id_, columns, opened, used)
         for c, column in enumerate(columns):
             run = opened[column.run]
@@ -119,47 +112,40 @@ def collect(
         runs=opened,
         columns=columns,
         categories=[*categories, TOTAL if TOTAL not in categories else f"{TOTAL} (total)"],
-        metrics=[metric.info for metric in made.values()],
+        metrics=[metric.info for metric, _ in made.values()],
         cells=pd.DataFrame(cells, columns=["metric", "row", "column", "entry"]),
         notes=metric_notes,
         run_notes=notes.run_notes(columns, opened),
+        not_run={id_: metric.reason for id_, (metric, _) in made.items() if isinstance(metric, _NotRun)},
     )
 
 
 def _wanted_metrics(
     runs: Sequence[Run], wanted: Sequence[str] | None, trusted: Sequence[str] | None
-) -> dict[str, Metric]:
-    """Metrics by id, in the order asked for, else in the order of the runs."""
-    own = {metric.info.id: metric for metric in map(METRICS.create, filter(METRICS.is_file, trusted or ()))}
-    made: dict[str, Mapping[str, Any]] = {}
+) -> dict[str, tuple[Metric, str]]:
+    """Metrics with what named their code, by id, in the order asked for, else in the order of the runs."""
+    own = {METRICS.create(spec).info.id: spec for spec in trusted or ()}
+    records: dict[str, Mapping[str, Any]] = {}
     for run in runs:
         for id_, record in run.settings["metrics"].items():
-            made.setdefault(id_, record)
-    ids = [METRICS.create(name).info.id if METRICS.is_file(name) else name for name in wanted or ()]
-    for id_ in ids:
-        if id_ not in made:
-            raise UserError(f"no metric '{id_}' in these runs: they have {', '.join(made) or 'none'}")
-    metrics: dict[str, Metric] = {}
-    for id_ in made if wanted is None else ids:
-        spec = made[id_]["spec"]
-        if id_ in own:
-            metrics[id_] = own[id_]
-        elif METRICS.is_file(spec) and trusted is not None:
-            metrics[id_] = _NotRun(spec, made[id_]["info"], "its code was not asked to run (--trust FILE.py:Class)")
-        elif METRICS.is_file(spec) and not METRICS.find_origin(spec):
-            metrics[id_] = _NotRun(spec, made[id_]["info"], "the file of its code is gone")
+            records.setdefault(id_, record)
+    for id_ in wanted or ():
+        if id_ not in records:
+            raise UserError(f"no metric '{id_}' in these runs: they have {', '.join(records) or 'none'}")
+    metrics: dict[str, tuple[Metric, str]] = {}
+    for id_ in records if wanted is None else wanted:
+        record = records[id_]
+        spec = own.get(id_, record["spec"])
+        metric: Metric
+        if METRICS.is_file(spec) and trusted is not None and id_ not in own:
+            metric = _NotRun(spec, record["info"], "its code was not asked to run (--trust FILE.py:Class)")
         else:
-            metrics[id_] = METRICS.create(spec)
+            try:
+                metric = METRICS.create(spec)
+            except UserError as error:  # the numbers of the other metrics are there all the same
+                metric = _NotRun(spec, record["info"], describe(error))
+        metrics[id_] = metric, spec
     return metrics
-
-
-def _spec_used(id_: str, runs: Sequence[Run], trusted: Sequence[str] | None) -> str:
-    """What named the code that aggregates a metric."""
-    for spec in filter(METRICS.is_file, trusted or ()):
-        if METRICS.create(spec).info.id == id_:
-            return spec
-    records = (run.settings["metrics"].get(id_) for run in runs)
-    return str(next(record["spec"] for record in records if record))
 
 
 class _NotRun(Metric):
@@ -172,7 +158,7 @@ class _NotRun(Metric):
             self.info = MetricInfo(**(facts | {"range": tuple(bounds) if bounds else None}))
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"a run's record of the metric {spec} is damaged: {error}") from error
-        self.reason = f"{NOT_RUN}{reason}"
+        self.reason = f"not aggregated: {reason}"
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
         raise NotImplementedError

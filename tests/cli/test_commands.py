@@ -119,7 +119,7 @@ def test_a_run_goes_on_when_the_code_of_another_metric_is_gone(cli: Cli, place: 
     assert run(cli, "--model", "static", "--metrics", "work.py:Mine", "--quiet").returncode == 0
     (place / "work.py").unlink()
     assert run(cli, "--model", "static", "--metrics", "temporal_flickering", "--quiet").returncode == 0
-    assert "the file of its code is gone" in (place / "run" / "tables" / "mine.md").read_text()
+    assert "there is no file work.py" in (place / "run" / "tables" / "mine.md").read_text()
 
 
 def test_what_a_metric_prints_is_not_the_result(cli: Cli, place: Path) -> None:
