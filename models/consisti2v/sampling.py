@@ -1,0 +1,140 @@
+"""What sampling is asked for, and the ablations of Table 3. Imports nothing heavy: the command line reads it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from i2vbench.errors import UserError
+from i2vbench.names import nearest
+
+CameraMotion = Literal["pan-left", "pan-right", "zoom-in", "zoom-out", "rotate"]
+CAMERA_MOTIONS: tuple[str, ...] = get_args(CameraMotion)
+
+NOISE_METHODS = ("pyoco_mixed", "pyoco_progressive", "vanilla")
+
+TAU, D0 = 850, 0.25
+"""FrameInit's defaults (Section 5.1)."""
+
+CAMERA_FRAMEINIT: Mapping[str, tuple[int, float]] = {
+    motion: (700, 0.5) if motion == "rotate" else (750, 0.5) for motion in CAMERA_MOTIONS
+}
+"""(tau, D0) of each camera motion (Section 5.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A row of Table 3.
+
+    Attributes:
+        title: As the table calls it.
+        frameinit: Whether FrameInit is used.
+        unet: What its U-Net's configuration has otherwise.
+    """
+
+    title: str
+    frameinit: bool = True
+    unet: Mapping[str, Any] = field(default_factory=dict)
+
+
+_NO_TEMPORAL = {"augment_temporal_attention": False}
+_NO_SPATIAL = {"first_frame_condition_mode": "input_only"}
+VARIANTS: Mapping[str, Variant] = {
+    "": Variant("ConsistI2V"),
+    "no-frameinit": Variant("w/o FrameInit", frameinit=False),
+    "no-frameinit-no-temporal": Variant("w/o FrameInit & T.Cond.", frameinit=False, unet=_NO_TEMPORAL),
+    "no-frameinit-no-temporal-no-spatial": Variant(
+        "w/o FrameInit & T.Cond. & S.Cond.", frameinit=False, unet=_NO_TEMPORAL | _NO_SPATIAL
+    ),
+}
+"""The model and its ablations, by the word that follows `consisti2v:`. They are switched at inference; whether the
+paper's were trained anew it does not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How a clip is sampled; the defaults are the published code's.
+
+    Attributes:
+        steps: DDIM steps.
+        guidance: Weight of the text (classifier-free guidance); 1 or less is none.
+        image_guidance: Weight of the first frame; above 1 a third pass without it is made. Not in the paper.
+        guidance_rescale: Share of the rescaling of guided noise to the unguided one's deviation.
+        negative_prompt: Stands for "no text".
+        eta: Noise of the DDIM steps; 0 is deterministic.
+        noise: Prior of the initial noise.
+        noise_alpha: What its frames share; the paper's is 1.5.
+        frameinit: Whether FrameInit is used.
+        tau: FrameInit's noise step; None takes what the camera motion asks for, else 850.
+        d0: FrameInit's stop frequency; None takes what the camera motion asks for, else 0.25.
+        frame_stride: Frames of the training videos per frame: how fast things move.
+        camera: Camera motion of the layout.
+        autoregressive: Whether long videos are made in chunks.
+
+    Raises:
+        UserError: For a value out of its range.
+    """
+
+    steps: int = 50
+    guidance: float = 7.5
+    image_guidance: float = 1.0
+    guidance_rescale: float = 0.0
+    negative_prompt: str = ""
+    eta: float = 0.0
+    noise: str = "pyoco_mixed"
+    noise_alpha: float = 1.0
+    frameinit: bool = True
+    tau: int | None = None
+    d0: float | None = None
+    frame_stride: int = 3
+    camera: str | None = None
+    autoregressive: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least, most in _RANGES:
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                limits = f"from {least:g} to {most:g}" if most < _ANY else f"of at least {least:g}"
+                raise UserError(f"{name.replace('_', ' ')}: expected a number {limits}, got {value}")
+        for name, words in (("noise", NOISE_METHODS), ("camera", CAMERA_MOTIONS)):
+            word = getattr(self, name)
+            if word is not None and word not in words:
+                raise UserError(f"unknown {name} '{word}': {nearest(word, words)}")
+        if self.camera is not None and not self.frameinit:
+            raise UserError(f"camera motion '{self.camera}' works through FrameInit, which is switched off")
+        if self.camera is not None and self.autoregressive:
+            raise UserError(f"camera motion '{self.camera}' is for one clip; a long video has none")
+
+    def with_options(self, options: Mapping[str, object]) -> Sampling:
+        """The same with some settings changed, by name.
+
+        Raises:
+            UserError: For an unknown name, or a value out of its range.
+        """
+        unknown = [name for name in options if name not in {f.name for f in dataclasses.fields(self)}]
+        if unknown:
+            raise UserError(f"ConsistI2V has no option {', '.join(unknown)}")
+        return dataclasses.replace(self, **options)  # type: ignore[arg-type]
+
+    def frameinit_settings(self) -> tuple[int, float] | None:
+        """(tau, D0), or None without FrameInit."""
+        if not self.frameinit:
+            return None
+        tau, d0 = CAMERA_FRAMEINIT[self.camera] if self.camera else (TAU, D0)
+        return (tau if self.tau is None else self.tau, d0 if self.d0 is None else self.d0)
+
+
+_ANY = 1e9
+_RANGES = (
+    ("steps", 1, 1000),
+    ("guidance", 0, _ANY),
+    ("image_guidance", 0, _ANY),
+    ("guidance_rescale", 0, 1),
+    ("eta", 0, 1),
+    ("noise_alpha", 0, _ANY),
+    ("tau", 0, 999),
+    ("d0", 0, _ANY),
+    ("frame_stride", 1, _ANY),
+)
