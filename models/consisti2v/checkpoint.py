@@ -28,7 +28,8 @@ WEIGHT_FILES = (
     "diffusion_pytorch_model.bin",
     "pytorch_model.bin",
 )
-_NEEDED = ("unet/config.json", "vae/config.json", "text_encoder/config.json", "tokenizer/vocab.json")
+_NEEDED = ("unet/config.json", "vae/config.json", "text_encoder/config.json")
+_TOKENIZERS = ("vocab.json", "tokenizer.json")
 _FETCHED = ("model_index.json", "unet/*", "vae/*", "text_encoder/*", "tokenizer/*", "scheduler/*")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -70,7 +71,11 @@ def find_checkpoint(where: str | os.PathLike[str] | None = None, *, download: bo
             raise UserError(f"checkpoint '{name}': expected a folder in the published layout, and it is none")
         folder = _snapshot(name, download)
     lacking = [file for file in _NEEDED if not (folder / file).is_file()]
-    lacking += [f"{part}/{WEIGHT_FILES[0]}" for part in ("unet", "vae", "text_encoder") if not weight_file(folder / part)]
+    lacking += [
+        f"{part}/{WEIGHT_FILES[0]}" for part in ("unet", "vae", "text_encoder") if not weight_file(folder / part)
+    ]
+    if not any((folder / "tokenizer" / file).is_file() for file in _TOKENIZERS):
+        lacking.append(f"tokenizer/{_TOKENIZERS[0]}")
     if lacking and name == HUB_ID:
         raise UserError(missing_line(f"the ConsistI2V checkpoint is only in part here ({', '.join(lacking)} missing)"))
     if lacking:
@@ -121,9 +126,9 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 def fill(module: nn.Module, state: Mapping[str, Any], what: str, *, dtype: torch.dtype | None = None) -> None:
     """Give a module the tensors of a checkpoint; every key is accounted for.
 
-    Converted are the prefix `module.`, a wrapping `state_dict`, Stable Diffusion's older names of the VAE's attention,
-    and the prefix `text_model.` that CLIP's text encoder has in files and lost in transformers 5. A module on the meta device takes the
-    tensors themselves, any other copies them into its own.
+    Converted are the prefix `module.`, a wrapping `state_dict`, Stable Diffusion's older names of the VAE's
+    attention, and the prefix `text_model.` that CLIP's text encoder has in files and lost in transformers 5. A module
+    on the meta device takes the tensors themselves, any other copies them into its own.
 
     Args:
         state: Tensors or arrays by name.
@@ -177,7 +182,9 @@ def _mismatch(what: str, size: int, missing: list[str], left_over: list[str], mi
             f"and {len(left_over)} others (the first missing one is {missing[0]})"
         )
     lists = (("missing", missing), ("left over", left_over), ("of another shape", misshapen))
-    return f"checkpoint of {what}: " + "; ".join(f"{len(keys)} {name}: {', '.join(keys)}" for name, keys in lists if keys)
+    return f"checkpoint of {what}: " + "; ".join(
+        f"{len(keys)} {name}: {', '.join(keys)}" for name, keys in lists if keys
+    )
 
 
 def _snapshot(name: str, download: bool) -> Path:

@@ -34,9 +34,7 @@ class FrameInit:
     centred: bool = False
 
 
-def initialise(
-    layout: Tensor, noise: Tensor, frameinit: FrameInit, alphas_cumprod: Tensor
-) -> tuple[Tensor, Tensor]:
+def initialise(layout: Tensor, noise: Tensor, frameinit: FrameInit, alphas_cumprod: Tensor) -> tuple[Tensor, Tensor]:
     """Noise whose low frequencies are those of a noised layout video.
 
     Args:

@@ -247,7 +247,9 @@ class ConsistI2VUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffuser
         """The sample with its first frame, [b, 4, f, h, w]."""
         mode = self.config.first_frame_condition_mode
         if (mode == "none") != (first_frame_latents is None):
-            raise ValueError(f"first_frame_condition_mode '{mode}' {'takes no' if mode == 'none' else 'needs'} first_frame_latents")
+            raise ValueError(
+                f"first_frame_condition_mode '{mode}' {'takes no' if mode == 'none' else 'needs'} first_frame_latents"
+            )
         if first_frame_latents is None:
             return sample
         expected = (*sample.shape[:2], 1, *sample.shape[3:])
