@@ -26,7 +26,7 @@ from i2vbench.video import reader_version
 MEASURE_BATCH = 8
 """Neighbouring clips of the plan that are measured together."""
 
-PACKAGES = ("torch", "torchvision", "numpy", "av", "decord", "pillow")
+PACKAGES = ("torch", "torchvision", "diffusers", "transformers", "numpy", "av", "decord", "pillow")
 """Packages whose version can move a number."""
 
 _GROWS = ("models", "metrics")

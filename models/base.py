@@ -8,9 +8,10 @@ worker nor resumption changes a video; `i2vbench adapter check` looks whether th
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from i2vbench.errors import UserError
 from i2vbench.profiles import Protocol
 from i2vbench.types import ModelInfo, PlannedClip, Request, Video
 
@@ -37,9 +38,27 @@ class Model(ABC):
 
     A class whose constructor takes one string can be named with an argument, `NAME:ARGUMENT`; its `info` may then
     be set on the instance.
+
+    Attributes:
+        info: Declared facts.
+        show_progress: Whether to tell on standard error how far a clip is. A run counts clips itself and leaves it
+            off; commands that make a single one switch it on.
     """
 
     info: ModelInfo
+    show_progress: bool = False
+
+    def configure(self, options: Mapping[str, object]) -> None:
+        """What `i2vbench generate` was given beyond a request (sampling steps, guidance, ...), by name.
+
+        Called before `load`, and only if there is any; a run never does, so that a model's name alone says what
+        it makes there.
+
+        Raises:
+            UserError: For an option that the model does not have, or a value it cannot take.
+        """
+        if options:
+            raise UserError(f"model '{self.info.name}' does not take {', '.join(options)}: it has no such options")
 
     def prepare(self, preparation: Preparation) -> None:  # noqa: B027 - a hook that most models leave alone
         """Called once, before any work.

@@ -18,6 +18,7 @@ from i2vbench.names import nearest, split_word
 from i2vbench.types import ModelInfo, Request, Video
 
 if TYPE_CHECKING:
+    from i2vbench.models.consisti2v.frameinit import FrameInit
     from i2vbench.models.consisti2v.pipeline import ConsistI2VPipeline
 
 MAX_BATCH = 4
@@ -105,7 +106,7 @@ class ConsistI2V(Model):
         if num_frames != trained:
             warnings.warn(f"clips of {num_frames} frames; ConsistI2V was trained on {trained}", stacklevel=2)
         images = [r.first_frame if r.source_image is None else r.source_image for r in requests]
-        videos = self.pipeline(
+        output = self.pipeline(
             images,
             [request.prompt for request in requests],
             negative_prompt=sampling.negative_prompt,
@@ -118,17 +119,18 @@ class ConsistI2V(Model):
             guidance_rescale=sampling.guidance_rescale,
             eta=sampling.eta,
             frame_stride=first.frame_stride or sampling.frame_stride,
-            noise_method=sampling.noise,
+            noise_method=sampling.noise,  # type: ignore[arg-type]  # checked by Sampling
             noise_alpha=sampling.noise_alpha,
             frameinit=self._frameinit(),
-            camera_motion=sampling.camera,
+            camera_motion=sampling.camera,  # type: ignore[arg-type]
             autoregressive_chunks=chunks_needed(first.num_frames, trained) if sampling.autoregressive else 1,
             generator=[torch.Generator().manual_seed(request.seed) for request in requests],
             output_type="uint8",
-        ).frames
-        return [Video(frames[: first.num_frames], first.fps) for frames in videos]
+            return_dict=False,
+        )
+        return [Video(frames[: first.num_frames], first.fps) for frames in output[0]]
 
-    def _frameinit(self) -> object:
+    def _frameinit(self) -> FrameInit | None:
         from i2vbench.models.consisti2v.frameinit import FrameInit
 
         settings = self.sampling.frameinit_settings()

@@ -30,7 +30,7 @@ def preprocess(image: Image, height: int, width: int) -> Tensor:
         width: Pixels.
     """
     scaled = _scale(image, height)
-    return 2 * tv.center_crop(scaled, [height, width]) - 1  # type: ignore[no-any-return]
+    return 2 * tv.center_crop(scaled, [height, width]) - 1
 
 
 def camera_frames(
@@ -69,7 +69,7 @@ def camera_frames(
 def _scale(image: Image, shorter_side: int) -> Tensor:
     """float32 [3, h, w] in 0..1."""
     pixels = torch.from_numpy(image.copy()).permute(2, 0, 1).float() / 255
-    return tv.resize(pixels, [shorter_side], antialias=False)  # type: ignore[no-any-return]
+    return tv.resize(pixels, [shorter_side], antialias=False)
 
 
 def _pan(image: Image, positions: list[float], height: int, width: int) -> list[Tensor]:

@@ -57,7 +57,7 @@ def load_unet(
         except (TypeError, ValueError) as error:
             raise UserError(f"{folder / 'config.json'} is not of a ConsistI2V U-Net: {error}") from error
     fill(unet, read_state(folder), "the ConsistI2V U-Net", dtype=dtype)
-    return unet.eval()  # type: ignore[no-any-return]
+    return unet.eval()
 
 
 def load_frozen(folder: Path, dtype: torch.dtype | None = None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def encode_frames(vae: AutoencoderKL, pixels: Tensor, generator: Generator | Seq
     posteriors = [vae.encode(part).latent_dist for part in pixels.split(_batch(pixels.shape[-2:]))]
     mean, std = torch.cat([p.mean for p in posteriors]), torch.cat([p.std for p in posteriors])  # [n, 4, h, w]
     noise = standard_normal(mean.shape, generator).to(mean.device, mean.dtype)
-    return (mean + std * noise) * vae.config.scaling_factor  # type: ignore[no-any-return]
+    return (mean + std * noise) * vae.config.scaling_factor
 
 
 def decode_latents(vae: AutoencoderKL, latents: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ def encode_prompts(text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer, prompt
     )
     mask = tokens.attention_mask if getattr(text_encoder.config, "use_attention_mask", False) else None
     device = text_encoder.device
-    return text_encoder(tokens.input_ids.to(device), attention_mask=None if mask is None else mask.to(device))[0]  # type: ignore[no-any-return]
+    return text_encoder(tokens.input_ids.to(device), attention_mask=None if mask is None else mask.to(device))[0]
 
 
 def cut_off(tokenizer: CLIPTokenizer, prompt: str) -> str:

@@ -87,6 +87,39 @@ def split_bands(latents: Tensor, d_s: float = 0.25, d_t: float = 0.25) -> tuple[
     return low, latents - low
 
 
+def decode_bands(frames: Frames, checkpoint: str | None, device: str, dtype: str, seed: int) -> list[Row]:
+    """The rows of Figure 4: a clip decoded from its latents, from their high and from their low frequencies.
+
+    Args:
+        frames: uint8 [T, H, W, 3].
+        checkpoint: Folder or hub name; None is the published one. Only its VAE is read.
+        device: As torch names it.
+        dtype: As torch names it.
+        seed: Of the posterior's noise.
+
+    Raises:
+        UserError: No checkpoint there, or a size that has no latents.
+    """
+    import torch
+
+    from i2vbench.models.consisti2v.checkpoint import find_checkpoint
+    from i2vbench.models.consisti2v.components import load_frozen
+    from i2vbench.models.consisti2v.encoders import decode_latents, encode_frames
+    from i2vbench.models.consisti2v.pictures import as_output
+    from i2vbench.models.consisti2v.pipeline import check_size
+
+    check_size(frames.shape[1], frames.shape[2], len(frames))
+    vae = load_frozen(find_checkpoint(checkpoint), getattr(torch, dtype))["vae"].to(device)
+    pixels = torch.from_numpy(np.array(frames)).permute(0, 3, 1, 2) / 127.5 - 1  # [T, 3, H, W]
+    with torch.no_grad():
+        latents = encode_frames(vae, pixels, torch.Generator().manual_seed(seed))  # [T, 4, h, w]
+        z0 = latents.transpose(0, 1).float()  # [4, T, h, w]
+        low, high = split_bands(z0)
+        decoded = as_output(decode_latents(vae, torch.stack([z0, high, low])), "uint8")  # [3, T, H, W, 3]
+    labels = ("original latent", "high-frequency\ncomponent", "low-frequency\ncomponent")
+    return [Row(label, clip) for label, clip in zip(labels, decoded, strict=True)]
+
+
 def pick_columns(num_frames: int, columns: int) -> list[int]:
     """Frames to show: `columns` of them, evenly spaced, the first and the last included; all where there are fewer."""
     if num_frames <= columns:
@@ -138,7 +171,9 @@ def draw_grid(rows: Sequence[Row], caption: str = "", columns: int = 5, least_si
         draw.multiline_text((margin, y), label, fill="black", font=font, anchor="lm")
     if lines:
         middle = left + body_width / 2
-        draw.multiline_text((middle, bottom + 3 * size / 4), lines, fill="black", font=font, anchor="ma", align="center")
+        draw.multiline_text(
+            (middle, bottom + 3 * size / 4), lines, fill="black", font=font, anchor="ma", align="center"
+        )
     return np.asarray(picture)
 
 

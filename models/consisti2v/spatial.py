@@ -30,7 +30,7 @@ class SpatialSelfAttention(Attention):
         if self.first_frame:
             keys, values = (extend_by_first_frame(x, grid.num_frames) for x in (keys, values))  # [b f, 2n, C]
         attended = self.attend(self.split(queries), self.split(keys), self.split(values))  # [b f, n, C]
-        return self.to_out[0](attended)  # type: ignore[no-any-return]
+        return self.to_out[0](attended)
 
 
 def extend_by_first_frame(x: Tensor, num_frames: int) -> Tensor:

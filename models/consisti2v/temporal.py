@@ -93,7 +93,7 @@ class TimeAttention(Attention):
 
     @property
     def positions(self) -> Positions:
-        return getattr(self, self._positions)  # type: ignore[no-any-return]
+        return getattr(self, self._positions)
 
 
 class TemporalSelfAttention(TimeAttention):
@@ -123,7 +123,7 @@ class TemporalSelfAttention(TimeAttention):
             keys, values = (extend_by_window(x, grid, self.window) for x in (keys, values))  # [b, f-1+KK, hw, C]
         attended = self.attend(*(self.split(_per_pixel(x)) for x in (queries, keys, values)))  # [b hw, f, C]
         frames = attended.unflatten(0, (-1, grid.height * grid.width)).transpose(1, 2)  # [b, f, hw, C]
-        return self.to_out[0](frames).flatten(0, 1)  # type: ignore[no-any-return]
+        return self.to_out[0](frames).flatten(0, 1)
 
 
 class TemporalTextAttention(TimeAttention, TextAttention):

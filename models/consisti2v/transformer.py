@@ -87,7 +87,7 @@ class TextAttention(Attention):
         """Queries [b f, n, C] to keys and values [b, heads, L, d]: [b f, n, C]."""
         rows = queries.reshape(keys.shape[0], -1, queries.shape[-1])  # [b, f n, C]
         attended = self.attend(self.split(rows), keys, values)  # [b, f n, C]
-        return self.to_out[0](attended.reshape(queries.shape))  # type: ignore[no-any-return]
+        return self.to_out[0](attended.reshape(queries.shape))
 
 
 class TransformerBlock(nn.Module):
@@ -112,7 +112,7 @@ class TransformerBlock(nn.Module):
         """[b f, n, C] -> [b f, n, C]."""
         tokens = tokens + self.attn1(self.norm1(tokens), grid)
         tokens = tokens + self.attn2(self.norm2(tokens), text, grid)
-        return tokens + self.ff(self.norm3(tokens))  # type: ignore[no-any-return]
+        return tokens + self.ff(self.norm3(tokens))
 
 
 class Transformer(nn.Module):
@@ -136,4 +136,4 @@ class Transformer(nn.Module):
         tokens = self.norm(hidden).flatten(2).transpose(1, 2)  # [b f, hw, C]
         tokens = self.transformer_blocks[0](self.proj_in(tokens), text, grid)
         tokens = self.proj_out(tokens)
-        return hidden + tokens.transpose(1, 2).unflatten(2, hidden.shape[-2:])  # type: ignore[no-any-return]
+        return hidden + tokens.transpose(1, 2).unflatten(2, hidden.shape[-2:])

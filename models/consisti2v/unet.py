@@ -166,9 +166,8 @@ class ConsistI2VUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffuser
             config: Keys of other classes of diffusers are passed over.
             **overrides: Win over the configuration's, as in the published scripts.
         """
-        if isinstance(config, (str, os.PathLike)):
-            config = json.loads(Path(config).read_text(encoding="utf-8"))
-        known = {key: value for key, value in dict(config).items() if not key.startswith("_")}
+        given = config if isinstance(config, Mapping) else json.loads(Path(config).read_text(encoding="utf-8"))
+        known = {key: value for key, value in given.items() if not key.startswith("_")}
         return cast("ConsistI2VUNet", super().from_config(known, **overrides))
 
     def load_published(self, state: Mapping[str, Any] | str | os.PathLike[str]) -> None:
@@ -224,19 +223,15 @@ class ConsistI2VUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffuser
         if isinstance(text, Tensor):
             text = self.project_text(text)
         hidden = self.conv_in(clip.transpose(1, 2).flatten(0, 1))  # [b f, C0, h, w]
-        skips: tuple[Tensor, ...] = (hidden,)
+        skips: tuple[Tensor, ...] = ()
         for block in self.down_blocks:
-            hidden = block.write_first_frame(hidden, first_frame_latents, num_frames)
-            skips = (*skips[:-1], hidden)  # what is written reaches the skip taken from the block before
-            hidden, taken = block(hidden, time, text, num_frames)
+            hidden, taken = block(hidden, time, text, first_frame_latents, num_frames)
             skips += taken
-        hidden = self.mid_block.write_first_frame(hidden, first_frame_latents, num_frames)
-        skips = (*skips[:-1], hidden)
-        hidden = self.mid_block(hidden, time, text, num_frames)
+        hidden, taken = self.mid_block(hidden, time, text, first_frame_latents, num_frames)
+        skips += taken
         for block in self.up_blocks:
-            hidden = block.write_first_frame(hidden, first_frame_latents, num_frames)
-            hidden = block(hidden, skips, time, text, num_frames)
-            skips = skips[: -len(block.resnets)]
+            hidden = block(hidden, skips, time, text, first_frame_latents, num_frames)
+            skips = skips[: -self.config.layers_per_block - 1]
         hidden = self.conv_out(nn.functional.silu(self.conv_norm_out(hidden)))  # [b f, 4, h, w]
         video = hidden.unflatten(0, (-1, num_frames)).transpose(1, 2)  # [b, 4, f, h, w]
         if first_frame_latents is not None:
@@ -261,10 +256,10 @@ class ConsistI2VUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffuser
         """The sum of the timestep's and the stride's embedding, [b f, 4 C0]."""
         time = self.time_embedding(self._sinusoid(timestep, clip, "timestep"))
         if not self.config.use_frame_stride_condition:
-            return time  # type: ignore[no-any-return]
+            return time
         if frame_stride is None:
             raise ValueError("this U-Net is told the frame stride: pass frame_stride")
-        return time + self.frame_stride_embedding(self._sinusoid(frame_stride, clip, "frame_stride"))  # type: ignore[no-any-return]
+        return time + self.frame_stride_embedding(self._sinusoid(frame_stride, clip, "frame_stride"))
 
     def _sinusoid(self, value: Tensor | float, clip: Tensor, name: str) -> Tensor:
         """A number per frame as a sinusoid, [b f, C0]."""
@@ -274,7 +269,7 @@ class ConsistI2VUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffuser
             values = values.repeat_interleave(num_frames)
         if len(values) not in (1, batch * num_frames):
             raise ValueError(f"{name}: expected 1, {batch} or {batch * num_frames} numbers, got {len(values)}")
-        return self.time_proj(values.expand(batch * num_frames)).to(clip.dtype)  # type: ignore[no-any-return]
+        return self.time_proj(values.expand(batch * num_frames)).to(clip.dtype)
 
 
 def _check(config: Mapping[str, Any]) -> None:

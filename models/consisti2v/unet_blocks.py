@@ -98,7 +98,7 @@ class Block(nn.Module):
     def layer(self, index: int, hidden: Tensor, time: Tensor, text: ProjectedText, num_frames: int) -> Tensor:
         """One layer, [b f, C, h, w] -> [b f, C', h, w]; its insides computed again on the way back if asked for."""
         if self.gradient_checkpointing and torch.is_grad_enabled():
-            return self._gradient_checkpointing_func(self._layer, index, hidden, time, text, num_frames)  # type: ignore[no-any-return]
+            return self._gradient_checkpointing_func(self._layer, index, hidden, time, text, num_frames)
         return self._layer(index, hidden, time, text, num_frames)
 
     def _layer(self, index: int, hidden: Tensor, time: Tensor, text: ProjectedText, num_frames: int) -> Tensor:
@@ -145,17 +145,19 @@ class DownBlock(Block):
         self.downsamplers = nn.ModuleList(sampler)
 
     def forward(
-        self, hidden: Tensor, time: Tensor, text: ProjectedText, num_frames: int
+        self, hidden: Tensor, time: Tensor, text: ProjectedText, first_frame: Tensor | None, num_frames: int
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """[b f, C, h, w] -> ([b f, C', h/2, w/2], the skips in order)."""
-        skips: tuple[Tensor, ...] = ()
+        """[b f, C, h, w] -> ([b f, C', h/2, w/2], the skips in order).
+
+        Skips are what each layer and the downsampling begin from: a block's result is the next block's first skip,
+        with the first frame that the next block may write into it.
+        """
+        states = [self.write_first_frame(hidden, first_frame, num_frames)]
         for index in range(len(self.resnets)):
-            hidden = self.layer(index, hidden, time, text, num_frames)
-            skips += (hidden,)
+            states.append(self.layer(index, states[-1], time, text, num_frames))
         for sampler in self.downsamplers:
-            hidden = sampler(hidden)
-            skips += (hidden,)
-        return hidden, skips
+            states.append(sampler(states[-1]))
+        return states[-1], tuple(states[:-1])
 
 
 class MidBlock(Block):
@@ -170,11 +172,14 @@ class MidBlock(Block):
     def __init__(self, shape: BlockShape, channels: int, heads: int) -> None:
         super().__init__(shape, channels, [(channels, channels)] * 2, heads, spatial=1, temporal=0)
 
-    def forward(self, hidden: Tensor, time: Tensor, text: ProjectedText, num_frames: int) -> Tensor:
-        """[b f, C, h, w] -> [b f, C, h, w]."""
+    def forward(
+        self, hidden: Tensor, time: Tensor, text: ProjectedText, first_frame: Tensor | None, num_frames: int
+    ) -> tuple[Tensor, tuple[Tensor]]:
+        """[b f, C, h, w] -> ([b f, C, h, w], its one skip: what it begins from)."""
+        skip = hidden = self.write_first_frame(hidden, first_frame, num_frames)
         for index in range(len(self.resnets)):
             hidden = self.layer(index, hidden, time, text, num_frames)
-        return hidden
+        return hidden, (skip,)
 
 
 class UpBlock(Block):
@@ -199,13 +204,20 @@ class UpBlock(Block):
         self.upsamplers = nn.ModuleList([Upsample2D(out_channels, use_conv=True)] if upsample else [])
 
     def forward(
-        self, hidden: Tensor, skips: tuple[Tensor, ...], time: Tensor, text: ProjectedText, num_frames: int
+        self,
+        hidden: Tensor,
+        skips: tuple[Tensor, ...],
+        time: Tensor,
+        text: ProjectedText,
+        first_frame: Tensor | None,
+        num_frames: int,
     ) -> Tensor:
         """[b f, C, h, w] -> [b f, C', 2h, 2w].
 
         Args:
             skips: Those not taken yet; this block takes the last ones, and reads the size to grow to off the next.
         """
+        hidden = self.write_first_frame(hidden, first_frame, num_frames)
         for index in range(len(self.resnets)):
             joined = torch.cat((hidden, skips[-1 - index]), dim=1)  # [b f, C + C_skip, h, w]
             hidden = self.layer(index, joined, time, text, num_frames)

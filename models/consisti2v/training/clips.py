@@ -101,7 +101,9 @@ class WebVidClips(Sequence[TrainingClip]):
         except OSError as error:
             raise UserError(f"data {file}: cannot be read: {error.strerror}") from error
         if not len(self._starts):
-            raise UserError(f'data {file}: it has no lines; expected one {{"text": ..., "file": ..., "fps": ...}} a clip')
+            raise UserError(
+                f'data {file}: it has no lines; expected one {{"text": ..., "file": ..., "fps": ...}} a clip'
+            )
         self[0]
 
     def __len__(self) -> int:
@@ -124,7 +126,9 @@ class WebVidClips(Sequence[TrainingClip]):
         except ValueError as error:
             raise ClipError(f"{where}: its line is not JSON ({error})") from error
         if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in ("text", "file")):
-            raise ClipError(f"{where}: expected an object with a text and a file, got {line[:100].decode(errors='replace')!r}")
+            raise ClipError(
+                f"{where}: expected an object with a text and a file, got {line[:100].decode(errors='replace')!r}"
+            )
         name = PurePosixPath(entry["file"])
         if ".." in name.parts or "\0" in entry["file"]:
             raise ClipError(f"{where}: the file {entry['file']!r} lies outside of the folder of the videos")

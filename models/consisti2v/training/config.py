@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import operator
 import tomllib
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from i2vbench.errors import UserError
-from i2vbench.names import READERS
+from i2vbench.names import READERS, nearest
 
 EXAMPLE = Path(__file__).with_name("train.toml")
 """A commented train.toml with every setting at its default."""
@@ -72,7 +71,9 @@ class TrainConfig:
         choices=("concat", "input_only", "conv2d", "none"),
     )  # fmt: skip
     augment_temporal_attention: bool = _setting(True, "the first frame's window in time; false: without T.Cond.")
-    temp_pos_embedding: str = _setting("rotary", "positions in time", choices=("rotary", "rotary-per-head", "sinusoidal"))
+    temp_pos_embedding: str = _setting(
+        "rotary", "positions in time", choices=("rotary", "rotary-per-head", "sinusoidal")
+    )
     n_temp_heads: int = _setting(8, "heads of the attention in time", low=1)
     use_frame_stride_condition: bool = _setting(True, "whether the frame interval conditions the U-Net")
 
@@ -82,7 +83,9 @@ class TrainConfig:
     )
     noise_alpha: float = _setting(1.5, "its strength, eq. 9 (published code: 1.0)", low=0)
     text_dropout: float = _setting(0.1, "probability that a prompt is emptied", low=0, high=1)
-    image_dropout: float = _setting(0.0, "probability that a first frame is hidden (published code: 0.1)", low=0, high=1)
+    image_dropout: float = _setting(
+        0.0, "probability that a first frame is hidden (published code: 0.1)", low=0, high=1
+    )
 
     steps: int = _setting(170_000, "optimizer steps (published code: 200000)", low=1)
     learning_rate: float = _setting(5e-5, "constant", above=0)
@@ -101,7 +104,9 @@ class TrainConfig:
     keep: int = _setting(2, "checkpoints kept", low=1)
     log_every: int = _setting(10, "steps between lines", low=1)
     validate_every: int = _setting(1000, "steps between validation videos; 0: none", low=0)
-    validation_samples: int = _setting(4, "first clips of the data that are validated if no [[validation]] is given", low=1)
+    validation_samples: int = _setting(
+        4, "first clips of the data that are validated if no [[validation]] is given", low=1
+    )
     validation_steps: int = _setting(50, "DDIM steps", low=1)
     validation_guidance: float = _setting(7.5, "text guidance", low=0)
     validation_stride: int = _setting(3, "frame interval asked for", low=1)
@@ -164,7 +169,7 @@ def parse_config(data: Mapping[str, Any]) -> TrainConfig:
     known = {f.name: f for f in fields(TrainConfig)}
     for name in data:
         if name not in known:
-            raise ValueError(f"unknown setting '{name}'{_nearest(name, known)}")
+            raise ValueError(f"unknown setting '{name}'; {nearest(name, known)}")
     recipe = data.get("recipe", "paper")
     _check(known["recipe"], recipe)
     kinds = typing.get_type_hints(TrainConfig)
@@ -224,13 +229,9 @@ def _validation_item(item: Mapping[str, Any]) -> ValidationItem:
     known = [f.name for f in fields(ValidationItem)]
     for name in item:
         if name not in known:
-            raise ValueError(f"unknown setting 'validation.{name}'{_nearest(name, known)}")
+            raise ValueError(f"unknown setting 'validation.{name}'; {nearest(name, known)}")
     for name in known:
         if not isinstance(item.get(name), str) or not item[name].strip():
             raise ValueError(f"validation.{name}: expected a text, got {item.get(name)!r}")
     return ValidationItem(**item)
 
-
-def _nearest(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name.lower().replace("-", "_"), list(known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else f"; expected one of {', '.join(known)}"

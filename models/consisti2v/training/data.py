@@ -22,6 +22,7 @@ from i2vbench.errors import UserError
 from i2vbench.models.consisti2v.camera import preprocess
 from i2vbench.models.consisti2v.training.clips import TrainingClip
 from i2vbench.models.consisti2v.training.config import TrainConfig
+from i2vbench.models.consisti2v.training.stopping import ignore_signals
 from i2vbench.types import Frames
 from i2vbench.video import probe, read_video
 
@@ -172,6 +173,7 @@ def loader(data: TrainingData, batches: Iterator[list[int]], workers: int, pin_m
         num_workers=workers,
         collate_fn=collate,
         pin_memory=pin_memory,
+        worker_init_fn=ignore_signals,
         # Seeds the loader's own generator, or the global one would be drawn from; no sample depends on it.
         generator=torch.Generator().manual_seed(0),
     )

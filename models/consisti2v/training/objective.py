@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from i2vbench.models.consisti2v.noise import draw_shapes, mix_noise
+from i2vbench.models.consisti2v.noise import draw_shapes, mix_noise, standard_normal
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, DDIMScheduler
@@ -70,7 +70,7 @@ class Draws:
 
     def normal(self, shape: Sequence[int]) -> Tensor:
         """Standard normals, float32."""
-        return torch.randn(tuple(shape), generator=self._generator, device=self._generator.device)
+        return standard_normal(shape, self._generator)
 
     def timesteps(self, count: int, num_train_timesteps: int) -> Tensor:
         """Uniform in 0..num_train_timesteps-1, int64 [count]."""
@@ -191,8 +191,9 @@ def training_step(
     batch, num_frames = pixel_values.shape[:2]
     device = pixel_values.device
     with torch.no_grad():
-        posterior = vae.encode(pixel_values.flatten(0, 1)).latent_dist  # type: ignore[union-attr]  # [b*T, 4, h, w]
-        mean, std = posterior.mean.float(), posterior.std.float()
+        posteriors = [vae.encode(video).latent_dist for video in pixel_values]  # a clip at once, for the memory's sake
+        mean = torch.cat([posterior.mean for posterior in posteriors]).float()  # [b*T, 4, h, w]
+        std = torch.cat([posterior.std for posterior in posteriors]).float()
         latents = (mean + std * draws.normal(mean.shape).to(device)) * vae.config.scaling_factor  # type: ignore[attr-defined]
         latents = latents.unflatten(0, (batch, num_frames)).transpose(1, 2)  # [b, 4, T, h, w]
         shapes = draw_shapes(tuple(latents.shape), objective.noise_method)
