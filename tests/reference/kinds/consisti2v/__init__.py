@@ -1,0 +1,1 @@
+"""ConsistI2V: the networks, the parts around them, sampling and one step of training."""

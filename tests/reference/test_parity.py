@@ -1,0 +1,138 @@
+"""The bundled cases pass, and one wrong number in a case of any kind is found."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file, save_file
+
+from tests.reference.cases import BUNDLED, Case, discover
+from tests.reference.copies import copy, edit
+from tests.reference.kinds import KINDS
+from tests.reference.runner import main, run_case
+
+STEMS = [case.stem for case in discover(BUNDLED)]
+
+INPUTS = {
+    "consisti2v/unet_forward": ["in.*"],
+    "consisti2v/frameinit": ["x.*", "noise.*"],
+    "consisti2v/frameinit_step": ["first_frame_latents", "noise"],
+    "consisti2v/initial_noise": [],
+    "consisti2v/ddim": ["sample", "model_output", "variance_noise.*", "add_noise_t"],
+    "consisti2v/preprocess": ["image.*"],
+    "consisti2v/pipeline": ["image.*"],
+    "consisti2v/autoregressive_pipeline": ["image.*"],
+    "consisti2v/training_step": ["pixel_values", "randn*", "timesteps", "frame_stride"],
+}
+"""What goes into a case of each kind; all else comes out and is compared."""
+
+
+def bundled(kind: str) -> str:
+    """The smallest bundled case of a kind."""
+    cases = [case for case in discover(BUNDLED) if case.kind == kind]
+    smallest = min(cases, key=lambda case: (BUNDLED / f"{case.stem}.safetensors").stat().st_size)
+    return smallest.stem
+
+
+def is_input(kind: str, name: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in INPUTS[kind])
+
+
+def corrupt(case: Case, names: list[str], rng: np.random.Generator) -> None:
+    """Change one element, chosen at random, of each of these tensors: a float by a hundredth, an integer by one."""
+    path = case.root / f"{case.stem}.safetensors"
+    tensors = {name: tensor.clone() for name, tensor in load_file(path).items()}
+    for name in names:
+        flat = tensors[name].view(-1)
+        index = int(rng.integers(flat.numel()))
+        value = flat[index].item()
+        flat[index] = value + 0.01 * (1 + abs(value)) if flat.is_floating_point() else int(value) ^ 1
+    save_file(tensors, path)
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_ours_equals_the_published(stem: str) -> None:
+    result = run_case(Case(BUNDLED, stem))
+    assert result.passed, "\n".join(result.failures)
+
+
+def test_every_kind_has_a_bundled_case() -> None:
+    assert {Case(BUNDLED, stem).kind for stem in STEMS} == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_one_wrong_number_in_any_output_is_found(kind: str, tmp_path: Path) -> None:
+    case = copy(bundled(kind), tmp_path)
+    outputs = [name for name in case.tensors if not is_input(kind, name)]
+    corrupt(case, outputs, np.random.default_rng(0))
+    result = run_case(Case(tmp_path, case.stem))
+    found = {name for name in outputs for failure in result.failures if failure.startswith((f"{name}[", f"{name} is"))}
+    assert found == set(outputs)
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_one_wrong_number_is_exit_status_1(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    case = copy(bundled(kind), tmp_path)
+    rng = np.random.default_rng(1)
+    name = str(rng.choice([name for name in case.tensors if not is_input(kind, name)]))
+    corrupt(case, [name], rng)
+    assert main([str(tmp_path)]) == 1
+    line, summary = capsys.readouterr().out.splitlines()
+    assert line.startswith(case.stem)
+    assert "  FAIL  " in line
+    assert summary == "0 passed, 1 failed"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("consisti2v/unet_forward", "in.sample"),
+        ("consisti2v/frameinit", "noise.1"),
+        ("consisti2v/frameinit_step", "first_frame_latents"),
+        ("consisti2v/initial_noise", "randn1.pyoco_mixed.1.5.generator"),
+        ("consisti2v/ddim", "variance_noise.25"),
+        ("consisti2v/training_step", "randn0"),
+        ("consisti2v/training_step", "timesteps"),
+    ],
+)
+def test_one_wrong_number_in_an_input_is_found(kind: str, name: str, tmp_path: Path) -> None:
+    case = copy(bundled(kind), tmp_path)
+    corrupt(case, [name], np.random.default_rng(2))
+    assert not run_case(Case(tmp_path, case.stem)).passed
+
+
+SIDECAR_NUMBERS = {
+    "consisti2v/unet_forward": ["out_std"],
+    "consisti2v/pipeline": ["final_latents_std", "torch_seed"],
+    "consisti2v/training_step": ["loss", "grad_norms.conv_in.weight", "parameters_without_gradient.count"],
+    "vbench/temporal_flickering": ["dataset_score", "clips.pan.score", "clips.rush.mae_per_pair.3"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "where"), [(kind, where) for kind, all_ in SIDECAR_NUMBERS.items() for where in all_])
+def test_one_wrong_number_in_the_sidecar_is_found(kind: str, where: str, tmp_path: Path) -> None:
+    stem = "vbench/temporal_flickering" if kind.startswith("vbench") else bundled(kind)
+    case = copy(stem, tmp_path)
+
+    def change(sidecar: dict[str, Any]) -> None:
+        holder: Any = sidecar
+        first, _, rest = where.partition(".")
+        keys = [first, rest] if first == "grad_norms" else where.split(".")
+        for key in keys[:-1]:
+            holder = holder[key]
+        last: Any = int(keys[-1]) if isinstance(holder, list) else keys[-1]
+        holder[last] += 1 if isinstance(holder[last], int) else 0.01 * (1 + holder[last])
+
+    edit(case, change)
+    assert not run_case(Case(tmp_path, stem)).passed
+
+
+def test_which_text_and_image_are_dropped_is_compared(tmp_path: Path) -> None:
+    case = copy("consisti2v/training/case-dropout-s1", tmp_path)
+    edit(case, lambda sidecar: sidecar.update(text_used=["a panda", "a red fox"], image_dropped=[True, True]))
+    failures = run_case(Case(tmp_path, case.stem)).failures
+    assert [failure.split(" is ")[0] for failure in failures] == ["sidecar: text_used", "sidecar: image_dropped"]
