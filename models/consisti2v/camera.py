@@ -6,6 +6,7 @@ Pictures are scaled bilinearly without antialiasing, as the published code does 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 import torchvision.transforms.functional as tv
 from torch import Tensor
 
@@ -101,14 +102,23 @@ def _rotate(
 ) -> list[Tensor]:
     """Perspective views [3, height, width] that move from the whole first frame towards the key points."""
     frame = tv.center_crop(_scale(image, height), [height, width])
-    right, bottom = width - 1, height - 1
-    corners = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
-    ends = [[round(x * right), round(y * bottom)] for x, y in corners]
-    views = []
-    for p in progress:
-        quadrilateral = [
-            [((1 - p) * cx + p * kx) * right, ((1 - p) * cy + p * ky) * bottom]
-            for (cx, cy), (kx, ky) in zip(corners, key_points, strict=True)
-        ]
-        views.append(tv.perspective(frame, quadrilateral, ends, tv.InterpolationMode.BILINEAR) if p else frame)
-    return views
+    corners = torch.tensor([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)], dtype=torch.float64)
+    ends = torch.tensor(key_points, dtype=torch.float64)
+    return [_look(frame, corners, (1 - p) * corners + p * ends) if p else frame for p in progress]
+
+
+def _look(frame: Tensor, corners: Tensor, seen: Tensor) -> Tensor:
+    """The perspective view of [3, h, w] that shows at its corners what lies at `seen`; both [4, 2], in shares."""
+    # x' = (a x + b y + c) / (g x + h y + 1), y' = (d x + e y + f) / (g x + h y + 1), one pair of rows per corner.
+    rows = []
+    for (x, y), (to_x, to_y) in zip(corners.tolist(), seen.tolist(), strict=True):
+        rows.append([x, y, 1, 0, 0, 0, -x * to_x, -y * to_x])
+        rows.append([0, 0, 0, x, y, 1, -x * to_y, -y * to_y])
+    coefficients = torch.linalg.solve(torch.tensor(rows, dtype=torch.float64), seen.flatten())  # [8]
+    matrix = torch.cat((coefficients, torch.ones(1, dtype=torch.float64))).view(3, 3)
+    y, x = torch.meshgrid(*(torch.linspace(0, 1, size, dtype=torch.float64) for size in frame.shape[1:]), indexing="ij")
+    points = torch.stack((x, y, torch.ones_like(x)), dim=-1) @ matrix.T  # [h, w, 3]
+    grid = 2 * (points[..., :2] / points[..., 2:]) - 1  # [h, w, 2] in -1..1, as grid_sample wants it
+    # Borders are held: a border that sampling misses by rounding would else turn dark.
+    sampled = F.grid_sample(frame[None], grid[None].float(), padding_mode="border", align_corners=True)
+    return sampled[0]

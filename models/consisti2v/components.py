@@ -78,7 +78,7 @@ def load_frozen(folder: Path, dtype: torch.dtype | None = None) -> dict[str, Any
     return {
         "vae": vae.eval().requires_grad_(False),
         "text_encoder": text_encoder.eval().requires_grad_(False),
-        "tokenizer": CLIPTokenizer.from_pretrained(folder / "tokenizer"),
+        "tokenizer": CLIPTokenizer.from_pretrained(folder / "tokenizer", clean_up_tokenization_spaces=False),
     }
 
 

@@ -1,0 +1,143 @@
+"""ConsistI2V in the harness: names, variants, the contract, a run."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from i2vbench.errors import UserError
+from i2vbench.models.consisti2v.adapter import ConsistI2V
+from i2vbench.registry import MODELS
+from i2vbench.types import Image, Request
+from tests.conftest import Cli, make_dataset
+from tests.models.consisti2v.tiny import save_tiny_checkpoint
+
+PROFILE = """
+name = "tiny"
+title = "clips of the tiny ConsistI2V"
+
+[protocol]
+num_frames = 4
+fps = 8
+height = 32
+width = 32
+interpolation = "bilinear"
+sampling = "nearest"
+"""
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(PROFILE)
+    return path
+
+
+def request(seed: int = 0, num_frames: int = 4, picture: Image | None = None) -> Request:
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 256, (32, 32, 3), np.uint8)
+    return Request("a", first, "a dog", num_frames, 32, 32, 8.0, seed, source_image=picture)
+
+
+def loaded(argument: str, **options: Any) -> ConsistI2V:
+    model = ConsistI2V(argument)
+    model.configure({"steps": 2, **options})
+    model.load("cpu", "float32")
+    return model
+
+
+def test_its_names_say_variant_and_checkpoint(tiny: Path) -> None:
+    assert MODELS.create("consisti2v").info.name == "consisti2v"
+    variant = MODELS.create(f"consisti2v:no-frameinit-no-temporal-no-spatial={tiny}")
+    assert isinstance(variant, ConsistI2V)
+    assert variant.info.name == "consisti2v:no-frameinit-no-temporal-no-spatial (tiny)"
+    assert not variant.sampling.frameinit
+    variant.load("cpu", "float32")
+    assert variant.pipeline is not None
+    assert variant.pipeline.unet.config.augment_temporal_attention is False
+    assert variant.pipeline.unet.config.first_frame_condition_mode == "input_only"
+    with pytest.raises(UserError, match="did you mean no-frameinit"):
+        MODELS.create("consisti2v:no-framinit")
+
+
+def test_variants_give_other_videos(tiny: Path) -> None:
+    words = ("", "no-frameinit=", "no-frameinit-no-temporal=", "no-frameinit-no-temporal-no-spatial=")
+    videos = [loaded(f"{word}{tiny}").generate([request()])[0].frames for word in words]
+    assert len({video.tobytes() for video in videos}) == 4
+
+
+def test_options_reach_the_sampler(tiny: Path, picture: Image) -> None:
+    base = loaded(str(tiny)).generate([request()])[0].frames
+    changes: tuple[dict[str, Any], ...] = (
+        {"steps": 3}, {"guidance": 2.0}, {"image_guidance": 2.0}, {"negative_prompt": "bad"}, {"eta": 0.5},
+        {"tau": 700}, {"d0": 0.5}, {"noise": "vanilla"}, {"noise_alpha": 1.5}, {"frame_stride": 1}, {"frameinit": False},
+        {"camera": "zoom-in"}, {"guidance_rescale": 0.7},
+    )  # fmt: skip
+    made = [loaded(str(tiny), **change).generate([request()])[0].frames.tobytes() for change in changes]
+    assert len({base.tobytes(), *made}) == len(changes) + 1
+    panned = loaded(str(tiny), camera="pan-left").generate([request(picture=picture)])
+    assert panned[0].frames.shape == (4, 32, 32, 3)
+
+
+def test_long_videos_are_cut_to_what_was_asked_for(tiny: Path) -> None:
+    model = loaded(str(tiny), autoregressive=True)
+    ten, eight = (model.generate([request(num_frames=frames)])[0].frames for frames in (10, 8))
+    assert (len(ten), len(eight)) == (10, 8)
+    assert np.array_equal(ten[:8], eight)
+    with pytest.warns(UserWarning, match="clips of 8 frames; ConsistI2V was trained on 4"):
+        assert len(loaded(str(tiny)).generate([request(num_frames=8)])[0].frames) == 8
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"stepz": 3}, "ConsistI2V has no option stepz"),
+        ({"steps": 0}, "steps: expected a number from 1 to 1000, got 0"),
+        ({"d0": float("nan")}, "d0: expected a number of at least 0, got nan"),
+        ({"camera": "pan-up"}, "unknown camera 'pan-up'"),
+        ({"camera": "rotate", "frameinit": False}, "works through FrameInit, which is switched off"),
+        ({"camera": "rotate", "autoregressive": True}, "is for one clip"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        ConsistI2V().configure(options)
+
+
+def test_the_fingerprint_is_the_checkpoints(tiny: Path, tmp_path: Path) -> None:
+    other = save_tiny_checkpoint(tmp_path / "other", seed=1)
+    assert ConsistI2V(str(tiny)).fingerprint() == ConsistI2V(f"no-frameinit={tiny}").fingerprint()
+    assert ConsistI2V(str(tiny)).fingerprint() != ConsistI2V(str(other)).fingerprint()
+
+
+def test_it_keeps_the_contract(tiny: Path, profile: Path, cli: Cli) -> None:
+    done = cli("adapter", "check", f"consisti2v:{tiny}", "--profile", profile, "--device", "cpu", timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the same request twice: equal to the byte" in done.stdout
+    assert "a request in a batch of two: equal but for rounding" in done.stdout
+    assert "another seed gives another video" in done.stdout
+
+
+def test_a_run_measures_its_videos(tiny: Path, profile: Path, tmp_path: Path, cli: Cli) -> None:
+    data = make_dataset(tmp_path / "data", num_clips=1, num_images=1)
+    arguments = ("--dataset", f"folder:{data}", "--profile", profile, "--device", "cpu", "--out", tmp_path / "run")
+    done = cli("run", "--model", f"consisti2v:{tiny}", "--metrics", "all", *arguments, timeout=300)
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader((tmp_path / "run" / "tables" / "table.csv").open()))
+    assert rows
+    recorded = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert "diffusers" in json.dumps(recorded)
+
+
+def test_without_a_checkpoint_a_run_is_refused_before_it_begins(tmp_path: Path, cli: Cli, monkeypatch: Any) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    done = cli("run", "--model", "consisti2v", "--out", tmp_path / "run")
+    assert done.returncode == 2
+    assert "fetch TIGER-Lab/ConsistI2V from the Hugging Face hub (about 6.7 GB" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,178 @@
+"""Sampling with the tiny networks; the numbers themselves are tests/reference's."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+
+from i2vbench.errors import UserError
+from i2vbench.models.consisti2v import encoders
+from i2vbench.models.consisti2v.frameinit import FrameInit
+from i2vbench.models.consisti2v.pipeline import ConsistI2VPipeline
+from i2vbench.models.consisti2v.temporal import TemporalTextAttention
+from i2vbench.types import Image
+from tests.models.consisti2v.conftest import seeded
+
+SMALL: dict[str, Any] = {"height": 32, "width": 32, "num_inference_steps": 3}
+
+
+def frames_of(pipeline: ConsistI2VPipeline, image: Any, prompt: Any = "a dog", **options: Any) -> np.ndarray[Any, Any]:
+    return pipeline(image, prompt, **(SMALL | {"output_type": "np", "generator": seeded(0)} | options)).frames  # type: ignore[union-attr,no-any-return]
+
+
+def test_a_video_does_not_depend_on_its_batch(pipeline: ConsistI2VPipeline, picture: Image) -> None:
+    images, prompts, seeds = [picture, picture[:, ::-1], picture[::-1]], ["a dog", "a cat", ""], [3, 4, 5]
+    for options in ({}, {"eta": 0.5, "image_guidance_scale": 2.0, "camera_motion": "zoom-in"}):
+        together = frames_of(pipeline, images, prompts, generator=[seeded(s) for s in seeds], **options)
+        for index, (image, prompt, seed) in enumerate(zip(images, prompts, seeds, strict=True)):
+            alone = frames_of(pipeline, image, prompt, generator=seeded(seed), **options)
+            np.testing.assert_allclose(together[index], alone[0], atol=1e-3)
+
+
+def test_the_seed_decides_the_video(pipeline: ConsistI2VPipeline, picture: Image) -> None:
+    first = frames_of(pipeline, picture, generator=seeded(1))
+    torch.manual_seed(99)
+    assert np.array_equal(first, frames_of(pipeline, picture, generator=seeded(1)))
+    assert np.abs(first - frames_of(pipeline, picture, generator=seeded(2))).max() > 0.05
+
+
+def test_text_is_projected_once_for_all_steps(pipeline: ConsistI2VPipeline, picture: Image) -> None:
+    calls: list[int] = []
+    hooks = [
+        module.to_k.register_forward_hook(lambda *_: calls.append(1))
+        for module in pipeline.unet.modules()
+        if isinstance(module, TemporalTextAttention)
+    ]
+    frames_of(pipeline, picture)
+    assert len(calls) == len(hooks) == 15
+    for hook in hooks:
+        hook.remove()
+
+
+def test_the_vae_takes_a_few_frames_at_once(
+    pipeline: ConsistI2VPipeline, picture: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = frames_of(pipeline, picture)
+    monkeypatch.setattr(encoders, "PIXELS_AT_ONCE", 3 * 32 * 32)
+    sizes: list[int] = []
+    decode = pipeline.vae.decode
+    monkeypatch.setattr(pipeline.vae, "decode", lambda latents: sizes.append(len(latents)) or decode(latents))
+    np.testing.assert_allclose(frames_of(pipeline, picture), expected, atol=1e-5)
+    assert sizes == [3, 1]
+
+
+def test_output_types_are_one_video(pipeline: ConsistI2VPipeline, picture: Image) -> None:
+    array = frames_of(pipeline, picture)
+    assert array.shape == (1, 4, 32, 32, 3)
+    assert array.dtype == np.float32
+    assert np.array_equal(frames_of(pipeline, picture, output_type="pt").transpose(1, 2).permute(0, 2, 3, 4, 1), array)  # type: ignore[attr-defined]
+    cut = (array * 255).astype(np.uint8)
+    assert np.array_equal(frames_of(pipeline, picture, output_type="uint8"), cut)
+    pictures = frames_of(pipeline, picture, output_type="pil")[0]
+    assert [np.array_equal(np.asarray(p), c) for p, c in zip(pictures, cut[0], strict=True)] == [True] * 4
+    latents = frames_of(pipeline, picture, output_type="latent")
+    assert latents.shape == (1, 4, 4, 8, 8)
+    assert frames_of(pipeline, picture, num_frames=2).shape[1] == 2
+    assert isinstance(pipeline(picture, "a dog", return_dict=False, generator=seeded(0), **SMALL), tuple)
+
+
+def test_pictures_come_in_every_form(pipeline: ConsistI2VPipeline, picture: Image, tmp_path: Path) -> None:
+    expected = frames_of(pipeline, picture)
+    PIL.Image.fromarray(picture).save(tmp_path / "picture.png")
+    tensor = torch.from_numpy(picture.copy()).permute(2, 0, 1)[:, :, 8:56].float()  # the centre, square
+    for form in (PIL.Image.fromarray(picture), tmp_path / "picture.png", str(tmp_path / "picture.png")):
+        assert np.array_equal(frames_of(pipeline, form), expected)
+    square = torch.nn.functional.interpolate(tensor[None] / 127.5 - 1, (32, 32))[0]
+    assert frames_of(pipeline, square).shape == expected.shape
+
+
+def test_the_first_frame_is_the_reconstructed_picture(pipeline: ConsistI2VPipeline, picture: Image) -> None:
+    latents = torch.from_numpy(np.asarray(frames_of(pipeline, picture, output_type="latent")))
+    frames = frames_of(pipeline, picture)
+    decoded = pipeline.decode_latents(latents[:, :, :1])[0, :, 0].permute(1, 2, 0)
+    np.testing.assert_allclose(frames[0, 0], decoded.numpy(), atol=1e-5)
+
+
+def test_a_long_video_goes_on_from_its_last_frame(pipeline: ConsistI2VPipeline, picture: Image) -> None:
+    generator = seeded(0)
+    long = frames_of(pipeline, picture, output_type="latent", autoregressive_chunks=3, generator=generator)
+    assert long.shape == (1, 4, 10, 8, 8)
+    single = frames_of(pipeline, picture, output_type="latent")
+    np.testing.assert_allclose(long[:, :, :4], single, atol=1e-4)
+
+
+def test_several_videos_of_a_prompt_differ_and_keep_their_first_frame(
+    pipeline: ConsistI2VPipeline, picture: Image
+) -> None:
+    videos = frames_of(pipeline, [picture, picture[::-1]], ["a", "b"], num_videos_per_prompt=2)
+    assert videos.shape == (4, 4, 32, 32, 3)
+    np.testing.assert_allclose(videos[0, 0], videos[1, 0], atol=1e-5)
+    assert np.abs(videos[0, 0] - videos[2, 0]).max() > 0.05
+    assert np.abs(videos[0, 3] - videos[1, 3]).max() > 0.05
+
+
+def test_given_noise_is_used(pipeline: ConsistI2VPipeline, picture: Image) -> None:
+    noise = torch.randn(1, 4, 4, 8, 8, generator=seeded(5))
+    one, other = (frames_of(pipeline, picture, latents=noise, frameinit=f) for f in (FrameInit(), None))
+    assert np.array_equal(one, frames_of(pipeline, picture, latents=noise))
+    assert np.abs(one - other).max() > 0.01
+
+
+def test_a_callback_sees_and_may_change_every_step(pipeline: ConsistI2VPipeline, picture: Image) -> None:
+    steps: list[tuple[int, int]] = []
+
+    def keep(_: Any, step: int, timestep: torch.Tensor, values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        steps.append((step, int(timestep)))
+        return {"latents": torch.zeros_like(values["latents"])} if step == 2 else {}
+
+    latents = frames_of(pipeline, picture, output_type="latent", callback_on_step_end=keep)
+    assert steps == [(0, 667), (1, 334), (2, 1)]
+    assert not latents[:, :, 1:].any()
+    assert latents[:, :, 0].any()
+
+
+def test_latents_that_became_nan_are_refused(pipeline: ConsistI2VPipeline, picture: Image) -> None:
+    noise = torch.full((1, 4, 4, 8, 8), float("nan"))
+    with pytest.raises(UserError, match="the latents became NaN or infinite while sampling in float32"):
+        frames_of(pipeline, picture, latents=noise, frameinit=None)
+
+
+def test_a_long_prompt_says_what_is_not_seen(pipeline: ConsistI2VPipeline, picture: Image) -> None:
+    with pytest.warns(UserWarning, match="more than 14 tokens; not seen is: 'opqr'"):
+        frames_of(pipeline, picture, "abcdefghijklmnopqr")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        frames_of(pipeline, picture, "abc")
+        frames_of(pipeline, picture, "")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"height": 36}, "36 x 32: ConsistI2V needs a height and a width that are multiples of 8"),
+        ({"width": 0}, "multiples of 8"),
+        ({"num_frames": 1}, "1 frames: ConsistI2V makes videos of at least 2"),
+        ({"camera_motion": "pan-rigth"}, "unknown camera motion 'pan-rigth': did you mean pan-right"),
+        ({"camera_motion": "zoom-in", "frameinit": None}, "needs FrameInit"),
+        ({"camera_motion": "zoom-in", "autoregressive_chunks": 2}, "needs FrameInit, and one clip"),
+        ({"output_type": "gif"}, "expected one of pil, np, pt, uint8, latent"),
+        ({"latents": torch.zeros(1, 4, 3, 8, 8)}, "expected initial noise [1, 4, 4, 8, 8], got [1, 4, 3, 8, 8]"),
+        ({"prompt": ["a", "b"]}, "one first frame per prompt, 2, got 1"),
+        ({"image": np.zeros((8, 8), np.uint8)}, "expected a picture uint8 [H, W, 3], got uint8 [8, 8]"),
+        ({"image": torch.zeros(3, 8, 8)}, "expected a float tensor [3, 32, 32]"),
+        ({"image": __file__}, "is not a picture"),
+    ],
+)
+def test_what_cannot_be_sampled_is_refused_in_one_line(
+    change: dict[str, Any], says: str, pipeline: ConsistI2VPipeline, picture: Image
+) -> None:
+    with pytest.raises(UserError) as caught:
+        pipeline(**({"image": picture, "prompt": "a dog"} | SMALL | change))
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
