@@ -1,7 +1,9 @@
 """Words that both the command line and the rooms behind it know; imports nothing, so that help is quick."""
 
+import difflib
 import os
 import re
+from collections.abc import Collection
 
 READERS = ("pyav", "decord")
 """What can decode a clip. decord is there because VBench and ConsistI2V read with it; it is never the default."""
@@ -11,6 +13,9 @@ FORMATS = ("csv", "latex", "markdown", "html")
 
 DTYPES = ("float32", "bfloat16", "float16")
 """Number types of the networks, as torch names them."""
+
+SHORT_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+"""What they are called for short."""
 
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 """What a device may be called."""
@@ -25,3 +30,17 @@ def split_label(argument: str) -> tuple[str, str]:
     if os.path.exists(argument) or not equals or "/" in label:
         return "", argument
     return label, path
+
+
+def nearest(name: str, names: Collection[str]) -> str:
+    """What to say to a name that is none of `names`: the nearest ones, or all of them."""
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
+
+
+def split_word(argument: str, words: Collection[str]) -> tuple[str, str]:
+    """(WORD, PATH) of an argument WORD, PATH or WORD=PATH; of the two, the one that is not there is "".
+
+    A word is a word even where a path of its name lies: that one can be written ./WORD.
+    """
+    return (argument, "") if argument in words else split_label(argument)

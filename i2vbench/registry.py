@@ -6,7 +6,6 @@ is asked for, so that listing and refusing cost nothing.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib
 import importlib.util
@@ -15,14 +14,14 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from i2vbench.entry import Entry
 from i2vbench.errors import UserError
 from i2vbench.files import file_sha256
-from i2vbench.names import split_label
+from i2vbench.names import nearest
 
 if TYPE_CHECKING:
     from i2vbench.datasets.base import Dataset
@@ -30,15 +29,6 @@ if TYPE_CHECKING:
     from i2vbench.models.base import Model
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Something built in: where it is, what it takes, and one line about it."""
-
-    target: str  # "module:Class"
-    summary: str
-    argument: str = ""  # how the argument is called in messages; "" takes none
 
 
 class Registry(Generic[T]):
@@ -61,10 +51,9 @@ class Registry(Generic[T]):
 
     def listing(self) -> dict[str, str]:
         """Every name with its one line; what is installed beside i2vbench comes last, by name."""
-        lines = {
-            name + (f":{entry.argument}" if entry.argument else ""): entry.summary
-            for name, entry in self.builtin.items()
-        }
+        lines: dict[str, str] = {}
+        for name, entry in self.builtin.items():
+            lines |= entry.lines(name)
         for name, point in sorted(self._plugins().items()):
             lines[name] = f"from the package {point.dist.name if point.dist else '?'}"
         return lines
@@ -95,7 +84,7 @@ class Registry(Generic[T]):
         """Refuse a name that cannot be found, without importing anything.
 
         Raises:
-            UserError: As `create`, for an unknown name or a missing file.
+            UserError: As `create`, for an unknown name, an argument that cannot be right, or a missing file.
         """
         if _is_file(spec):
             path, _ = _split_file(spec)
@@ -104,11 +93,7 @@ class Registry(Generic[T]):
             return
         name, colon, argument = spec.partition(":")
         if name in self.builtin:
-            entry = self.builtin[name]
-            if entry.argument and not argument:
-                raise UserError(f"{self.kind} '{spec}' needs an argument: {name}:{entry.argument}")
-            if colon and not entry.argument:
-                raise UserError(f"{self.kind} '{name}' takes no argument ('{argument}')")
+            self.builtin[name].check(self.kind, name, argument if colon else None)
         elif name not in self._plugins():
             raise UserError(self._unknown(name))
 
@@ -124,24 +109,24 @@ class Registry(Generic[T]):
             return f"{_from_root(str(path))}:{name}"
         name, _, argument = spec.partition(":")
         entry = self.builtin.get(name)
-        if entry is None or not entry.argument.endswith("PATH") or not argument:
+        if entry is None or not entry.takes_path or not argument:
             return spec
-        label, path_ = split_label(argument) if "=" in entry.argument else ("", argument)
-        return f"{name}:{label + '=' if label else ''}{_from_root(path_)}"
+        label, path_ = entry.split(argument)
+        return f"{name}:" + "=".join(filter(None, (label, path_ and _from_root(path_))))
 
     def origin(self, spec: str) -> dict[str, str]:
         """What decides what `spec` makes: the hash of its file; or its package and version, and its argument.
 
-        An argument that is a path is left out: what lies there is for the thing itself to say.
+        A path in an argument is left out: what lies there is for the thing itself to say.
         """
         if _is_file(spec):
             return {"source_sha256": file_sha256(_split_file(spec)[0])}
         name, _, argument = spec.partition(":")
         entry, point = self.builtin.get(name), self._plugins().get(name)
         found = {"package": f"{point.dist.name} {point.dist.version}"} if point is not None and point.dist else {}
-        if argument and not (entry and entry.argument.endswith("PATH")):
-            found["argument"] = argument
-        return found
+        if entry is not None and entry.takes_path:
+            argument = entry.split(argument)[0] if entry.words else ""
+        return found | ({"argument": argument} if argument else {})
 
     def _find(self, spec: str) -> tuple[Any, str | None]:
         self.check_name(spec)
@@ -178,10 +163,7 @@ class Registry(Generic[T]):
         return {point.name: point for point in entry_points(group=self.group) if point.name not in self.builtin}
 
     def _unknown(self, name: str) -> str:
-        names = [*self.builtin, *self._plugins()]
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
-        return f"unknown {self.kind} '{name}': {hint} (or FILE.py:Class)"
+        return f"unknown {self.kind} '{name}': {nearest(name, [*self.builtin, *self._plugins()])} (or FILE.py:Class)"
 
 
 def _is_file(spec: str) -> bool:
@@ -247,6 +229,17 @@ MODELS: Registry[Model] = Registry(
         "pan": Entry("i2vbench.models.baselines:Pan", "a crop sliding over the first frame: motion without content"),
         "ground_truth": Entry("i2vbench.models.baselines:GroundTruth", "the reference clip itself: the ceiling"),
         "videos": Entry("i2vbench.models.videos:Videos", "a folder of videos made elsewhere", argument="[NAME=]PATH"),
+        "consisti2v": Entry(
+            "i2vbench.models.consisti2v.adapter:ConsistI2V",
+            "the paper's own model; PATH is a folder with its checkpoint",
+            argument="[VARIANT=]PATH",
+            optional=True,
+            words={
+                "no-frameinit": "without FrameInit (Table 3, row 2)",
+                "no-frameinit-no-temporal": "without temporal first-frame conditioning too (row 3)",
+                "no-frameinit-no-temporal-no-spatial": "without spatial first-frame conditioning too (row 4)",
+            },
+        ),
     },
 )
 

@@ -130,6 +130,8 @@ class Request:
         fps: Frames per second of the video wanted.
         seed: 0 <= seed < 2**31.
         frame_stride: Source frames per frame, for models conditioned on it; None leaves it to the model.
+        source_image: uint8 [H, W, 3] RGB, the picture before it was brought to size, for models that resize it in a
+            way of their own or move a camera over it; read-only. None in runs, where every model is shown the same.
     """
 
     sample_id: str
@@ -141,6 +143,7 @@ class Request:
     fps: float
     seed: int
     frame_stride: int | None = None
+    source_image: Image | None = None
 
     def __post_init__(self) -> None:
         expected = (self.height, self.width, 3)
@@ -150,6 +153,14 @@ class Request:
                 f"got {self.first_frame.dtype} {list(self.first_frame.shape)}"
             )
         self.first_frame.setflags(write=False)  # it may be asked for again, in a smaller batch
+        source = self.source_image
+        if source is not None:
+            if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or 0 in source.shape:
+                raise ValueError(
+                    f"source_image of request '{self.sample_id}': expected uint8 [H, W, 3], "
+                    f"got {source.dtype} {list(source.shape)}"
+                )
+            source.setflags(write=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -275,6 +286,7 @@ class ModelInfo:
         width: Native width in pixels; None takes the profile's.
         num_frames: Native number of frames; None takes the profile's.
         fps: Native frames per second; None takes the profile's.
+        size_multiple: Height and width must be multiples of this; None takes any.
         needs_gpu: Whether a run on a CPU is hopeless.
         max_batch: Requests that one call of `generate` takes at most.
         reads: What it needs of a sample beyond the first frame and the prompt (stand-ins only).
@@ -290,6 +302,7 @@ class ModelInfo:
     width: int | None = None
     num_frames: int | None = None
     fps: float | None = None
+    size_multiple: int | None = None
     needs_gpu: bool = False
     max_batch: int = 1
     reads: frozenset[Need] = frozenset()

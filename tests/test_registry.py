@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from i2vbench.errors import UserError
+from i2vbench.models.consisti2v.sampling import VARIANTS
 from i2vbench.registry import DATASETS, METRICS, MODELS
 from tests.conftest import environment, make_dataset
 
@@ -140,6 +141,51 @@ def test_arguments_are_asked_for_and_refused() -> None:
         MODELS.create("videos")
     with pytest.raises(UserError, match="takes no argument"):
         MODELS.create("static:fast")
+
+
+def test_the_reference_model_is_named_with_a_variant_a_path_both_or_neither(tmp_path: Path) -> None:
+    assert set(MODELS.builtin["consisti2v"].words) | {""} == set(VARIANTS)
+    for word in VARIANTS:
+        for argument in (word, "=".join(filter(None, (word, str(tmp_path))))):
+            spec = f"consisti2v:{argument}" if argument else "consisti2v"
+            MODELS.check_name(spec)
+            assert MODELS.absolute(spec) == spec
+            assert MODELS.origin(spec) == ({"argument": word} if word else {}), "a path is no origin"
+    listed = MODELS.listing()
+    assert "consisti2v[:[VARIANT=]PATH]" in listed
+    assert "consisti2v:no-frameinit" in listed
+
+
+@pytest.mark.parametrize(
+    ("argument", "says"),
+    [
+        ("", r"needs an argument: consisti2v:\[VARIANT=\]PATH"),
+        ("no-frameinti", "nor a variant of that name: did you mean no-frameinit"),
+        ("nothing-alike", "nor a variant of that name: there are no-frameinit, "),
+        ("no/such/folder", "there is no folder 'no/such/folder'$"),
+        ("no-frameinti=here", "there is no variant 'no-frameinti': did you mean no-frameinit"),
+        ("no-frameinit=gone", "there is no folder 'gone'$"),
+        ("no-frameinit=", "there is no folder ''$"),
+    ],
+)
+def test_a_variant_that_is_not_there_gets_the_nearest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argument: str, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    with pytest.raises(UserError, match=says):
+        MODELS.check_name(f"consisti2v:{argument}")
+
+
+def test_a_relative_checkpoint_means_the_same_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "no-frameinit").mkdir()
+    assert MODELS.absolute("consisti2v:no-frameinit") == "consisti2v:no-frameinit", "the word, not the folder"
+    assert MODELS.absolute("consisti2v:./no-frameinit") == f"consisti2v:{tmp_path}/no-frameinit"
+    assert MODELS.absolute("consisti2v:no-frameinit=no-frameinit") == (
+        f"consisti2v:no-frameinit={tmp_path}/no-frameinit"
+    )
+    assert MODELS.absolute("videos:mine=made") == f"videos:mine={tmp_path}/made"
 
 
 @pytest.mark.parametrize(

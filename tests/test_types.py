@@ -39,6 +39,16 @@ def test_a_request_holds_the_first_frame_to_its_size() -> None:
         Request("dog", np.zeros((8, 8, 3), np.uint8), "a dog", 16, 16, 16, 8.0, seed=0)
 
 
+def test_a_request_may_carry_the_picture_before_it_was_brought_to_size() -> None:
+    frame, source = np.zeros((16, 16, 3), np.uint8), np.zeros((30, 40, 3), np.uint8)
+    request = Request("dog", frame, "a dog", 16, 16, 16, 8.0, seed=0, source_image=source)
+    assert request.source_image is source
+    assert not source.flags.writeable
+    for wrong in (np.zeros((30, 40), np.uint8), np.zeros((30, 40, 3), np.float32), np.zeros((0, 40, 3), np.uint8)):
+        with pytest.raises(ValueError, match="source_image of request 'dog'"):
+            Request("dog", frame, "a dog", 16, 16, 16, 8.0, seed=0, source_image=wrong)
+
+
 def test_a_measurement_is_one_of_number_features_or_reason() -> None:
     with pytest.raises(ValueError, match="got none"):
         Measurement("dog", "fvd")

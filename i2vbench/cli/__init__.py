@@ -7,7 +7,7 @@ import sys
 import typer
 
 from i2vbench import __version__
-from i2vbench.cli import adapter, catalogue, data, run, show, table
+from i2vbench.cli import adapter, catalogue, data, generate, profile, reproduce, run, show, table, train
 from i2vbench.errors import UserError
 
 app = typer.Typer(
@@ -36,6 +36,10 @@ def _options(
 
 
 run.register(app)
+generate.register(app)
+profile.register(app)
+reproduce.register(app)
+train.register(app)
 table.register(app)
 show.register(app)
 catalogue.register(app)

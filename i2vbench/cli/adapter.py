@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
+from i2vbench.cli.options import DEVICE_HELP, DTYPE_HELP, check_device, parse_dtype
 from i2vbench.errors import UserError
 from i2vbench.files import write_bytes
-from i2vbench.names import DEVICE
 
 app = typer.Typer(help="Make a model adapter, and hold it to the contract.", no_args_is_help=True)
 
@@ -49,16 +49,16 @@ def new(
 @app.command("check")
 def check(
     model: Annotated[str, typer.Argument(help="FILE.py:Class, or any model's NAME or NAME:ARGUMENT.")],
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
+    device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
+    dtype: Annotated[str, typer.Option(help=f"{DTYPE_HELP}.")] = "float32",
     profile: Annotated[str, typer.Option(help="A profile's name or TOML file.")] = "paper",
 ) -> None:
     """Run a model on two clips and say what the contract finds wrong. Exit code 1 if anything is."""
     from i2vbench.registry import MODELS
 
     MODELS.check_name(model)
-    if not DEVICE.fullmatch(device):
-        raise UserError(f"--device '{device}': expected auto, cpu, mps, cuda, cuda:1, ...")
+    dtype = parse_dtype(dtype)
+    check_device(device)
 
     from i2vbench.adapter.check import check_model
     from i2vbench.datasets.demo import bundled_samples

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 
 from i2vbench.errors import UserError
-from i2vbench.names import FORMATS
+from i2vbench.names import DEVICE, DTYPES, FORMATS, SHORT_DTYPES
+
+DTYPE_HELP = "float32 (fp32), bfloat16 (bf16) or float16 (fp16)"
+DEVICE_HELP = "auto, cpu, cuda, cuda:1, ..."
+_SIZE = re.compile(r"([1-9]\d{0,4})[xX×]([1-9]\d{0,4})")
 
 
 def split(values: Sequence[str] | None) -> list[str]:
@@ -24,3 +29,45 @@ def parse_formats(values: Sequence[str] | None) -> list[str]:
     if unknown:
         raise UserError(f"unknown format {', '.join(map(repr, unknown))}: expected {', '.join(FORMATS)}")
     return formats
+
+
+def check_choice(flag: str, value: str, allowed: Collection[str]) -> None:
+    """Refuse a value that is none of those allowed.
+
+    Raises:
+        UserError: With the allowed ones.
+    """
+    if value not in allowed:
+        raise UserError(f"{flag} '{value}': expected {' or '.join(allowed)}")
+
+
+def check_device(device: str) -> None:
+    """Refuse what no device is called; whether it is there is asked later, of torch.
+
+    Raises:
+        UserError: With what a device may be called.
+    """
+    if not DEVICE.fullmatch(device):
+        raise UserError(f"--device '{device}': expected auto, cpu, mps, cuda, cuda:1, ...")
+
+
+def parse_dtype(dtype: str) -> str:
+    """A number type as torch names it, of that name or the short one.
+
+    Raises:
+        UserError: For an unknown one.
+    """
+    check_choice("--dtype", dtype, (*DTYPES, *SHORT_DTYPES))
+    return SHORT_DTYPES.get(dtype, dtype)
+
+
+def parse_size(size: str) -> tuple[int, int]:
+    """(height, width) of a text HEIGHTxWIDTH.
+
+    Raises:
+        UserError: For anything else.
+    """
+    match = _SIZE.fullmatch(size)
+    if match is None:
+        raise UserError(f"--size '{size}': expected HEIGHTxWIDTH in pixels, such as 256x256")
+    return int(match[1]), int(match[2])

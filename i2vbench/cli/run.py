@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2vbench.cli.options import split
+from i2vbench.cli.options import DEVICE_HELP, DTYPE_HELP, check_choice, check_device, parse_dtype, split
 from i2vbench.errors import UserError
-from i2vbench.names import ALL, DEVICE, DTYPES, FORMATS, READERS
+from i2vbench.names import ALL, FORMATS, READERS
 from i2vbench.run_file import read_settings
 
 if TYPE_CHECKING:
@@ -59,11 +59,9 @@ def run(
     categories: Annotated[
         list[str] | None, typer.Option(help="Only these categories, separated by commas: other clips, other numbers.")
     ] = None,
-    device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda, cuda:1, ... Networks round differently on each; recorded.")
-    ] = "auto",
+    device: Annotated[str, typer.Option(help=f"{DEVICE_HELP} Networks round differently on each; recorded.")] = "auto",
     dtype: Annotated[
-        str, typer.Option(help="float32, bfloat16 or float16 for the networks. Moves the numbers; recorded.")
+        str, typer.Option(help=f"{DTYPE_HELP} for the networks. Moves the numbers; recorded.")
     ] = "float32",
     batch_size: Annotated[
         int, typer.Option(min=1, help="Clips a model generates at once. Changes rounding at most; part of the plan.")
@@ -91,10 +89,9 @@ def run(
 
     Example: i2vbench run --model static --model ground_truth --metrics all --dataset demo
     """
-    _check_choice("--reader", reader, READERS)
-    _check_choice("--dtype", dtype, DTYPES)
-    if not DEVICE.fullmatch(device):
-        raise UserError(f"--device '{device}': expected auto, cpu, mps, cuda, cuda:1, ...")
+    check_choice("--reader", reader, READERS)
+    dtype = parse_dtype(dtype)
+    check_device(device)
     models, wanted = tuple(m for m in model or () if m), tuple(split(metrics))
     if out is not None and str(out) in ("", ".") and not resume:
         raise UserError("--out: expected the name of a folder of its own")
@@ -151,11 +148,6 @@ def _check_given(context: typer.Context) -> None:
     ]
     if given:
         raise UserError(f"{', '.join(given)}: a run that is gone on with by --out alone has its own; leave it out")
-
-
-def _check_choice(flag: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise UserError(f"{flag} '{value}': expected {' or '.join(allowed)}")
 
 
 def _check_names(models: tuple[str, ...], metrics: tuple[str, ...], dataset: str) -> None:

@@ -12,7 +12,14 @@ cut exactly between two units. Of 5200 damaged files of 13 kinds, 2719 were refu
 from i2vbench.video.container import VideoError
 from i2vbench.video.pictures import encode_png, read_image, resize_and_crop
 from i2vbench.video.read import VideoInfo, probe, read_video, reader_version
-from i2vbench.video.write import encode_preview, write_preview, write_video
+from i2vbench.video.write import (
+    encode_preview,
+    write_frames,
+    write_gif,
+    write_mp4,
+    write_preview,
+    write_video,
+)
 
 __all__ = [
     "VideoError",
@@ -24,6 +31,9 @@ __all__ = [
     "read_video",
     "reader_version",
     "resize_and_crop",
+    "write_frames",
+    "write_gif",
+    "write_mp4",
     "write_preview",
     "write_video",
 ]

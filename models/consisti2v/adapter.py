@@ -43,7 +43,6 @@ class ConsistI2V(Model):
         self.variant = VARIANTS[word]
         self.checkpoint: str | None = path or None
         self.compile = False
-        self.show_progress = False
         self.sampling = Sampling(frameinit=self.variant.frameinit)
         self.pipeline: ConsistI2VPipeline | None = None
         name = "consisti2v" + (f":{word}" if word else "")
@@ -54,16 +53,16 @@ class ConsistI2V(Model):
             licence=LICENCE,
             needs_gpu=True,
             max_batch=MAX_BATCH,
+            size_multiple=8,
         )
 
     def configure(self, options: Mapping[str, object]) -> None:
-        """Settings of `Sampling` by name; `checkpoint` (folder or hub name), `compile` and `show_progress` besides."""
+        """Settings of `Sampling` by name; `checkpoint` (folder or hub name) and `compile` besides."""
         given = dict(options)
         checkpoint = given.pop("checkpoint", None)
         if checkpoint is not None:
             self.checkpoint = str(checkpoint)
         self.compile = bool(given.pop("compile", self.compile))
-        self.show_progress = bool(given.pop("show_progress", self.show_progress))
         if given.get("frameinit") and not self.variant.frameinit:
             raise UserError(f"model '{self.info.name}' is the variant without FrameInit; leave the variant out")
         self.sampling = self.sampling.with_options(given)

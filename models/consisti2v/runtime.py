@@ -180,6 +180,7 @@ def random_pipeline(overrides: dict[str, Any], device: str, dtype: Any) -> Consi
             text_encoder = CLIPTextModel(CLIPTextConfig(**_TEXT)).eval()
     finally:
         torch.set_default_dtype(before)
+    torch.nn.Module.to(unet, dtype)  # the rotary frequencies are made in float32; diffusers' own `to` warns
     return ConsistI2VPipeline(
         vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=ddim_scheduler()
     )

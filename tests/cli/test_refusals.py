@@ -12,7 +12,7 @@ import torch
 
 from tests.conftest import Cli, environment, make_dataset
 
-HEAVY = {"torch", "pandas", "numpy", "av", "decord", "PIL", "jinja2"}
+HEAVY = {"torch", "diffusers", "transformers", "pandas", "numpy", "av", "decord", "PIL", "jinja2"}
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,13 @@ HEAVY = {"torch", "pandas", "numpy", "av", "decord", "PIL", "jinja2"}
         ["run", "--model", "static", "--metrics", "flicker"],
         ["run", "--model", "static", "--dataset", "dmeo"],
         ["run", "--model", "static", "--reader", "opencv"],
+        ["run", "--model", "consisti2v:no-frameinti"],
+        ["run", "--model", "consisti2v", "--dtype", "int8"],
+        ["generate", "--help"],
+        ["generate", "--model", "statik", "--image", "dog.png", "--out", "dog.mp4"],
+        ["generate", "--model", "consisti2v", "--image", "dog.png", "--out", "dog.avi"],
+        ["profile", "--variants", "no-frameinti"],
+        ["reproduce", "figure5"],
         ["table", "somewhere", "--format", "excel"],
         ["models"],
     ],

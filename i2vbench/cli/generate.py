@@ -1,0 +1,203 @@
+"""`i2vbench generate`: one picture and one prompt become one video."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from i2vbench import __version__
+from i2vbench.cli.options import DEVICE_HELP, DTYPE_HELP, check_device, parse_dtype, parse_size
+from i2vbench.errors import UserError
+
+if TYPE_CHECKING:
+    from i2vbench.types import Video
+
+_FOLDERS = re.compile(r"[^:=]*/(?=[^/])")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("generate")(generate)
+
+
+def generate(
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="NAME, NAME:ARGUMENT or FILE.py:Class; see `i2vbench models`.")
+    ],
+    image: Annotated[Path, typer.Option(help="The first frame: a picture of any size.")],
+    out: Annotated[
+        str,
+        typer.Option(help="NAME.mp4 (H.264, crf 10) or NAME.gif, written over; or a folder for PNGs, ending in /."),
+    ],
+    prompt: Annotated[str, typer.Option(help="What is to happen.")] = "",
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Decides the noise, and so the video.")] = 0,
+    frames: Annotated[
+        int | None, typer.Option(help="Frames, the first included. Default: as many as the model was made for, or 16.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="HEIGHTxWIDTH in pixels. Default: what the model was made for, or 256x256.")
+    ] = None,
+    fps: Annotated[float, typer.Option(help="Frames per second of the file.")] = 8.0,
+    device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
+    dtype: Annotated[str, typer.Option(help=f"{DTYPE_HELP}.")] = "float32",
+    checkpoint: Annotated[str | None, typer.Option(help="Folder (or name on the hub) with the model's files.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Sampling steps.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="Scale of classifier-free guidance by the text.")] = None,
+    image_guidance: Annotated[float | None, typer.Option(help="Scale of guidance by the image; 1 is none.")] = None,
+    guidance_rescale: Annotated[float | None, typer.Option(help="0 (none) to 1: holds back overexposure.")] = None,
+    negative_prompt: Annotated[str | None, typer.Option(help="What is not to be seen.")] = None,
+    fps_stride: Annotated[
+        int | None, typer.Option(help="Source frames per frame (1 to 5 in training): more of it, faster motion.")
+    ] = None,
+    frameinit: Annotated[
+        bool | None, typer.Option("--frameinit/--no-frameinit", help="Lay the first frame under the initial noise.")
+    ] = None,
+    tau: Annotated[int | None, typer.Option(help="FrameInit: steps of noise on the first frame, 0 to 999.")] = None,
+    d0: Annotated[float | None, typer.Option(help="FrameInit: stop frequency in space and time, 0 to 1.")] = None,
+    noise: Annotated[
+        str | None, typer.Option(help="pyoco_mixed, pyoco_progressive or vanilla: how frames share their noise.")
+    ] = None,
+    noise_alpha: Annotated[float | None, typer.Option(help="How much they share.")] = None,
+    eta: Annotated[float | None, typer.Option(help="DDIM's own noise: 0 is none.")] = None,
+    camera: Annotated[
+        str | None, typer.Option(help="pan-left, pan-right, zoom-in, zoom-out or rotate: moves the layout.")
+    ] = None,
+    autoregressive: Annotated[
+        bool | None, typer.Option("--autoregressive", help="Long video: each chunk begins with the last one's end.")
+    ] = None,
+    compile_: Annotated[
+        bool | None, typer.Option("--compile", help="torch.compile: minutes at first, then faster.")
+    ] = None,
+) -> None:
+    """Make one video of a picture and a prompt, with any model.
+
+    The options from --checkpoint on are the model's own business: one that it does not have is refused.
+
+    Example: i2vbench generate --model consisti2v --image dog.png --prompt "a dog swimming" --seed 0 --out dog.mp4
+    """
+    options = {
+        "checkpoint": checkpoint, "steps": steps, "guidance": guidance, "image_guidance": image_guidance,
+        "guidance_rescale": guidance_rescale, "negative_prompt": negative_prompt, "frame_stride": fps_stride,
+        "frameinit": frameinit, "tau": tau, "d0": d0, "noise": noise, "noise_alpha": noise_alpha, "eta": eta,
+        "camera": camera, "autoregressive": autoregressive, "compile": compile_,
+    }  # fmt: skip
+    given = {name: value for name, value in options.items() if value is not None}
+    dtype = parse_dtype(dtype)
+    check_device(device)
+    check_length(frames)
+    if not (math.isfinite(fps) and fps > 0):
+        raise UserError(f"--fps {fps:g}: expected a positive number")
+    pixels = parse_size(size) if size else None
+    check_out(out)
+
+    from i2vbench.registry import MODELS
+
+    MODELS.check_name(model)
+
+    from i2vbench import one_clip
+    from i2vbench.settings import resolve_device
+    from i2vbench.video import read_image
+
+    picture = read_image(image)
+    maker = one_clip.make_model(MODELS.absolute(model), given)
+    request = one_clip.make_request(maker.info, picture, prompt, seed, num_frames=frames, size=pixels, fps=fps)
+    device = resolve_device(device)
+    if not prompt.strip():
+        print("note: the prompt is empty; nothing but the picture says what is to happen", file=sys.stderr)
+    one_clip.load(maker, request, image, device, dtype)
+    made = one_clip.make(maker, request, device)
+    settings = {
+        "model": model, "image": str(image), "prompt": prompt, "seed": seed,
+        "size": f"{request.height}x{request.width}", "frames": request.num_frames, "fps": f"{fps:g}",
+        "device": device, "dtype": dtype, **given,
+    }  # fmt: skip
+    line = describe(settings)
+    write(out, made.video, line)
+    print(f"made by {line}")
+    print(
+        f"{out}: {made.video.num_frames} frames of {made.video.height} x {made.video.width} at {made.video.fps:g} fps, "
+        f"made in {made.cost}"
+    )
+
+
+def check_length(frames: int | None) -> None:
+    """Refuse what is no video.
+
+    Raises:
+        UserError: Fewer than two frames.
+    """
+    if frames is not None and frames < 2:
+        raise UserError(f"--frames {frames}: expected at least 2, the first one included")
+
+
+def check_out(out: str) -> None:
+    """Refuse a name that no video can be written to, before one is made.
+
+    Raises:
+        UserError: An unknown format, a folder where a file is meant, or one that holds something already.
+    """
+    path = Path(out)
+    if _is_folder(out):
+        if path.exists() and not path.is_dir():
+            raise UserError(f"--out {out}: is a file; expected a folder for PNGs, or a name ending in .mp4 or .gif")
+        if path.is_dir() and any(path.iterdir()):
+            raise UserError(f"--out {out}: the folder is not empty; name a new one for the frames")
+    elif path.suffix.lower() not in (".mp4", ".gif"):
+        raise UserError(f"--out {out}: expected a name ending in .mp4 or .gif, or a folder for PNGs, ending in /")
+    elif path.is_dir():
+        raise UserError(f"--out {out}: is a folder; expected a file to write, or a name ending in / for PNGs in it")
+    check_writable("--out", path)
+
+
+def check_writable(flag: str, path: Path) -> None:
+    """Refuse a name whose folder is not there and cannot be made, before hours are spent on what goes into it.
+
+    Raises:
+        UserError: With the folder.
+    """
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        reason = "cannot be written to" if there.is_dir() else "is a file, not a folder"
+        raise UserError(f"{flag} {path}: cannot be written: {there} {reason}")
+
+
+def write(out: str, video: Video, comment: str) -> None:
+    """Write a video as the name's ending says.
+
+    Raises:
+        UserError: It cannot be written there.
+    """
+    from i2vbench.video import write_frames, write_gif, write_mp4
+
+    path = Path(out)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if _is_folder(out):
+            write_frames(path, video)
+        elif path.suffix.lower() == ".gif":
+            write_gif(path, video)
+        else:
+            write_mp4(path, video, comment)
+    except OSError as error:
+        raise UserError(f"--out {out}: cannot be written: {error.strerror or error}") from error
+
+
+def describe(settings: Mapping[str, object]) -> str:
+    """What decided a video, on one line; of paths their last part only, for the line goes into the file."""
+    paths = {"model", "image", "checkpoint"}
+    words = [f"i2vbench {__version__}:"]
+    for name, value in settings.items():
+        text = _FOLDERS.sub("", str(value)) if name in paths else " ".join(str(value).splitlines())
+        words.append(f"{name}={shlex.quote(text)}")
+    return " ".join(words)
+
+
+def _is_folder(out: str) -> bool:
+    return out.endswith("/") or not Path(out).suffix

@@ -1,0 +1,262 @@
+"""`i2vbench reproduce`: the paper's Figures 4, 6 and 7 as picture grids."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from i2vbench.cli.generate import check_length, check_writable
+from i2vbench.cli.options import DEVICE_HELP, DTYPE_HELP, check_choice, check_device, parse_dtype, parse_size
+from i2vbench.errors import UserError
+from i2vbench.names import nearest
+
+if TYPE_CHECKING:
+    from i2vbench.models.consisti2v.figures import Row
+    from i2vbench.types import Frames, FrameSource, Image, Sample
+
+FIGURES = ("figure4", "figure6", "figure7")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """What a figure is made of, and how."""
+
+    image: Path | None
+    prompt: str | None
+    video: Path | None
+    dataset: str
+    sample: str | None
+    seed: int
+    frames: int
+    size: tuple[int, int]
+    device: str
+    dtype: str
+    options: Mapping[str, object]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("reproduce")(reproduce)
+
+
+def reproduce(
+    figure: Annotated[str, typer.Argument(help="figure4, figure6 or figure7.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="consisti2v.")] = "consisti2v",
+    image: Annotated[Path | None, typer.Option(help="The first frame, instead of a sample's.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="What is to happen, instead of the sample's prompt.")] = None,
+    video: Annotated[Path | None, typer.Option(help="figure4: the clip, instead of a sample's.")] = None,
+    dataset: Annotated[str, typer.Option(help="NAME, folder:PATH or FILE.py:Class.")] = "demo",
+    sample: Annotated[str | None, typer.Option(help="Id of a sample. Default: the first that will do.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Noise of every row alike.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="The picture, NAME.png. Default: the figure's name.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Sampling steps. Default: the model's, 50.")] = None,
+    checkpoint: Annotated[str | None, typer.Option(help="Folder (or name on the hub) with the model's files.")] = None,
+    frames: Annotated[int, typer.Option(help="Frames a clip, the first included.")] = 16,
+    size: Annotated[str, typer.Option(help="HEIGHTxWIDTH in pixels.")] = "256x256",
+    columns: Annotated[int, typer.Option(min=2, help="Frames shown of each clip, evenly spaced.")] = 5,
+    device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
+    dtype: Annotated[str, typer.Option(help=f"{DTYPE_HELP}.")] = "float32",
+) -> None:
+    """Make a figure of the paper with ConsistI2V: a grid of pictures as PNG, and its settings as JSON beside it.
+
+    figure4: a real clip decoded from its latents, from their high and from their low frequencies.
+
+    figure6: one first frame, prompt and seed with ConsistI2V, without FrameInit, without temporal conditioning too,
+    and without spatial conditioning too.
+
+    figure7: the same with six settings of FrameInit. (1) is the default, tau 850 and D0 0.25, (4) is without. The
+    paper does not print the others; they are 750 and 0.5 in (2), 700 and 0.75 in (3), 850 and 0.5 in (5), 750 and
+    0.25 in (6).
+
+    Example: i2vbench reproduce figure6 --image dog.png --prompt "a dog swimming" --out dog.png
+    """
+    check_choice("figure", figure, FIGURES)
+    if model != "consisti2v":
+        raise UserError(f"model '{model}': the figures are of consisti2v")
+    dtype = parse_dtype(dtype)
+    check_device(device)
+    check_length(frames)
+    if video is not None and figure != "figure4":
+        raise UserError(f"--video: {figure} is of one picture; name it with --image")
+    if figure == "figure4" and not (image is None and prompt is None and steps is None):
+        raise UserError("--image, --prompt, --steps: figure4 samples nothing; it is of a clip, which --video names")
+    out = out or Path(f"{figure}.png")
+    if out.suffix.lower() != ".png" or out.is_dir():
+        raise UserError(f"--out {out}: expected the name of a picture, ending in .png")
+    check_writable("--out", out)
+
+    from i2vbench.settings import resolve_device
+
+    options = {"checkpoint": checkpoint} if checkpoint is not None else {}
+    job = _Job(
+        image=image, prompt=prompt, video=video, dataset=dataset, sample=sample, seed=seed, frames=frames,
+        size=parse_size(size), device=resolve_device(device), dtype=dtype,
+        options=options if steps is None else {**options, "steps": steps},
+    )  # fmt: skip
+    make = {"figure4": _figure4, "figure6": _figure6, "figure7": _figure7}[figure]
+    rows, caption, settings = make(job)
+    _write(out, rows, caption, columns, _record(figure, job, settings))
+
+
+_Made = tuple[list["Row"], str, dict[str, Any]]
+"""Rows, what stands below them, and what is recorded of them."""
+
+
+def _figure4(job: _Job) -> _Made:
+    from dataclasses import replace
+
+    from i2vbench.clips import read_to_protocol
+    from i2vbench.models.consisti2v.figures import decode_bands
+    from i2vbench.profiles import load_profile
+    from i2vbench.types import ClipSource
+
+    if job.video is not None:
+        source, name = ClipSource(job.video), job.video.name
+    else:
+        sample = _sample(job, lambda sample: sample.reference is not None, "a clip")
+        assert sample.reference is not None
+        source, name = sample.reference, sample.id
+    height, width = job.size
+    protocol = replace(load_profile("paper").protocol, num_frames=job.frames, height=height, width=width)
+    clip = read_to_protocol(source, protocol)
+    checkpoint = job.options.get("checkpoint")
+    rows = decode_bands(clip.frames, None if checkpoint is None else str(checkpoint), job.device, job.dtype, job.seed)
+    return rows, f"Clip: {name}", {"clip": name, "D0": 0.25, "filter": "gaussian"}
+
+
+def _figure6(job: _Job) -> _Made:
+    from i2vbench.models.consisti2v.figures import FIGURE6, Row
+
+    first = _first_frame(job)
+    rows = []
+    for number, (variant, label) in enumerate(FIGURE6, start=1):
+        _tell(number, len(FIGURE6), label)
+        (clip,) = _clips(job, f"consisti2v:{variant}" if variant else "consisti2v", first, [{}])
+        rows.append(Row(label, clip))
+    variants = [variant or "full" for variant, _ in FIGURE6]
+    return rows, _caption(first.prompt), {"first_frame": first.name, "prompt": first.prompt, "variants": variants}
+
+
+def _figure7(job: _Job) -> _Made:
+    from i2vbench.models.consisti2v.figures import FIGURE7, Row
+
+    first = _first_frame(job)
+    wanted: list[dict[str, object]] = [
+        {"frameinit": False} if row.tau is None else {"frameinit": True, "tau": row.tau, "d0": row.d0}
+        for row in FIGURE7
+    ]
+    rows: list[Row] = []
+    for row, clip in zip(FIGURE7, _clips(job, "consisti2v", first, wanted), strict=True):
+        _tell(len(rows) + 1, len(FIGURE7), row.label.replace("\n", " "))
+        rows.append(Row(row.label, clip))
+    return rows, _caption(first.prompt), {"first_frame": first.name, "prompt": first.prompt, "frameinit": wanted}
+
+
+@dataclass(frozen=True, slots=True)
+class _First:
+    """The first frame of Figures 6 and 7, and where it is from."""
+
+    path: Path
+    picture: Image
+    prompt: str
+    name: str
+
+
+def _first_frame(job: _Job) -> _First:
+    from i2vbench.video import read_image
+
+    if job.image is not None:
+        if job.sample is not None:
+            raise UserError("--image and --sample: expected one of them")
+        picture = read_image(job.image)
+        if not job.prompt:
+            print("note: no --prompt; nothing but the picture says what is to happen", file=sys.stderr)
+        return _First(job.image, picture, job.prompt or "", job.image.name)
+    sample = _sample(job, lambda sample: bool(sample.prompt or job.prompt), "a prompt")
+    picture = _full_size(sample.first_frame)
+    return _First(sample.first_frame.path, picture, job.prompt or sample.prompt, sample.id)
+
+
+def _full_size(source: FrameSource) -> Image:
+    """A sample's first frame at the size it has."""
+    from i2vbench.clips import shown_frames
+    from i2vbench.video import probe, read_image, read_video
+
+    if source.seconds is None:
+        return read_image(source.path)
+    info = probe(source.path)
+    frame: Image = read_video(source.path, [shown_frames(info, source.seconds, None).start], info=info).frames[0]
+    return frame
+
+
+def _sample(job: _Job, will_do: Callable[[Sample], bool], needed: str) -> Sample:
+    """The sample that was named, or the first that will do."""
+    from i2vbench.registry import DATASETS
+
+    samples = {sample.id: sample for sample in DATASETS.create(job.dataset).samples()}
+    if job.sample is not None and job.sample not in samples:
+        raise UserError(f"data set '{job.dataset}' has no sample '{job.sample}': {nearest(job.sample, samples)}")
+    chosen = [samples[job.sample]] if job.sample is not None else samples.values()
+    for sample in chosen:
+        if will_do(sample):
+            return sample
+    what = f"sample '{job.sample}'" if job.sample is not None else f"no sample of data set '{job.dataset}'"
+    raise UserError(f"{what} has {'no ' if job.sample is not None else ''}{needed.removeprefix('a ')}")
+
+
+def _clips(job: _Job, spec: str, first: _First, settings: list[dict[str, object]]) -> Iterator[Frames]:
+    """One clip for each setting, by one model, loaded once."""
+    from i2vbench import one_clip
+
+    model = one_clip.make_model(spec, job.options)
+    request = one_clip.make_request(
+        model.info, first.picture, first.prompt, job.seed, num_frames=job.frames, size=job.size
+    )
+    for number, options in enumerate(settings):
+        if options:
+            model.configure(options)
+        if number == 0:
+            one_clip.load(model, request, first.path, job.device, job.dtype)
+        yield one_clip.make(model, request, job.device).video.frames
+    model.unload()
+
+
+def _caption(prompt: str) -> str:
+    return f"Text Prompt: {prompt}" if prompt else ""
+
+
+def _tell(number: int, total: int, label: str) -> None:
+    print(f"row {number} of {total}: {label}", file=sys.stderr, flush=True)
+
+
+def _record(figure: str, job: _Job, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the picture does not say of itself."""
+    from i2vbench import __version__
+    from i2vbench.settings import versions
+
+    given = {name: Path(str(value)).name if name == "checkpoint" else value for name, value in job.options.items()}
+    return {
+        "figure": figure, "i2vbench": __version__, "seed": job.seed, "frames": job.frames,
+        "size": "x".join(map(str, job.size)), "device": job.device, "dtype": job.dtype,
+        **given, **settings, "versions": versions(job.device),
+    }  # fmt: skip
+
+
+def _write(out: Path, rows: list[Row], caption: str, columns: int, record: Mapping[str, Any]) -> None:
+    from i2vbench.files import write_bytes, write_json
+    from i2vbench.models.consisti2v.figures import draw_grid
+    from i2vbench.video import encode_png
+
+    picture = draw_grid(rows, caption, columns)
+    beside = out.with_suffix(".json")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(out, encode_png(picture))
+        write_json(beside, {**record, "rows": [row.label.replace("\n", " ") for row in rows]})
+    except OSError as error:
+        raise UserError(f"--out {out}: cannot be written: {error.strerror or error}") from error
+    print(f"{out}: {len(rows)} rows, {picture.shape[1]} x {picture.shape[0]} pixels; its settings are in {beside}")

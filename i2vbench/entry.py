@@ -1,0 +1,71 @@
+"""An entry of a registry: something built in, and what may follow its name after a colon."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from i2vbench.errors import UserError
+from i2vbench.names import nearest, split_label, split_word
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something built in: where it is, what it takes, and one line about it.
+
+    Attributes:
+        target: "module:Class".
+        summary: One line.
+        argument: How the argument is called in messages; "" takes none. One that ends in PATH is, or ends in, a path.
+        optional: The name alone will do.
+        words: What may stand for the path or, WORD=PATH, before it, with one line each: variants of one thing.
+    """
+
+    target: str
+    summary: str
+    argument: str = ""
+    optional: bool = False
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def takes_path(self) -> bool:
+        return self.argument.endswith("PATH")
+
+    def lines(self, name: str) -> dict[str, str]:
+        """What a listing says of it: the name with its argument, and a line for each word."""
+        argument = f":{self.argument}" if self.argument else ""
+        first = {f"{name}[{argument}]" if self.optional else name + argument: self.summary}
+        return first | {f"{name}:{word}": summary for word, summary in self.words.items()}
+
+    def split(self, argument: str) -> tuple[str, str]:
+        """(label or word, path) of an argument that is, stands for, or ends in a path; "" for what is not there."""
+        if self.words:
+            return split_word(argument, self.words)
+        return split_label(argument) if "=" in self.argument else ("", argument)
+
+    def check(self, what: str, name: str, argument: str | None) -> None:
+        """Refuse an argument, None where no colon follows the name, that cannot be right.
+
+        Only an entry with words looks whether the path is there: it may be a misspelt word.
+
+        Raises:
+            UserError: It is missing, not taken, or neither one of the words nor a path.
+        """
+        if not self.argument:
+            if argument is not None:
+                raise UserError(f"{what} '{name}' takes no argument ('{argument}')")
+        elif not argument:
+            if argument is not None or not self.optional:
+                spec = name if argument is None else f"{name}:"
+                raise UserError(f"{what} '{spec}' needs an argument: {name}:{self.argument}")
+        elif self.words:
+            self._check_word(f"{what} '{name}:{argument}'", argument)
+
+    def _check_word(self, subject: str, argument: str) -> None:
+        word, path = self.split(argument)
+        if word and word not in self.words:
+            raise UserError(f"{subject}: there is no variant '{word}': {nearest(word, self.words)}")
+        if argument != word and not os.path.exists(os.path.expanduser(path)):
+            unknown = "" if word or "/" in path else f", nor a variant of that name: {nearest(path, self.words)}"
+            raise UserError(f"{subject}: there is no folder '{path}'{unknown}")

@@ -1,0 +1,74 @@
+"""`profile`: a row for each of Table 3's variants, with what is measured, counted and reported."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.inside import Inside, call_inside
+from tests.conftest import command, environment
+from tests.models.consisti2v.tiny import FRAMES, SIDE, save_tiny_checkpoint
+
+
+@pytest.fixture
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Inside:
+    return call_inside(tmp_path, monkeypatch, capsys)
+
+
+def test_a_measured_row_says_how_it_was_measured(tmp_path: Path) -> None:
+    checkpoint = save_tiny_checkpoint(tmp_path / "tiny")
+    args = command(
+        "profile", "--model", "consisti2v", "--variants", "no-frameinit-no-temporal", "--checkpoint", checkpoint,
+        "--size", f"{SIDE}x{SIDE}", "--frames", FRAMES, "--steps", 1, "--device", "cpu", "--json",
+    )  # fmt: skip
+    env = environment() | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(args, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    (row,) = found["rows"]
+    assert row["title"] == "w/o FrameInit & T.Cond."
+    assert row["seconds"] > 0
+    assert row["memory_bytes"] is None or 2**26 < row["memory_bytes"] < 2**33
+    assert 0 < row["tflops_without_attention"] < row["tflops"] < 0.01
+    assert "paper" not in row, "its numbers are for another size"
+    notes = " ".join(found["notes"])
+    assert "in 1 instead of the paper's 50 steps" in notes
+    assert "the checkpoint's weights" in notes
+
+
+def test_the_table_stands_beside_the_papers(inside: Inside) -> None:
+    done = inside("profile", "--flops-only", "--variants", "full,no-frameinit-no-temporal-no-spatial")
+    assert done.code == 0, done.stderr
+    above, heads, full, least, *notes = done.stdout.splitlines()
+    assert "ours" in above
+    assert "published code" in above
+    assert heads.split() == ["TFLOPs", "linear"] * 2 + ["MB", "seconds", "TFLOPs"]
+    assert full.split()[0] == "ConsistI2V"
+    assert full.split()[3:] == ["5.439", "5.162", "9249", "18.48", "5.168"]
+    assert least.split()[-5:] == ["5.163", "5.009", "9017", "17.14", "5.015"]
+    assert float(full.split()[1]) <= 4.33
+    assert any("torch.utils.flop_counter" in note for note in notes)
+    assert not any("seconds:" in note for note in notes), "nothing was measured"
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--model", "static"], "'static' cannot be profiled"),
+        (["--variants", "no-frameinti"], "did you mean no-frameinit"),
+        (["--size", "250x256"], "multiples of 8"),
+        (["--checkpoint", "gone"], "checkpoint 'gone'"),
+        (["--device", "tpu"], "--device 'tpu'"),
+        (["--dtype", "int8"], "--dtype 'int8'"),
+    ],
+)
+def test_what_cannot_be_is_one_line(inside: Inside, args: list[str], says: str) -> None:
+    done = inside("profile", *args)
+    assert done.code == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("i2vbench: ")
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert says in done.stderr
