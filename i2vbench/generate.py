@@ -139,19 +139,35 @@ def build_request(sample: Sample, seed: int, info: ModelInfo, protocol: Protocol
     )
 
 
-def check_length(info: ModelInfo, protocol: Protocol) -> None:
-    """Refuse a model whose native clips are too short for the protocol, before it has made them all.
+def check_protocol(info: ModelInfo, protocol: Protocol) -> None:
+    """Refuse a model that cannot make the protocol's size, or clips as long as it, before it has tried them all.
 
     Raises:
         UserError: With what it makes and what the protocol takes.
     """
     if info.any_output:
         return
+    check_size(info, info.height or protocol.height, info.width or protocol.width)
     frames, fps = info.num_frames or protocol.num_frames, info.fps or protocol.fps
     try:
         protocol.frame_indices([i / fps for i in range(frames)], fps)
     except ValueError as error:
         raise UserError(f"model '{info.name}': its native clip {error}; choose a --profile that takes less") from error
+
+
+def check_size(info: ModelInfo, height: int, width: int) -> None:
+    """Refuse a size that a model cannot make.
+
+    Raises:
+        UserError: With the nearest size that it can.
+    """
+    step = info.size_multiple or 1
+    if height % step or width % step:
+        near = "x".join(str(max(step, round(side / step) * step)) for side in (height, width))
+        raise UserError(
+            f"size {height}x{width}: model '{info.name}' makes heights and widths that are multiples of {step}, "
+            f"such as {near}"
+        )
 
 
 def _store_first_frames(requests: Mapping[str, Request | None], job: Job) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from i2vbench.errors import NotApplicable, UserError
-from i2vbench.generate import fault_of
+from i2vbench.generate import check_size, fault_of
 from i2vbench.models.base import Model, Preparation
 from i2vbench.profiles import load_profile
 from i2vbench.registry import MODELS
@@ -77,13 +77,7 @@ def make_request(
         UserError: For a size that the model cannot make.
     """
     height, width = size or (info.height or HEIGHT, info.width or WIDTH)
-    step = info.size_multiple or 1
-    if height % step or width % step:
-        near = "x".join(str(max(step, round(side / step) * step)) for side in (height, width))
-        raise UserError(
-            f"size {height}x{width}: model '{info.name}' makes heights and widths that are multiples of {step}, "
-            f"such as {near}"
-        )
+    check_size(info, height, width)
     return Request(
         sample_id="picture",
         first_frame=resize_and_crop(picture[np.newaxis], height, width)[0],

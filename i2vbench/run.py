@@ -7,7 +7,6 @@ settings is refused. Models and metrics may be added to a finished run; what is 
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import re
 import shlex
@@ -27,8 +26,9 @@ from i2vbench.datasets.base import Dataset, check_samples
 from i2vbench.engine import LocalEngine
 from i2vbench.errors import UserError
 from i2vbench.files import is_disk_error
-from i2vbench.generate import check_length
+from i2vbench.generate import check_protocol
 from i2vbench.job import Job
+from i2vbench.log import log_to
 from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model, Preparation
 from i2vbench.names import ALL
@@ -40,8 +40,6 @@ from i2vbench.settings import RunConfig, Settings, merge_settings, resolve_devic
 from i2vbench.store import REFERENCE, Store, folder_name
 from i2vbench.types import ClipSource, PlannedClip, Sample
 from i2vbench.video import VideoError
-
-_log = logging.getLogger("i2vbench")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
     samples = {planned.sample.id: planned.sample for planned in plan}
     ids = frozenset(sample.id for sample in everything)
     for model, _ in models.values():
-        check_length(model.info, profile.protocol)
+        check_protocol(model.info, profile.protocol)
         model.prepare(Preparation(plan, ids, profile.protocol, config.reader))
     # The device comes last: asking for it imports torch, and a faulty data set is told at once without.
     config = replace(config, categories=categories, device=resolve_device(config.device))
@@ -91,7 +89,7 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
     folder = config.out or default_folder(config, dataset.name)
     if config.resume and not (folder / "run.json").exists():
         raise UserError(f"there is no run at {folder} to resume")
-    with _writable(folder), Store.create(folder, settings, merge_settings) as store, _log_to(folder):
+    with _writable(folder), Store.create(folder, settings, merge_settings) as store, log_to(folder):
         recorded = read_settings(folder)
         for name in models:
             store.plan(name, plan, recorded["models"][name]["batch_size"])
@@ -292,20 +290,3 @@ def _writable(folder: Path) -> Iterator[None]:
         raise UserError(
             f"the run {folder} cannot be written to: {reason}. What is done is kept; mend it and run the same command"
         ) from error
-
-
-@contextmanager
-def _log_to(folder: Path) -> Iterator[None]:
-    """Keep warnings and the tracebacks of failures in the run's `log.txt`."""
-    handler = logging.FileHandler(folder / "log.txt", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    propagate = _log.propagate
-    _log.addHandler(handler)
-    _log.setLevel(logging.INFO)
-    _log.propagate = False
-    try:
-        yield
-    finally:
-        _log.propagate = propagate
-        _log.removeHandler(handler)
-        handler.close()

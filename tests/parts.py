@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -60,6 +61,16 @@ class NotANumber(Noise):
     def one(self, r: Request) -> Video:
         frames = noise(r)
         return Video(frames if r.sample_id != "clip-1" else np.full(frames.shape, np.nan), r.fps)
+
+
+class Warns(Noise):
+    def one(self, r: Request) -> Video:
+        warnings.warn(f"the prompt of {r.sample_id} was cut off", stacklevel=1)
+        return super().one(r)
+
+
+class OnlyMultiplesOf64(Noise):
+    info = ModelInfo(name="sixty-four", title="", size_multiple=64)
 
 
 class DoesNotLoad(Noise):

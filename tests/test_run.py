@@ -37,11 +37,13 @@ from tests.parts import (
     NothingForImages,
     NumpyNumbers,
     One,
+    OnlyMultiplesOf64,
     OutOfRange,
     Shapes,
     Short,
     Slow,
     TooWide,
+    Warns,
     Wide,
     WritesIntoItsClips,
     WritesIntoItsRequest,
@@ -98,6 +100,18 @@ def test_one_bad_clip_costs_only_itself(go: Go, tmp_path: Path, model: type, rea
     ]  # fmt: skip
     assert "clip-1" not in measured(outcome.folder)
     assert reason.partition(":")[0] in (outcome.folder / "log.txt").read_text()
+
+
+def test_what_a_model_warns_of_goes_to_the_log(go: Go, capfd: pytest.CaptureFixture[str]) -> None:
+    outcome = go([Warns])
+    assert "the prompt of clip-2 was cut off" in (outcome.folder / "log.txt").read_text()
+    assert "cut off" not in capfd.readouterr().err
+
+
+def test_a_size_that_a_model_cannot_make_is_refused_before_the_run(go: Go, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="size 32x48: model 'sixty-four' makes .* multiples of 64, such as 64x64"):
+        go([OnlyMultiplesOf64])
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_model_that_does_not_load_fails_its_clips_and_not_the_others(go: Go) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from i2vbench.attempt import describe, free_memory
 from i2vbench.errors import NotApplicable, UserError
-from i2vbench.generate import build_request, check_length, fault_of
+from i2vbench.generate import build_request, check_protocol, fault_of
 from i2vbench.models.base import Model, Preparation
 from i2vbench.profiles import Protocol
 from i2vbench.types import ModelInfo, PlannedClip, Request, Sample, Video
@@ -63,7 +63,7 @@ def check_model(
         report.faults.append(f"info: expected an i2vbench.types.ModelInfo, got {type(info).__name__}")
         return report
     try:
-        check_length(info, protocol)
+        check_protocol(info, protocol)
     except UserError as error:
         report.faults.append(str(error))
     plan = [PlannedClip(sample, 0, SEED + i) for i, sample in enumerate(samples[:2])]
