@@ -43,7 +43,10 @@ def extend_by_first_frame(x: Tensor, num_frames: int) -> Tensor:
     return torch.cat((frames, first), dim=2).flatten(0, 1)
 
 
-def spatial_transformer(channels: int, heads: int, text_channels: int, first_frame: bool) -> Transformer:
+def spatial_transformer(
+    channels: int, heads: int, text_channels: int, first_frame: bool, groups: int = 32
+) -> Transformer:
     """The U-Net's spatial transformer: SD 2.1's, with the first frame in its self-attention."""
     attn1 = SpatialSelfAttention(channels, heads, first_frame)
-    return Transformer(channels, TransformerBlock(channels, attn1, TextAttention(channels, heads, text_channels)))
+    attn2 = TextAttention(channels, heads, text_channels)
+    return Transformer(channels, TransformerBlock(channels, attn1, attn2), groups)

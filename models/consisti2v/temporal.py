@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from i2vbench.models.consisti2v.positions import PositionKind, Positions, make_positions
 from i2vbench.models.consisti2v.transformer import (
-    GROUPS,
     Attention,
     Grid,
     ProjectedText,
@@ -20,6 +19,8 @@ from i2vbench.models.consisti2v.transformer import (
     Transformer,
     TransformerBlock,
 )
+
+GROUPS = 32  # of the temporal convolutions' normalisation, whatever the configuration says
 
 # Widths of tensors that the published checkpoint stores and never reads.
 TIME_CHANNELS = 512
@@ -144,8 +145,8 @@ class TemporalTextAttention(TimeAttention, TextAttention):
 class TemporalTransformer(Transformer, Gate):
     """A transformer over time, mixed in by a gate."""
 
-    def __init__(self, channels: int, block: TransformerBlock) -> None:
-        super().__init__(channels, block)
+    def __init__(self, channels: int, block: TransformerBlock, groups: int) -> None:
+        super().__init__(channels, block, groups)
         self.alpha = nn.Parameter(torch.ones(1))
 
     def forward(self, hidden: Tensor, text: ProjectedText, num_frames: int) -> Tensor:
@@ -154,12 +155,12 @@ class TemporalTransformer(Transformer, Gate):
 
 
 def temporal_transformer(
-    channels: int, heads: int, text_channels: int, window: int, positions: PositionKind
+    channels: int, heads: int, text_channels: int, window: int, positions: PositionKind, groups: int = 32
 ) -> TemporalTransformer:
     """The U-Net's temporal transformer; window 1 is the ablation without temporal conditioning."""
     attn1 = TemporalSelfAttention(channels, heads, positions, window)
     attn2 = TemporalTextAttention(channels, heads, positions, text_channels)
-    return TemporalTransformer(channels, TransformerBlock(channels, attn1, attn2))
+    return TemporalTransformer(channels, TransformerBlock(channels, attn1, attn2), groups)
 
 
 def extend_by_window(x: Tensor, grid: Grid, window: int) -> Tensor:

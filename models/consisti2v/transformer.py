@@ -16,8 +16,6 @@ import torch.nn.functional as F
 from diffusers.models.attention import FeedForward
 from torch import Tensor, nn
 
-GROUPS = 32
-
 
 class Grid(NamedTuple):
     """How the tokens of a batch lie: f frames a video, h x w of them a frame."""
@@ -121,11 +119,12 @@ class Transformer(nn.Module):
     Args:
         channels: C.
         block: The block.
+        groups: Of the normalisation, which sees frames one by one.
     """
 
-    def __init__(self, channels: int, block: TransformerBlock) -> None:
+    def __init__(self, channels: int, block: TransformerBlock, groups: int) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(GROUPS, channels, eps=1e-6)
+        self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
         self.proj_in = nn.Linear(channels, channels)
         self.transformer_blocks = nn.ModuleList([block])
         self.proj_out = nn.Linear(channels, channels)

@@ -32,8 +32,6 @@ conv2d: concat, and written into every block's input besides."""
 
 _FIXED: dict[str, object] = {
     "center_input_sample": False,
-    "flip_sin_to_cos": True,
-    "freq_shift": 0,
     "downsample_padding": 1,
     "mid_block_scale_factor": 1,
     "act_fn": "silu",
@@ -56,8 +54,8 @@ class ConsistI2VUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffuser
         out_channels: Latent channels that go out.
         block_out_channels: Width of each level.
         layers_per_block: Layers of a down block; up blocks have one more.
-        norm_num_groups: Groups of the ResNet blocks' normalisation.
-        norm_eps: Its epsilon.
+        norm_num_groups: Groups of the normalisation of ResNet blocks and transformers.
+        norm_eps: Epsilon of the ResNet blocks'.
         cross_attention_dim: D, the text's width.
         attention_head_dim: Number of spatial heads, of each level (what diffusers and the checkpoint call it).
         down_block_types: With "CrossAttn" in its name, a block has attention.
@@ -70,7 +68,10 @@ class ConsistI2VUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffuser
         temp_pos_embedding: "rotary" as published, "rotary-per-head" as the paper describes it, or "sinusoidal".
         use_frame_stride_condition: Whether it is told the frame stride (Appendix A.1, "FPS Control").
         temporal_window: K of Section 3.4.
-        fixed: Other settings of the published config.json; accepted where they are what this U-Net does.
+        flip_sin_to_cos: Whether the timestep's sinusoid has its cosines first.
+        freq_shift: Shift of its frequencies.
+        center_input_sample: This and those below are settings of the published config.json that this U-Net has in one
+            way only.
 
     Raises:
         ValueError: For a setting that it does not have.
@@ -101,9 +102,9 @@ class ConsistI2VUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffuser
         temp_pos_embedding: PositionKind = "rotary",
         use_frame_stride_condition: bool = True,
         temporal_window: int = 3,
-        center_input_sample: bool = False,
         flip_sin_to_cos: bool = True,
         freq_shift: int = 0,
+        center_input_sample: bool = False,
         downsample_padding: int = 1,
         mid_block_scale_factor: float = 1,
         act_fn: str = "silu",
@@ -118,7 +119,7 @@ class ConsistI2VUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffuser
         heads = [attention_head_dim] * levels if isinstance(attention_head_dim, int) else list(attention_head_dim)
         time_channels = 4 * widths[0]
         self.conv_in = nn.Conv2d(in_channels, widths[0], 3, padding=1)
-        self.time_proj = Timesteps(widths[0], flip_sin_to_cos=True, downscale_freq_shift=0)
+        self.time_proj = Timesteps(widths[0], flip_sin_to_cos, freq_shift)
         self.time_embedding = TimestepEmbedding(widths[0], time_channels)
         if use_frame_stride_condition:
             self.frame_stride_embedding = TimestepEmbedding(widths[0], time_channels)

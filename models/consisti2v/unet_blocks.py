@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from i2vbench.models.consisti2v.positions import PositionKind
 from i2vbench.models.consisti2v.spatial import spatial_transformer
 from i2vbench.models.consisti2v.temporal import TemporalConvolution, temporal_transformer
-from i2vbench.models.consisti2v.transformer import ProjectedText
+from i2vbench.models.consisti2v.transformer import ProjectedText, Transformer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +34,8 @@ class BlockShape:
         time_channels: Width of the timestep's embedding.
         text_channels: D.
         temporal_heads: Heads of the temporal transformers.
-        groups: Groups of the ResNet blocks' normalisation.
-        eps: Its epsilon.
+        groups: Groups of the normalisation of ResNet blocks and transformers.
+        eps: Epsilon of the ResNet blocks'.
         temporal: Whether there are temporal layers.
         first_frame: Whether spatial self-attention sees the first frame (Section 3.3).
         window: K of the temporal self-attention's window; 1 is none (Section 3.4).
@@ -84,15 +84,9 @@ class Block(nn.Module):
         outputs = [output for _, output in widths]
         self.resnets = nn.ModuleList([_resnet(shape, *width) for width in widths])
         self.conv3ds = nn.ModuleList([TemporalConvolution(width) for width in outputs] if shape.temporal else [])
-        self.attentions = nn.ModuleList(
-            [spatial_transformer(width, heads, shape.text_channels, shape.first_frame) for width in outputs[:spatial]]
-        )
-        self.tempo_attns = nn.ModuleList(
-            [
-                temporal_transformer(width, shape.temporal_heads, shape.text_channels, shape.window, shape.positions)
-                for width in outputs[: temporal if shape.temporal else 0]
-            ]
-        )
+        self.attentions = nn.ModuleList([_spatial(shape, width, heads) for width in outputs[:spatial]])
+        timed = outputs[: temporal if shape.temporal else 0]
+        self.tempo_attns = nn.ModuleList([_temporal(shape, width) for width in timed])
         self.first_frame_conv = nn.Conv2d(shape.latent_channels, in_channels, 1) if shape.latent_channels else None
 
     def layer(self, index: int, hidden: Tensor, time: Tensor, text: ProjectedText, num_frames: int) -> Tensor:
@@ -225,6 +219,16 @@ class UpBlock(Block):
             # The next skip's size is twice this one's unless an odd side was halved on the way down.
             hidden = sampler(hidden, output_size=skips[-1 - len(self.resnets)].shape[-2:])
         return hidden
+
+
+def _spatial(shape: BlockShape, channels: int, heads: int) -> Transformer:
+    return spatial_transformer(channels, heads, shape.text_channels, shape.first_frame, shape.groups)
+
+
+def _temporal(shape: BlockShape, channels: int) -> Transformer:
+    return temporal_transformer(
+        channels, shape.temporal_heads, shape.text_channels, shape.window, shape.positions, shape.groups
+    )
 
 
 def _resnet(shape: BlockShape, in_channels: int, out_channels: int) -> ResnetBlock2D:
