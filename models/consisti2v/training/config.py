@@ -53,7 +53,7 @@ class TrainConfig:
     recipe: str = _setting("paper", "whose defaults to begin from", choices=tuple(RECIPES))
     base: str = _setting(
         "stabilityai/stable-diffusion-2-1-base",
-        "folder with unet/, vae/, text_encoder/ and tokenizer/ of Stable Diffusion 2.1-base, or its name in the hub cache",
+        "folder with unet/, vae/, text_encoder/ and tokenizer/ of Stable Diffusion 2.1-base, or its name on the hub",
     )
     seed: int = _setting(0, "decides which frames are seen when, and all noise", low=0)
 
@@ -202,6 +202,8 @@ def _convert(setting: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
     if type(value) is not kind:
         names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
         raise ValueError(f"{setting.name}: expected {names[kind]}, got {value!r}")
+    if setting.name == "base" and not value.strip():
+        raise ValueError("base: expected a folder, got an empty text")
     _check(setting, value)
     return value
 
@@ -234,4 +236,3 @@ def _validation_item(item: Mapping[str, Any]) -> ValidationItem:
         if not isinstance(item.get(name), str) or not item[name].strip():
             raise ValueError(f"validation.{name}: expected a text, got {item.get(name)!r}")
     return ValidationItem(**item)
-

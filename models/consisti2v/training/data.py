@@ -33,8 +33,8 @@ MOST_TRIES = 20
 def shuffled(position: int, size: int, key: str) -> int:
     """Where a shuffled deck of `size` cards has the card `position`: a permutation of 0..size-1 that needs no memory.
 
-    A Feistel network over the next power of four, walked until it falls into the deck (Black and Rogaway, 2002). WebVid's
-    ten million clips would otherwise be shuffled in every worker.
+    A Feistel network over the next power of four, walked until it falls into the deck (Black and Rogaway, 2002).
+    WebVid's ten million clips would otherwise be shuffled in every worker.
     """
     half_bits = max(1, ((size - 1).bit_length() + 1) // 2)
     mask = (1 << half_bits) - 1
@@ -115,7 +115,7 @@ class TrainingData(Dataset[TrainingSample]):
 
 
 def to_pixels(frames: Frames, height: int, width: int) -> Tensor:
-    """uint8 [T, H, W, 3] as the U-Net's side sees it: shorter side resized, centre crop, float32 [T, 3, height, width]."""
+    """float32 [T, 3, height, width] in -1..1 from uint8 [T, H, W, 3]: shorter side resized, centre cropped."""
     return torch.stack([preprocess(np.ascontiguousarray(frame), height, width) for frame in frames])
 
 
@@ -169,7 +169,7 @@ def loader(data: TrainingData, batches: Iterator[list[int]], workers: int, pin_m
     """Device batches in the order asked for, read ahead by workers."""
     return DataLoader(
         data,
-        batch_sampler=batches,  # type: ignore[arg-type]  # an iterator is all that is asked of it
+        batch_sampler=batches,
         num_workers=workers,
         collate_fn=collate,
         pin_memory=pin_memory,

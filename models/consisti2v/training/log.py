@@ -29,7 +29,7 @@ class CurveLog:
             raise UserError(
                 "training logs to TensorBoard, which is not installed: `pip install tensorboard`"
             ) from error
-        self._writer = SummaryWriter(folder, purge_step=step + 1 if step else None)
+        self._writer = SummaryWriter(folder, purge_step=step + 1)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Add a point to each curve."""
@@ -57,4 +57,3 @@ class CurveLog:
 
     def close(self) -> None:
         self._writer.close()
-

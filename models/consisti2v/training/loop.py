@@ -1,8 +1,8 @@
 """The steps of a training (Section 5.1): everything between a configuration and a pipeline folder.
 
-accelerate decides devices, processes and precision. Sample numbers, noise, timesteps and what is dropped are functions of
-(seed, step, device batch, process), so a training that was killed goes on at the exact step: on a CPU with the same
-losses bit for bit (tests/models/consisti2v/training/test_resume.py).
+accelerate decides devices, processes and precision. Sample numbers, noise, timesteps and what is dropped are functions
+of (seed, step, device batch, process), so a training that was killed goes on at the exact step: on a CPU with the
+same losses bit for bit (tests/models/consisti2v/training/test_train.py).
 """
 
 from __future__ import annotations
@@ -10,20 +10,18 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import safetensors.torch
 import torch
 from accelerate import Accelerator
-from diffusers.training_utils import EMAModel
 
 from i2vbench.errors import UserError
 from i2vbench.models.consisti2v.encoders import encode_prompts
 from i2vbench.models.consisti2v.pipeline import ConsistI2VPipeline
-from i2vbench.models.consisti2v.training.checkpoints import Checkpoints, take_name
+from i2vbench.models.consisti2v.training.checkpoints import Checkpoints
 from i2vbench.models.consisti2v.training.clips import TrainingClip
 from i2vbench.models.consisti2v.training.config import TrainConfig
 from i2vbench.models.consisti2v.training.data import Batch, TrainingData, UnreadableClips, loader, sample_numbers
@@ -31,10 +29,8 @@ from i2vbench.models.consisti2v.training.log import CurveLog
 from i2vbench.models.consisti2v.training.objective import Draws, Objective, drop_texts, training_step
 from i2vbench.models.consisti2v.training.stopping import Stop, Stopped
 from i2vbench.models.consisti2v.training.validation import Validation
-from i2vbench.models.consisti2v.unet import ConsistI2VUNet
+from i2vbench.models.consisti2v.training.weights import Weights
 from i2vbench.progress import Progress
-
-MODEL_FILE, EMA_FILE = "model.safetensors", "ema.safetensors"
 
 
 class Trainer:
@@ -67,19 +63,17 @@ class Trainer:
         self._accelerator, self._pipeline, self._config, self._out = accelerator, pipeline, config, out
         self._progress, self._stop = progress, stop
         self._accumulation = config.accumulation(accelerator.num_processes)
-        self._raw_unet = cast(ConsistI2VUNet, pipeline.unet)
-        for network in (pipeline.vae, pipeline.text_encoder):
+        for network in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
             network.to(accelerator.device)
-        self._names, self._trained = _trained(self._raw_unet)
+        self._weights = Weights(pipeline.unet, config.ema_decay)
         optimizer = torch.optim.AdamW(
-            self._trained,
+            self._weights.trained,
             lr=config.learning_rate,
             betas=(config.adam_beta1, config.adam_beta2),
             eps=config.adam_epsilon,
             weight_decay=config.weight_decay,
         )
-        self._unet, self._optimizer = accelerator.prepare(self._raw_unet, optimizer)
-        self._ema = EMAModel(self._trained, decay=config.ema_decay) if config.ema_decay else None
+        self._unet, self._optimizer = accelerator.prepare(pipeline.unet, optimizer)
         self._objective = Objective(
             prediction_type=config.prediction_type,  # type: ignore[arg-type]
             noise_method=config.noise_method,  # type: ignore[arg-type]
@@ -122,7 +116,8 @@ class Trainer:
         finally:
             if log:
                 log.close()
-        self._save_pipeline()
+        if main:
+            self._weights.write_pipeline(self._pipeline, self._out)
 
     def _one_step(self, batches: Iterator[Batch], log: CurveLog | None) -> None:
         """One step of the optimizer."""
@@ -160,18 +155,22 @@ class Trainer:
                 accelerator.backward(loss / self._accumulation)
             total += loss.detach()
         mean = float(accelerator.reduce(total / self._accumulation, "mean"))
-        if not math.isfinite(mean):
-            raise UserError(
-                f"the loss of step {self.step + 1} is {mean}: nothing of this step was taken over. The newest checkpoint in "
-                f"{self._out} is sound; go on from it with a lower learning_rate, or another mixed_precision"
-            )
-        norm = accelerator.clip_grad_norm_(self._trained, self._config.max_grad_norm)
+        self._check(mean, "loss")
+        norm = float(accelerator.clip_grad_norm_(self._weights.trained, self._config.max_grad_norm))
+        if self._config.mixed_precision != "fp16":  # there the scaler leaves out such a step, and tries a smaller scale
+            self._check(norm, "gradient")
         self._optimizer.step()
         self._optimizer.zero_grad()
-        self._raw_unet.clamp_gates()
-        if self._ema:
-            self._ema.step(self._trained)
-        return mean, float(norm)
+        self._weights.after_step()
+        return mean, norm
+
+    def _check(self, value: float, what: str) -> None:
+        if not math.isfinite(value):
+            raise UserError(
+                f"the {what} of step {self.step + 1} is {value}, and nothing of this step was taken over; the "
+                f"checkpoints in {self._out} are of steps before. Begin again with a lower learning_rate or another "
+                "mixed_precision"
+            )
 
     def _loss(self, batch: Batch, micro_step: int) -> torch.Tensor:
         """The loss of one device batch, with its graph."""
@@ -226,24 +225,15 @@ class Trainer:
 
     def _validate(self, log: CurveLog | None) -> None:
         """Make the videos of the step at hand in the main process, if they are owed; the others wait."""
-        if log and self._validation.is_due(self.step):
-            with self._averaged(), self._accelerator.autocast():
-                self._raw_unet.eval()
+        if not self._validation.is_due(self.step):
+            return
+        unet = self._pipeline.unet
+        if log and not self._validation.is_made(self.step):
+            with self._weights.averaged(), self._accelerator.autocast():
+                unet.eval()
                 self._validation.make(self._pipeline, self.step, log)
-                self._raw_unet.train()
+                unet.train()
         self._accelerator.wait_for_everyone()
-
-    @contextmanager
-    def _averaged(self) -> Iterator[None]:
-        """The U-Net with its averaged weights, where there are any."""
-        if self._ema:
-            self._ema.store(self._trained)
-            self._ema.copy_to(self._trained)
-        try:
-            yield
-        finally:
-            if self._ema:
-                self._ema.restore(self._trained)
 
     def _resume(self) -> None:
         """Load the newest checkpoint, if there is one."""
@@ -254,16 +244,16 @@ class Trainer:
         if newest is None:
             return
         state = self._checkpoints.read_state(newest)
-        self._accelerator.load_state(str(newest))
         self.step = int(state["step"])
+        self._accelerator.load_state(str(newest))
         self._unreadable = UnreadableClips(self._config.max_unreadable, state["reads"], state["unreadable"])
         spread = {"processes": self._accelerator.num_processes, "per_device_batch": self._config.per_device_batch}
         if self._accelerator.is_main_process:
             self._progress.say(f"going on at step {self.step} of {self._config.steps}")
             if any(state[name] != value for name, value in spread.items()):
                 self._progress.say(
-                    f"note: {state['processes']} processes with {state['per_device_batch']} clips each came before; the "
-                    "clips of each step stay the same, their noise does not"
+                    f"note: the steps before were made by {state['processes']} processes with device batches of "
+                    f"{state['per_device_batch']}; the clips of each step stay the same, their noise does not"
                 )
 
     def _save(self, log: CurveLog | None) -> None:
@@ -282,48 +272,15 @@ class Trainer:
         self._checkpoints.save(self._accelerator, self.step, state)
 
     def _write_weights(self, models: list[Any], weights: list[Any], folder: str) -> None:
-        """accelerate's hook: the weights under the U-Net's own names, and the averaged ones."""
+        """accelerate's hook: its own names of the weights would depend on the number of devices."""
         weights.clear()
-        if not self._accelerator.is_main_process:
-            return
-        own = {name: value.contiguous() for name, value in self._raw_unet.state_dict().items()}
-        safetensors.torch.save_file(own, Path(folder) / MODEL_FILE)
-        if self._ema:
-            averaged = dict(zip(self._names, self._ema.shadow_params, strict=True))
-            safetensors.torch.save_file(averaged, Path(folder) / EMA_FILE)
+        if self._accelerator.is_main_process:
+            self._weights.write(Path(folder))
 
     def _read_weights(self, models: list[Any], folder: str) -> None:
         """accelerate's hook: the counterpart of `_write_weights`."""
         models.clear()
-        self._raw_unet.load_state_dict(_tensors(Path(folder) / MODEL_FILE))
-        if self._ema:
-            averaged = _tensors(Path(folder) / EMA_FILE)
-            self._ema.shadow_params = [averaged[name].to(self._accelerator.device) for name in self._names]
-            self._ema.optimization_step = int(self._checkpoints.read_state(Path(folder))["step"])
-
-    def _save_pipeline(self) -> None:
-        """The finished model in the published layout, and the last step's own weights beside it."""
-        if not self._accelerator.is_main_process:
-            return
-        parts = {"pipeline": self._pipeline, "unet-last-step": self._raw_unet} if self._ema else {"pipeline": self._pipeline}
-        for name, part in parts.items():
-            partial = self._out / f".{name}.partial"
-            with self._averaged() if name == "pipeline" else nullcontext():
-                part.save_pretrained(partial)
-            take_name(partial, self._out / name)
-
-
-def _trained(unet: ConsistI2VUNet) -> tuple[list[str], list[torch.nn.Parameter]]:
-    """Names and parameters that are trained; those that the published checkpoint stores and never uses are not."""
-    named = [(name, value) for name, value in unet.named_parameters() if value.requires_grad]
-    return [name for name, _ in named], [value for _, value in named]
-
-
-def _tensors(file: Path) -> Mapping[str, torch.Tensor]:
-    try:
-        return safetensors.torch.load_file(file)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise UserError(f"checkpoint file {file} cannot be read: {error}; remove its folder to go on from the one before") from error
+        self._weights.read(Path(folder), self.step)
 
 
 def _duration(seconds: float) -> str:

@@ -83,42 +83,6 @@ class Draws:
         return self._python.random()
 
 
-class RecordedDraws(Draws):
-    """Draws that were recorded, given back in their order.
-
-    Args:
-        normals: One tensor a draw.
-        timesteps: int64 [b].
-        uniforms: One number a draw.
-
-    Raises:
-        ValueError: From its methods, when more is asked for than was recorded, or another shape.
-    """
-
-    def __init__(self, normals: Sequence[Tensor], timesteps: Tensor, uniforms: Sequence[float]) -> None:
-        self._normals = iter(normals)
-        self._timesteps = timesteps
-        self._uniforms = iter(uniforms)
-
-    def normal(self, shape: Sequence[int]) -> Tensor:
-        found = next(self._normals, None)
-        if found is None or tuple(found.shape) != tuple(shape):
-            there = "no more" if found is None else list(found.shape)
-            raise ValueError(f"recorded draws: expected normals {list(shape)}, found {there}")
-        return found
-
-    def timesteps(self, count: int, num_train_timesteps: int) -> Tensor:
-        if tuple(self._timesteps.shape) != (count,):
-            raise ValueError(f"recorded draws: expected {count} timesteps, found {list(self._timesteps.shape)}")
-        return self._timesteps
-
-    def uniform(self) -> float:
-        found = next(self._uniforms, None)
-        if found is None:
-            raise ValueError("recorded draws: no uniform number is left")
-        return found
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingStep:
     """A loss and what it was made of; b videos of T frames, f' = T - 1 generated ones (T without a first frame).
@@ -188,17 +152,14 @@ def training_step(
         text_embeddings: [b, L, D], of the texts that `drop_texts` left.
         frame_stride: int64 [b]; None for a U-Net that is not conditioned on it.
     """
-    batch, num_frames = pixel_values.shape[:2]
     device = pixel_values.device
     with torch.no_grad():
-        posteriors = [vae.encode(video).latent_dist for video in pixel_values]  # a clip at once, for the memory's sake
-        mean = torch.cat([posterior.mean for posterior in posteriors]).float()  # [b*T, 4, h, w]
-        std = torch.cat([posterior.std for posterior in posteriors]).float()
-        latents = (mean + std * draws.normal(mean.shape).to(device)) * vae.config.scaling_factor  # type: ignore[attr-defined]
-        latents = latents.unflatten(0, (batch, num_frames)).transpose(1, 2)  # [b, 4, T, h, w]
+        mean, std = _posterior(vae, pixel_values)
+        latents = (mean + std * draws.normal(mean.shape).to(device)) * vae.config.scaling_factor
+        latents = latents.unflatten(0, pixel_values.shape[:2]).transpose(1, 2)  # [b, 4, T, h, w]
         shapes = draw_shapes(tuple(latents.shape), objective.noise_method)
         noise = mix_noise([draws.normal(s).to(device) for s in shapes], objective.noise_method, objective.noise_alpha)
-        timesteps = draws.timesteps(batch, scheduler.config.num_train_timesteps).to(device)  # type: ignore[attr-defined]
+        timesteps = draws.timesteps(len(latents), scheduler.config.num_train_timesteps).to(device)
         noisy = scheduler.add_noise(latents, noise, timesteps)
         first_frame, dropped = _first_frame(latents, noisy, objective, draws)
         target = noise if objective.prediction_type == "epsilon" else scheduler.get_velocity(latents, noise, timesteps)
@@ -222,6 +183,13 @@ def training_step(
         target=target,
         model_pred=predicted,
     )
+
+
+def _posterior(vae: AutoencoderKL, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of the VAE's posterior, float32 [b*T, 4, h, w]; a clip at once, for the memory's sake."""
+    posteriors = [vae.encode(video).latent_dist for video in pixel_values]
+    mean, std = (torch.cat([getattr(posterior, name) for posterior in posteriors]) for name in ("mean", "std"))
+    return mean.float(), std.float()
 
 
 def _first_frame(

@@ -10,8 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
-from accelerate.utils import DistributedType
+from accelerate.utils import DistributedType, GradientAccumulationPlugin
+from safetensors import SafetensorError
 
 from i2vbench import __version__
 from i2vbench.errors import UserError
@@ -71,14 +73,25 @@ def train(config: TrainConfig, data: str, out: Path, progress: Progress, *, resu
         if accelerator.is_main_process:
             progress.say(f"everything is saved; the same command goes on with the training in {out}")
         raise
-    except OSError as error:
-        if not is_disk_error(error):
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"the device has too little memory ({str(error).splitlines()[0]}); choose a smaller per_device_batch (the "
+            "rest is accumulated), or gradient_checkpointing = true"
+        ) from error
+    except (OSError, RuntimeError, SafetensorError) as error:
+        if not _is_disk_fault(error):
             raise
         raise UserError(
-            f"the training {out} cannot be written to: {error.strerror}. The newest checkpoint is kept; mend it and run the "
-            "same command"
+            f"the training {out} cannot be written to ({error}; is the disk full?). The newest checkpoint is "
+            "kept; mend it and run the same command"
         ) from error
     return out / "pipeline"
+
+
+def _is_disk_fault(error: Exception) -> bool:
+    """Whether the disk is full or not to be written to; safetensors and torch say so in errors of their own."""
+    words = ("No space left", "os error", "inline_container")
+    return is_disk_error(error) or (not isinstance(error, OSError) and any(word in str(error) for word in words))
 
 
 def make_accelerator(config: TrainConfig) -> Accelerator:
@@ -91,6 +104,8 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
     try:
         accelerator = Accelerator(
             mixed_precision=config.mixed_precision,
+            # Accumulation is the trainer's own; `accelerate launch` must not divide the loss by another count.
+            gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
             kwargs_handlers=[
                 DistributedDataParallelKwargs(gradient_as_bucket_view=True),
                 # The others wait while the main process makes validation videos.
@@ -101,19 +116,26 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
         raise UserError(f"mixed_precision = '{config.mixed_precision}' cannot be had here: {error}") from error
     if accelerator.distributed_type not in _WHOLE:
         raise UserError(
-            f"training over {accelerator.distributed_type.value} is not supported, as averaged weights and checkpoints need the "
-            "whole U-Net in a process; choose multi-GPU in `accelerate config`"
+            f"training over {accelerator.distributed_type.value} is not supported, as averaged weights and checkpoints "
+            "need the whole U-Net in a process; choose multi-GPU in `accelerate config`"
         )
     if (launched := int(os.environ.get("WORLD_SIZE", "1"))) != accelerator.num_processes:
         raise UserError(
-            f"{launched} processes were launched and accelerate sees {accelerator.num_processes}, each would train by itself; "
-            "processes on CPUs alone need ACCELERATE_USE_CPU=true"
+            f"{launched} processes were launched and accelerate sees {accelerator.num_processes}, so each would train "
+            "by itself; processes on CPUs alone need ACCELERATE_USE_CPU=true"
         )
     config.accumulation(accelerator.num_processes)
     return accelerator
 
 
-def plan(config: TrainConfig, accelerator: Accelerator, inflation: Inflation, clips: Sequence[TrainingClip], data: str, out: Path) -> list[str]:
+def plan(
+    config: TrainConfig,
+    accelerator: Accelerator,
+    inflation: Inflation,
+    clips: Sequence[TrainingClip],
+    data: str,
+    out: Path,
+) -> list[str]:
     """What will be done, a line each."""
     processes = accelerator.num_processes
     accumulation = config.accumulation(processes)
@@ -123,9 +145,10 @@ def plan(config: TrainConfig, accelerator: Accelerator, inflation: Inflation, cl
     return [
         f"{trained:,} parameters are trained: of the U-Net's, {inflation.taken_over:,} come from {config.base} and "
         f"{inflation.new:,} are new",
-        f"{batch} clips a step = {config.per_device_batch} (per_device_batch) x {processes} {accelerator.device.type} x "
-        f"{accumulation} accumulated; mixed precision {config.mixed_precision}",
-        f"{config.steps} steps at learning rate {config.learning_rate:g}: {len(clips)} clips of {data}, {epochs:.3g} times",
+        f"{batch} clips a step = {config.per_device_batch} (per_device_batch) x {processes} {accelerator.device.type} "
+        f"x {accumulation} accumulated; mixed precision {config.mixed_precision}",
+        f"{config.steps} steps at learning rate {config.learning_rate:g}: {len(clips)} clips of {data}, "
+        f"{epochs:.3g} times",
         f"saved to {out}: a checkpoint every {config.save_every} steps (the last {config.keep}), curves and videos for "
         f"`tensorboard --logdir {out}`, and in the end pipeline/",
     ]
@@ -167,8 +190,8 @@ def _record(config: TrainConfig, data: str, num_clips: int, out: Path) -> None:
         pairs = [(name, recorded.get(name), now["config"][name]) for name in fixed] + [("clips", clips, num_clips)]
         if differences := [f"\n  {name}: {old!r} there, {new!r} here" for name, old, new in pairs if old != new]:
             raise UserError(
-                f"the training in {out} was begun under another configuration; go on with that one, or name another --out:"
-                + "".join(differences)
+                f"the training in {out} was begun under another configuration; go on with that one, or name another "
+                f"--out:{''.join(differences)}"
             )
     out.mkdir(parents=True, exist_ok=True)
     write_json(file, now)

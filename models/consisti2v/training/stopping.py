@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first one is a wish to stop, which all processes come to agree on; a second one ends at once."""
+"""Ctrl-C and SIGTERM: the first is a wish to stop, which all processes come to agree on; a second one ends at once."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Stop:
             import torch
 
             asked = torch.tensor(self.signal, device=accelerator.device)
-            self.signal = int(accelerator.gather(asked.reshape(1)).max())  # type: ignore[union-attr]
+            self.signal = int(accelerator.gather(asked.reshape(1)).max())
         return self.signal != 0
 
     @contextmanager

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 
 from i2vbench.clips import shown_frames
 from i2vbench.errors import UserError
-from i2vbench.models.consisti2v.pipeline import ConsistI2VPipeline
+from i2vbench.models.consisti2v.noise import NoiseMethod
+from i2vbench.models.consisti2v.pipeline import ConsistI2VOutput, ConsistI2VPipeline
 from i2vbench.models.consisti2v.training.clips import TrainingClip
 from i2vbench.models.consisti2v.training.config import TrainConfig
 from i2vbench.models.consisti2v.training.log import CurveLog
@@ -49,9 +51,12 @@ class Validation:
             self._prompts = given or self._from_data()
 
     def is_due(self, step: int) -> bool:
-        """Whether the videos of this step are owed: a training that was killed amid them makes them when it goes on."""
-        due = self._on and step > 0 and step % self._config.validate_every == 0
-        return due and not self._place(step).exists()
+        """Whether a step has videos."""
+        return self._on and step > 0 and step % self._config.validate_every == 0
+
+    def is_made(self, step: int) -> bool:
+        """Whether they are there; a training that was killed amid them makes them when it goes on."""
+        return self._place(step).exists()
 
     def make(self, pipeline: ConsistI2VPipeline, step: int, log: CurveLog) -> None:
         """Make, write and log the videos of a step. One that cannot be made is spoken of, and training goes on."""
@@ -60,7 +65,7 @@ class Validation:
         partial.mkdir(parents=True, exist_ok=True)
         for index, (prompt, image) in enumerate(self._prompts or []):
             try:
-                frames = pipeline(
+                made = pipeline(
                     image,
                     prompt,
                     height=config.height,
@@ -69,15 +74,15 @@ class Validation:
                     num_inference_steps=config.validation_steps,
                     guidance_scale=config.validation_guidance,
                     frame_stride=config.validation_stride,
-                    noise_method=config.noise_method,
+                    noise_method=cast(NoiseMethod, config.noise_method),
                     noise_alpha=config.noise_alpha,
                     generator=torch.Generator().manual_seed(config.seed + index),
                     output_type="uint8",
-                ).frames[0]  # [T, H, W, 3]
+                )
             except UserError as error:
                 self._say(f"step {step}: validation video {index} ('{prompt}') could not be made: {error}")
                 continue
-            video = Video(frames, FPS)
+            video = Video(cast(ConsistI2VOutput, made).frames[0], FPS)
             write_mp4(partial / f"{index}.mp4", video, comment=prompt)
             log.video(step, f"validation/{index} {prompt[:60]}", video)
         partial.rename(place)

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from i2vbench.models.consisti2v.training.objective import (
     Objective,
-    RecordedDraws,
     TrainingStep,
     drop_texts,
     training_step,
 )
 from tests.reference.cases import Case
 from tests.reference.compare import EXACT, Check, Tolerance
+from tests.reference.draws import RecordedDraws
 from tests.reference.kinds.consisti2v import networks
 
 TOKENIZER = "tokenizer_tiny"
