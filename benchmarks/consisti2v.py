@@ -4,8 +4,8 @@
     python benchmarks/consisti2v.py --published CHECKOUT --published-python PYTHON
 
 Every row is a process of its own, one after the other in one run: compare within a table only. The published code needs
-libraries of 2023, hence an interpreter of its own (torch, diffusers 0.21.2, transformers 4.31.0, huggingface_hub 0.17.3,
-einops, beartype). Weights are random, which changes neither time nor memory nor the count.
+libraries of 2023, hence an interpreter of its own (torch, diffusers 0.21.2, transformers 4.31.0,
+huggingface_hub 0.17.3, einops, beartype). Weights are random, which changes neither time nor memory nor the count.
 """
 
 from __future__ import annotations
