@@ -6,7 +6,8 @@
     noise.py                                  correlated initial noise              Appendix A.1
     frameinit.py                              FrameInit                             Section 3.5
     camera.py, long_video.py                  camera motion, long videos            Section 5.5
-    pipeline.py, sampling.py, adapter.py      sampling, its settings, the harness   Section 5.1
+    pipeline.py, denoise.py, sampling.py      sampling and its settings             Section 5.1
+    adapter.py                                the harness
     cost.py, figures.py                       Table 3's cost, Figures 4, 6 and 7    Section 5.4
     checkpoint.py                             the published files
     training/                                 Section 5.1, Appendix A.2

@@ -16,22 +16,28 @@ PIXELS_AT_ONCE = 4 * 256 * 256
 """Pixels that the VAE takes at once. Bounds its memory, which the published code does by single frames."""
 
 
-def encode_frames(vae: AutoencoderKL, pixels: Tensor, generator: Generator | Sequence[Generator] | None) -> Tensor:
+def encode_frames(
+    vae: AutoencoderKL,
+    pixels: Tensor,
+    generator: Generator | Sequence[Generator] | None,
+    device: torch.device | None = None,
+) -> Tensor:
     """Latents [n, 4, h, w], drawn from the posterior and scaled.
 
     Args:
         vae: The autoencoder.
         pixels: [n, 3, H, W] in -1..1.
         generator: Draws the posterior's noise; several draw equal shares of the pictures.
+        device: Where the autoencoder works, if that is not where its weights lie (offloading).
     """
-    pixels = pixels.to(vae.device, vae.dtype)
+    pixels = pixels.to(device or vae.device, vae.dtype)
     posteriors = [vae.encode(part).latent_dist for part in pixels.split(_batch(pixels.shape[-2:]))]
     mean, std = torch.cat([p.mean for p in posteriors]), torch.cat([p.std for p in posteriors])  # [n, 4, h, w]
     noise = standard_normal(mean.shape, generator).to(mean.device, mean.dtype)
     return (mean + std * noise) * vae.config.scaling_factor
 
 
-def decode_latents(vae: AutoencoderKL, latents: Tensor) -> Tensor:
+def decode_latents(vae: AutoencoderKL, latents: Tensor, device: torch.device | None = None) -> Tensor:
     """Videos, float32 [b, 3, T, H, W] in 0..1 on the CPU, from latents [b, 4, T, h, w].
 
     Frames go through the VAE video by video, a few at once, so that neither the batch nor the memory at hand decides
@@ -39,7 +45,7 @@ def decode_latents(vae: AutoencoderKL, latents: Tensor) -> Tensor:
     """
     scale = 2 ** (len(vae.config.block_out_channels) - 1)
     size = (latents.shape[-2] * scale, latents.shape[-1] * scale)
-    latents = latents.to(vae.device, vae.dtype) / vae.config.scaling_factor
+    latents = latents.to(device or vae.device, vae.dtype) / vae.config.scaling_factor
     videos = []
     for video in latents.transpose(1, 2):  # [T, 4, h, w]
         parts = [vae.decode(part).sample.float().cpu() for part in video.split(_batch(size))]
@@ -47,7 +53,12 @@ def decode_latents(vae: AutoencoderKL, latents: Tensor) -> Tensor:
     return torch.stack(videos)
 
 
-def encode_prompts(text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer, prompts: Sequence[str]) -> Tensor:
+def encode_prompts(
+    text_encoder: CLIPTextModel,
+    tokenizer: CLIPTokenizer,
+    prompts: Sequence[str],
+    device: torch.device | None = None,
+) -> Tensor:
     """[n, L, D]: the last hidden states, after the final norm, of prompts padded to the tokenizer's length.
 
     Warns of what is cut off a prompt that is too long.
@@ -62,7 +73,7 @@ def encode_prompts(text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer, prompt
         list(prompts), padding="max_length", truncation=True, max_length=tokenizer.model_max_length, return_tensors="pt"
     )
     mask = tokens.attention_mask if getattr(text_encoder.config, "use_attention_mask", False) else None
-    device = text_encoder.device
+    device = device or text_encoder.device
     return text_encoder(tokens.input_ids.to(device), attention_mask=None if mask is None else mask.to(device))[0]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -11,25 +11,22 @@ from typing import Any, get_args
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, DiffusionPipeline
 from diffusers.utils import BaseOutput
-from torch import Generator, Tensor
+from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from i2vbench.errors import UserError
 from i2vbench.models.consisti2v.camera import camera_frames
 from i2vbench.models.consisti2v.components import complete_layout, load_components
+from i2vbench.models.consisti2v.denoise import Generators, StepCallback, Steps, denoise
 from i2vbench.models.consisti2v.encoders import decode_latents, encode_frames, encode_prompts
 from i2vbench.models.consisti2v.frameinit import FrameInit, initialise
 from i2vbench.models.consisti2v.guidance import Guidance
 from i2vbench.models.consisti2v.long_video import sample_chunks
-from i2vbench.models.consisti2v.noise import NoiseMethod, initial_noise, standard_normal
+from i2vbench.models.consisti2v.noise import NoiseMethod, initial_noise
 from i2vbench.models.consisti2v.pictures import ONE_IMAGE, AnyImage, OutputType, as_array, as_output, as_pixels
 from i2vbench.models.consisti2v.sampling import CAMERA_MOTIONS, CameraMotion
-from i2vbench.models.consisti2v.transformer import ProjectedText
 from i2vbench.models.consisti2v.unet import ConsistI2VUNet
 from i2vbench.names import nearest
-
-Generators = Generator | Sequence[Generator] | None
-StepCallback = Callable[["ConsistI2VPipeline", int, Tensor, dict[str, Tensor]], Mapping[str, Tensor]]
 
 
 @dataclass
@@ -168,7 +165,7 @@ class ConsistI2VPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
         """
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         images = [image] if isinstance(image, ONE_IMAGE) else list(image)
-        num_frames = num_frames or int(self.unet.config.n_frames)
+        num_frames = int(self.unet.config.n_frames) if num_frames is None else num_frames
         videos = len(prompts) * num_videos_per_prompt
         chunks = autoregressive_chunks
         self.check_inputs(prompts, images, height, width, num_frames, frameinit, camera_motion, chunks, output_type)
@@ -194,7 +191,7 @@ class ConsistI2VPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
                 static = layout if camera_motion else first_frame.expand(-1, -1, num_frames, -1, -1)
                 _, noise = initialise(static, noise, frameinit, self.scheduler.alphas_cumprod)
             first_frames = guidance.repeat_first_frame(first_frame, noise[:, :, :1])
-            return self._denoise(noise[:, :, 1:], first_frames, text, guidance, steps)
+            return denoise(self, noise[:, :, 1:], first_frames, text, guidance, steps)
 
         video = sample_chunks(layout[:, :, :1], chunks, sample)  # [b, 4, T', h, w]
         if not torch.isfinite(video).all():
@@ -208,15 +205,15 @@ class ConsistI2VPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
 
     def encode_prompt(self, prompts: Sequence[str]) -> Tensor:
         """Text embeddings [n, L, D]; warns of what is cut off a prompt that is too long."""
-        return encode_prompts(self.text_encoder, self.tokenizer, prompts)
+        return encode_prompts(self.text_encoder, self.tokenizer, prompts, self._execution_device)
 
     def encode_frames(self, pixels: Tensor, generator: Generators = None) -> Tensor:
         """Latents [n, 4, h, w] of pictures [n, 3, H, W] in -1..1, drawn from the VAE's posterior and scaled."""
-        return encode_frames(self.vae, pixels, generator)
+        return encode_frames(self.vae, pixels, generator, self._execution_device)
 
     def decode_latents(self, latents: Tensor) -> Tensor:
         """Videos float32 [b, 3, T, H, W] in 0..1 of latents [b, 4, T, h, w]."""
-        return decode_latents(self.vae, latents)
+        return decode_latents(self.vae, latents, self._execution_device)
 
     def check_inputs(
         self,
@@ -272,61 +269,6 @@ class ConsistI2VPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
             frames, repetitions = frames.repeat_interleave(repetitions, dim=0), 1
         latents = self.encode_frames(frames.flatten(0, 1), generator).unflatten(0, frames.shape[:2])  # [n, T, 4, h, w]
         return latents.transpose(1, 2).repeat_interleave(repetitions, dim=0).to(self.unet.dtype)
-
-    def _denoise(
-        self,
-        latents: Tensor,
-        first_frames: Tensor,
-        text: Tensor | ProjectedText,
-        guidance: Guidance,
-        steps: Steps,
-    ) -> Tensor:
-        """DDIM from noise [b, 4, T-1, h, w] to latents of the same shape.
-
-        Args:
-            first_frames: Of all passes, [passes b, 4, 1, h, w].
-            text: Of all passes.
-        """
-        self.scheduler.set_timesteps(steps.number, device=latents.device)
-        with self.progress_bar(total=steps.number) as progress:
-            for index, timestep in enumerate(self.scheduler.timesteps):
-                prediction = self.unet(
-                    torch.cat([latents] * guidance.passes),
-                    timestep,
-                    encoder_hidden_states=text,
-                    first_frame_latents=first_frames,
-                    frame_stride=steps.frame_stride,
-                    return_dict=False,
-                )[0]
-                noise = None
-                if steps.eta > 0:
-                    noise = standard_normal(latents.shape, steps.generator).to(latents.device, latents.dtype)
-                latents = self.scheduler.step(
-                    guidance.combine(prediction), timestep, latents, eta=steps.eta, variance_noise=noise
-                ).prev_sample
-                if steps.callback is not None:
-                    latents = steps.callback(self, index, timestep, {"latents": latents}).get("latents", latents)
-                progress.update()
-        return latents
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """How a clip is denoised.
-
-    Attributes:
-        number: DDIM steps.
-        frame_stride: What the U-Net is told.
-        eta: Noise of a step.
-        generator: Draws it.
-        callback: Called after each step.
-    """
-
-    number: int
-    frame_stride: int
-    eta: float
-    generator: Generators
-    callback: StepCallback | None
 
 
 def check_size(height: int, width: int, num_frames: int) -> None:

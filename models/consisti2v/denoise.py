@@ -1,0 +1,73 @@
+"""The sampling loop: DDIM over the frames after the first (Section 5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from i2vbench.models.consisti2v.guidance import Guidance
+from i2vbench.models.consisti2v.noise import standard_normal
+from i2vbench.models.consisti2v.transformer import ProjectedText
+
+Generators = Generator | Sequence[Generator] | None
+StepCallback = Callable[[Any, int, Tensor, dict[str, Tensor]], Mapping[str, Tensor]]
+"""Called with (pipeline, step, timestep, {"latents": ...}); returns the latents to go on with, or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How a clip is denoised.
+
+    Attributes:
+        number: DDIM steps.
+        frame_stride: What the U-Net is told.
+        eta: Noise of a step.
+        generator: Draws it.
+        callback: Called after each step.
+    """
+
+    number: int
+    frame_stride: int
+    eta: float
+    generator: Generators
+    callback: StepCallback | None
+
+
+def denoise(
+    pipeline: Any, latents: Tensor, first_frames: Tensor, text: Tensor | ProjectedText, guidance: Guidance, steps: Steps
+) -> Tensor:
+    """From noise [b, 4, T-1, h, w] to latents of the same shape.
+
+    Args:
+        pipeline: Whose U-Net, scheduler and progress bar are used.
+        latents: Noise.
+        first_frames: Of all passes, [passes b, 4, 1, h, w].
+        text: Of all passes.
+        guidance: Which passes there are.
+        steps: How many, and how.
+    """
+    scheduler = pipeline.scheduler
+    scheduler.set_timesteps(steps.number)  # on the CPU, where the scheduler reads them: no waiting for the GPU
+    with pipeline.progress_bar(total=steps.number) as progress:
+        for index, timestep in enumerate(scheduler.timesteps):
+            prediction = pipeline.unet(
+                torch.cat([latents] * guidance.passes),
+                timestep.to(latents.device, non_blocking=True),
+                encoder_hidden_states=text,
+                first_frame_latents=first_frames,
+                frame_stride=steps.frame_stride,
+                return_dict=False,
+            )[0]
+            noise = None
+            if steps.eta > 0:
+                noise = standard_normal(latents.shape, steps.generator).to(latents.device, latents.dtype)
+            prediction = guidance.combine(prediction)
+            latents = scheduler.step(prediction, timestep, latents, eta=steps.eta, variance_noise=noise).prev_sample
+            if steps.callback is not None:
+                latents = steps.callback(pipeline, index, timestep, {"latents": latents}).get("latents", latents)
+            progress.update()
+    return latents
