@@ -14,6 +14,7 @@ import torch
 from i2vbench.errors import UserError
 from i2vbench.models.consisti2v import encoders
 from i2vbench.models.consisti2v.frameinit import FrameInit
+from i2vbench.models.consisti2v.noise import initial_noise
 from i2vbench.models.consisti2v.pipeline import ConsistI2VPipeline
 from i2vbench.models.consisti2v.temporal import TemporalTextAttention
 from i2vbench.types import Image
@@ -115,6 +116,37 @@ def test_several_videos_of_a_prompt_differ_and_keep_their_first_frame(
     np.testing.assert_allclose(videos[0, 0], videos[1, 0], atol=1e-5)
     assert np.abs(videos[0, 0] - videos[2, 0]).max() > 0.05
     assert np.abs(videos[0, 3] - videos[1, 3]).max() > 0.05
+
+
+def test_each_of_several_videos_has_its_own_prompt_and_picture(pipeline: ConsistI2VPipeline, picture: Image) -> None:
+    images, prompts = [picture, picture[::-1]], ["a", "b"]
+    videos = frames_of(pipeline, images, prompts, num_videos_per_prompt=2, generator=[seeded(s) for s in range(4)])
+    for index, video in enumerate(videos):
+        alone = frames_of(pipeline, images[index // 2], prompts[index // 2], generator=seeded(index))
+        np.testing.assert_allclose(video, alone[0], atol=1e-3)
+
+
+def test_given_noise_is_the_first_chunks(
+    pipeline: ConsistI2VPipeline, picture: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[int, ...]] = []
+
+    def draw(shape: Any, *settings: Any) -> torch.Tensor:
+        drawn.append(shape)
+        return initial_noise(shape, *settings)
+
+    monkeypatch.setattr("i2vbench.models.consisti2v.pipeline.initial_noise", draw)
+    frames_of(pipeline, picture, latents=torch.zeros(1, 4, 4, 8, 8), autoregressive_chunks=3)
+    assert drawn == [(1, 4, 4, 8, 8)] * 2
+
+
+def test_padding_is_masked_only_where_the_text_encoder_asks_for_it(
+    pipeline: ConsistI2VPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = pipeline.encode_prompt(["a dog"])
+    monkeypatch.setattr(pipeline.text_encoder.config, "use_attention_mask", True, raising=False)
+    masked = pipeline.encode_prompt(["a dog"])
+    assert not torch.equal(plain[:, -1], masked[:, -1])
 
 
 def test_given_noise_is_used(pipeline: ConsistI2VPipeline, picture: Image) -> None:
