@@ -120,7 +120,7 @@ class ConsistI2V(Model):
             frame_stride=first.frame_stride or sampling.frame_stride,
             noise_method=sampling.noise,  # type: ignore[arg-type]  # checked by Sampling
             noise_alpha=sampling.noise_alpha,
-            frameinit=self._frameinit(),
+            frameinit=self.frameinit(),
             camera_motion=sampling.camera,  # type: ignore[arg-type]
             autoregressive_chunks=chunks_needed(first.num_frames, trained) if sampling.autoregressive else 1,
             generator=[torch.Generator().manual_seed(request.seed) for request in requests],
@@ -129,7 +129,8 @@ class ConsistI2V(Model):
         )
         return [Video(frames[: first.num_frames], first.fps) for frames in output[0]]
 
-    def _frameinit(self) -> FrameInit | None:
+    def frameinit(self) -> FrameInit | None:
+        """FrameInit's settings, or None without it."""
         from i2vbench.models.consisti2v.frameinit import FrameInit
 
         settings = self.sampling.frameinit_settings()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,38 @@ def test_the_fingerprint_is_the_checkpoints(tiny: Path, tmp_path: Path) -> None:
     other = save_tiny_checkpoint(tmp_path / "other", seed=1)
     assert ConsistI2V(str(tiny)).fingerprint() == ConsistI2V(f"no-frameinit={tiny}").fingerprint()
     assert ConsistI2V(str(tiny)).fingerprint() != ConsistI2V(str(other)).fingerprint()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "unet/config.json", "unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors",
+        "text_encoder/model.safetensors", "tokenizer/vocab.json", "tokenizer/merges.txt",
+        "scheduler/scheduler_config.json",
+    ],
+)  # fmt: skip
+def test_every_file_counts_in_the_fingerprint(file: str, tiny: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny, copy)
+    before = ConsistI2V(str(copy)).fingerprint()
+    with open(copy / file, "ab") as stream:
+        stream.write(b" ")
+    assert ConsistI2V(str(copy)).fingerprint() != before
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, (850, 0.25)), ({"tau": 700, "d0": 0.4}, (700, 0.4)), ({"camera": "rotate"}, (700, 0.5)),
+        ({"camera": "pan-left", "tau": 800}, (800, 0.5)),
+    ],
+)  # fmt: skip
+def test_d0_is_the_stop_frequency_in_space_and_time(options: dict[str, Any], expected: tuple[int, float]) -> None:
+    model = ConsistI2V()
+    model.configure(options)
+    frameinit = model.frameinit()
+    assert frameinit is not None
+    assert (frameinit.tau, frameinit.d_s, frameinit.d_t) == (expected[0], expected[1], expected[1])
 
 
 def test_it_keeps_the_contract(tiny: Path, profile: Path) -> None:

@@ -73,10 +73,15 @@ def test_checkpointing_gives_the_same_gradients(vae: AutoencoderKL, overrides: d
     objective = Objective(image_dropout=0.5, first_frame_mode=mode)
     plain, checkpointed = make_unet(**overrides), make_unet(**overrides)
     checkpointed.enable_gradient_checkpointing()
+    passes: list[torch.nn.Module] = []
+    for unet in (plain, checkpointed):
+        unet.mid_block.resnets[0].register_forward_hook(lambda module, *_: passes.append(module))
     losses = [step(unet, vae, objective).loss for unet in (plain, checkpointed)]
     for loss in losses:
         loss.backward()
     assert torch.equal(*losses)
+    counts = [passes.count(unet.mid_block.resnets[0]) for unet in (plain, checkpointed)]
+    assert counts == [1, 2]  # computed again on the way back
     trained = 0
     for (name, one), other in zip(plain.named_parameters(), checkpointed.parameters(), strict=True):
         assert (one.grad is None) == (other.grad is None), name
