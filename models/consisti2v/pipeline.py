@@ -107,7 +107,7 @@ class ConsistI2VPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
         self,
         image: AnyImage | Sequence[AnyImage],
         prompt: str | Sequence[str],
-        negative_prompt: str = "",
+        negative_prompt: str | Sequence[str] | None = "",
         height: int = 256,
         width: int = 256,
         num_frames: int | None = None,
@@ -136,7 +136,7 @@ class ConsistI2VPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
         Args:
             image: A picture, or one per prompt: PIL, uint8 [H, W, 3], a path, or a tensor [3, height, width] in -1..1.
             prompt: Text, or several.
-            negative_prompt: Stands for "no text".
+            negative_prompt: Stands for "no text"; one for all, or one per prompt. None is the empty one.
             height: Pixels, a multiple of 8.
             width: Pixels, a multiple of 8.
             num_frames: Of a clip, the first one included; what the U-Net was trained on if not given.
@@ -164,13 +164,14 @@ class ConsistI2VPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
             UserError: For inputs that cannot be, and for latents that became NaN.
         """
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        negatives = list(negative_prompt) if isinstance(negative_prompt, (list, tuple)) else [negative_prompt or ""]
         images = [image] if isinstance(image, ONE_IMAGE) else list(image)
         num_frames = int(self.unet.config.n_frames) if num_frames is None else num_frames
         videos = len(prompts) * num_videos_per_prompt
         chunks = autoregressive_chunks
         self.check_inputs(prompts, images, height, width, num_frames, frameinit, camera_motion, chunks, output_type)
         guidance = Guidance(guidance_scale, image_guidance_scale, guidance_rescale)
-        text = self._guided_text(prompts, negative_prompt, guidance, num_videos_per_prompt)
+        text = self._guided_text(prompts, negatives, guidance, num_videos_per_prompt)
         size = (height, width)
         layout = self._encode_layout(images, size, num_frames, camera_motion, num_videos_per_prompt, generator)
         steps = Steps(num_inference_steps, frame_stride, eta, generator, callback_on_step_end)
@@ -242,10 +243,21 @@ class ConsistI2VPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
         if output_type not in get_args(OutputType):
             raise UserError(f"output_type '{output_type}': expected one of {', '.join(get_args(OutputType))}")
 
-    def _guided_text(self, prompts: Sequence[str], negative: str, guidance: Guidance, repetitions: int) -> Tensor:
-        """Text embeddings of all passes, [passes b, L, D]."""
+    def _guided_text(
+        self, prompts: Sequence[str], negatives: Sequence[str], guidance: Guidance, repetitions: int
+    ) -> Tensor:
+        """Text embeddings of all passes, [passes b, L, D].
+
+        Raises:
+            UserError: Neither one negative prompt nor one per prompt.
+        """
+        if len(negatives) not in (1, len(prompts)):
+            raise UserError(f"expected one negative prompt, or one per prompt, {len(prompts)}, got {len(negatives)}")
         positive = self.encode_prompt(prompts).repeat_interleave(repetitions, dim=0)
-        without = self.encode_prompt([negative]).expand_as(positive) if guidance.passes > 1 else positive
+        if guidance.passes == 1:
+            return positive
+        without = self.encode_prompt(negatives)
+        without = without.expand_as(positive) if len(negatives) == 1 else without.repeat_interleave(repetitions, dim=0)
         return guidance.repeat_text(without, positive)
 
     def _encode_layout(

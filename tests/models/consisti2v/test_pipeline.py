@@ -125,6 +125,20 @@ def test_each_of_several_videos_has_its_own_prompt_and_picture(pipeline: Consist
         np.testing.assert_allclose(video, alone[0], atol=1e-3)
 
 
+def test_each_prompt_may_have_its_own_negative_one(pipeline: ConsistI2VPipeline, picture: Image) -> None:
+    images, prompts, negatives = [picture, picture[::-1]], ["a", "b"], ["bad", "worse"]
+    seeds = [seeded(1), seeded(2)]
+    together = frames_of(pipeline, images, prompts, negative_prompt=negatives, generator=seeds)
+    for index in range(2):
+        alone = frames_of(
+            pipeline, images[index], prompts[index], negative_prompt=negatives[index], generator=seeded(index + 1)
+        )
+        np.testing.assert_allclose(together[index], alone[0], atol=1e-3)
+    assert np.array_equal(frames_of(pipeline, picture, negative_prompt=None), frames_of(pipeline, picture))
+    with pytest.raises(UserError, match="one negative prompt, or one per prompt, 2, got 3"):
+        frames_of(pipeline, images, prompts, negative_prompt=["", "", ""])
+
+
 def test_given_noise_is_the_first_chunks(
     pipeline: ConsistI2VPipeline, picture: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
