@@ -40,6 +40,8 @@ def as_pixels(image: AnyImage, height: int, width: int) -> Tensor:
         raise UserError(
             f"first frame: expected a float tensor [3, {height}, {width}] in -1..1, got {list(image.shape)}"
         )
+    if image.abs().max() > 1:  # 0..255, most likely
+        raise UserError(f"first frame: expected a tensor in -1..1, got values up to {image.abs().max():g}")
     return image.float().cpu()
 
 

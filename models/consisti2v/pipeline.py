@@ -163,18 +163,21 @@ class ConsistI2VPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
         Raises:
             UserError: For inputs that cannot be, and for latents that became NaN.
         """
-        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        negatives = list(negative_prompt) if isinstance(negative_prompt, (list, tuple)) else [negative_prompt or ""]
-        images = [image] if isinstance(image, ONE_IMAGE) else list(image)
+        prompts = [prompt] if isinstance(prompt, str) else list(prompt or ())
+        given = negative_prompt or ""
+        negatives = [given] if isinstance(given, str) else list(given)
+        images = [image] if isinstance(image, ONE_IMAGE) else list(() if image is None else image)
+        steps = Steps(num_inference_steps, frame_stride, eta, generator, callback_on_step_end)
         num_frames = int(self.unet.config.n_frames) if num_frames is None else num_frames
         videos = len(prompts) * num_videos_per_prompt
         chunks = autoregressive_chunks
-        self.check_inputs(prompts, images, height, width, num_frames, frameinit, camera_motion, chunks, output_type)
+        self.check_inputs(
+            prompts, images, height, width, num_frames, frameinit, camera_motion, chunks, steps.number, output_type
+        )
         guidance = Guidance(guidance_scale, image_guidance_scale, guidance_rescale)
         text = self._guided_text(prompts, negatives, guidance, num_videos_per_prompt)
         size = (height, width)
         layout = self._encode_layout(images, size, num_frames, camera_motion, num_videos_per_prompt, generator)
-        steps = Steps(num_inference_steps, frame_stride, eta, generator, callback_on_step_end)
         shape = (videos, layout.shape[1], num_frames, *layout.shape[-2:])
         if not hasattr(self.unet, "_hf_hook"):  # with offloading, weights are on the device in `forward` alone
             text = self.unet.project_text(text)
@@ -185,6 +188,8 @@ class ConsistI2VPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
                 noise = latents
                 if noise.shape != shape:
                     raise UserError(f"latents: expected initial noise {list(shape)}, got {list(noise.shape)}")
+                if not torch.isfinite(noise).all():
+                    raise UserError("latents: the initial noise that was given is NaN or infinite in places")
             else:
                 noise = initial_noise(shape, noise_method, noise_alpha, generator)
             noise = noise.to(self._execution_device, layout.dtype)
@@ -226,6 +231,7 @@ class ConsistI2VPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
         frameinit: FrameInit | None,
         camera_motion: str | None,
         chunks: int,
+        steps: int,
         output_type: str,
     ) -> None:
         """Refuse what cannot be sampled.
@@ -233,6 +239,11 @@ class ConsistI2VPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
         Raises:
             UserError: In one sentence.
         """
+        if not prompts or not all(isinstance(prompt, str) for prompt in prompts):
+            raise UserError("prompt: expected a text, or a list of one text per first frame")
+        for name, number in (("autoregressive_chunks", chunks), ("num_inference_steps", steps)):
+            if number < 1:
+                raise UserError(f"{name}: expected at least 1, got {number}")
         if len(images) != len(prompts):
             raise UserError(f"expected one first frame per prompt, {len(prompts)}, got {len(images)}")
         check_size(height, width, num_frames)

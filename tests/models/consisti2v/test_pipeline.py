@@ -183,9 +183,11 @@ def test_a_callback_sees_and_may_change_every_step(pipeline: ConsistI2VPipeline,
 
 
 def test_latents_that_became_nan_are_refused(pipeline: ConsistI2VPipeline, picture: Image) -> None:
-    noise = torch.full((1, 4, 4, 8, 8), float("nan"))
+    def spoil(_: Any, step: int, timestep: torch.Tensor, values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {"latents": values["latents"] * (float("nan") if step == 1 else 1)}
+
     with pytest.raises(UserError, match="the latents became NaN or infinite while sampling in float32"):
-        frames_of(pipeline, picture, latents=noise, frameinit=None)
+        frames_of(pipeline, picture, callback_on_step_end=spoil)
 
 
 def test_a_long_prompt_says_what_is_not_seen(pipeline: ConsistI2VPipeline, picture: Image) -> None:
@@ -206,6 +208,13 @@ def test_a_long_prompt_says_what_is_not_seen(pipeline: ConsistI2VPipeline, pictu
         ({"camera_motion": "pan-rigth"}, "unknown camera motion 'pan-rigth': did you mean pan-right"),
         ({"camera_motion": "zoom-in", "frameinit": None}, "needs FrameInit"),
         ({"camera_motion": "zoom-in", "autoregressive_chunks": 2}, "needs FrameInit, and one clip"),
+        ({"num_inference_steps": 0}, "num_inference_steps: expected at least 1, got 0"),
+        ({"autoregressive_chunks": 0}, "autoregressive_chunks: expected at least 1, got 0"),
+        ({"prompt": None}, "prompt: expected a text"),
+        ({"prompt": [], "image": []}, "prompt: expected a text"),
+        ({"image": None}, "one first frame per prompt, 1, got 0"),
+        ({"image": torch.full((3, 32, 32), 255.0)}, "expected a tensor in -1..1, got values up to 255"),
+        ({"latents": torch.full((1, 4, 4, 8, 8), float("nan"))}, "the initial noise that was given is NaN"),
         ({"output_type": "gif"}, "expected one of pil, np, pt, uint8, latent"),
         ({"latents": torch.zeros(1, 4, 3, 8, 8)}, "expected initial noise [1, 4, 4, 8, 8], got [1, 4, 3, 8, 8]"),
         ({"prompt": ["a", "b"]}, "one first frame per prompt, 2, got 1"),
