@@ -6,6 +6,7 @@ Nothing is unpickled: .safetensors files are read as such, .bin files by torch's
 from __future__ import annotations
 
 import os
+import pickle
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -29,7 +30,7 @@ WEIGHT_FILES = (
     "pytorch_model.bin",
 )
 _NEEDED = ("unet/config.json", "vae/config.json", "text_encoder/config.json")
-_TOKENIZERS = ("vocab.json", "tokenizer.json")
+_TOKENIZERS = (("vocab.json", "merges.txt"), ("tokenizer.json",))
 _FETCHED = ("model_index.json", "unet/*", "vae/*", "text_encoder/*", "tokenizer/*", "scheduler/*")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -74,8 +75,8 @@ def find_checkpoint(where: str | os.PathLike[str] | None = None, *, download: bo
     lacking += [
         f"{part}/{WEIGHT_FILES[0]}" for part in ("unet", "vae", "text_encoder") if not weight_file(folder / part)
     ]
-    if not any((folder / "tokenizer" / file).is_file() for file in _TOKENIZERS):
-        lacking.append(f"tokenizer/{_TOKENIZERS[0]}")
+    if not any(all((folder / "tokenizer" / file).is_file() for file in files) for files in _TOKENIZERS):
+        lacking += [f"tokenizer/{file}" for file in _TOKENIZERS[0] if not (folder / "tokenizer" / file).is_file()]
     if lacking and name == HUB_ID:
         raise UserError(missing_line(f"the ConsistI2V checkpoint is only in part here ({', '.join(lacking)} missing)"))
     if lacking:
@@ -114,7 +115,11 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 
             return load_file(file)
         state = torch.load(file, map_location="cpu", weights_only=True, mmap=_is_zip(file))
-    except Exception as error:  # safetensors, zipfile and the unpickler raise their own kinds
+    except pickle.UnpicklingError as error:  # torch's own words advise to trust the file
+        raise UserError(
+            f"checkpoint file {file} holds pickled objects, which are not loaded: expected tensors"
+        ) from error
+    except Exception as error:  # safetensors and zipfile raise their own kinds
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"checkpoint file {file} cannot be read as tensors: {reason}") from error
     state = state.get("state_dict", state) if isinstance(state, Mapping) else state
@@ -176,10 +181,11 @@ def _renamed(state: Mapping[str, Any], own: Iterable[str]) -> dict[str, Tensor]:
 
 
 def _mismatch(what: str, size: int, missing: list[str], left_over: list[str], misshapen: list[str]) -> str:
-    if len(missing) > size / 2:
+    fitting = size - len(missing) - len(misshapen)
+    if fitting < size / 2:
         return (
-            f"this is a checkpoint of another model than {what}: it has {size - len(missing)} of its {size} tensors "
-            f"and {len(left_over)} others (the first missing one is {missing[0]})"
+            f"this is a checkpoint of another model than {what}: it has {fitting} of its {size} tensors, "
+            f"and {len(left_over) + len(misshapen)} others (the first that does not fit is {(missing + misshapen)[0]})"
         )
     lists = (("missing", missing), ("left over", left_over), ("of another shape", misshapen))
     return f"checkpoint of {what}: " + "; ".join(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,9 @@ def load_components(
         UserError: What is missing, in one line; or tensors that are not this model's.
     """
     folder = find_checkpoint(where, download=download)
-    return {
-        "unet": load_unet(folder / "unet", dtype, unet_config),
-        "scheduler": _scheduler(folder),
-        **load_frozen(folder, dtype),
-    }
+    scheduler = _scheduler(folder)
+    frozen = load_frozen(folder, dtype)  # the small files first: what is wrong with them is told at once
+    return {"scheduler": scheduler, **frozen, "unet": load_unet(folder / "unet", dtype, unet_config)}
 
 
 def load_unet(
@@ -51,11 +50,8 @@ def load_unet(
     Raises:
         UserError: A configuration that this U-Net does not have, or other tensors than it needs.
     """
-    with torch.device("meta"):
-        try:
-            unet = ConsistI2VUNet.from_config(_config(folder), **dict(overrides or {}))
-        except (TypeError, ValueError) as error:
-            raise UserError(f"{folder / 'config.json'} is not of a ConsistI2V U-Net: {error}") from error
+    with torch.device("meta"), _told(folder / "config.json", "a ConsistI2V U-Net"):
+        unet = ConsistI2VUNet.from_config(_config(folder), **dict(overrides or {}))
     fill(unet, read_state(folder), "the ConsistI2V U-Net", dtype=dtype)
     return unet.eval()
 
@@ -68,8 +64,12 @@ def load_frozen(folder: Path, dtype: torch.dtype | None = None) -> dict[str, Any
     """
     text_config = {key: value for key, value in _config(folder / "text_encoder").items() if not key.startswith("_")}
     with torch.device("meta"):  # random weights, which are to be replaced, take their time
-        vae = AutoencoderKL.from_config(_config(folder / "vae"))
-        text_encoder = CLIPTextModel(CLIPTextConfig(**text_config))
+        with _told(folder / "vae" / "config.json", "a VAE"):
+            vae = AutoencoderKL.from_config(_config(folder / "vae"))
+        with _told(folder / "text_encoder" / "config.json", "CLIP's text encoder"):
+            text_encoder = CLIPTextModel(CLIPTextConfig(**text_config))
+    with _told(folder / "tokenizer", "CLIP's tokenizer"):
+        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", clean_up_tokenization_spaces=False)
     fill(vae, read_state(folder / "vae"), "the VAE", dtype=dtype)
     fill(text_encoder, read_state(folder / "text_encoder"), "the text encoder", dtype=dtype)
     for module in text_encoder.modules():
@@ -78,7 +78,7 @@ def load_frozen(folder: Path, dtype: torch.dtype | None = None) -> dict[str, Any
     return {
         "vae": vae.eval().requires_grad_(False),
         "text_encoder": text_encoder.eval().requires_grad_(False),
-        "tokenizer": CLIPTokenizer.from_pretrained(folder / "tokenizer", clean_up_tokenization_spaces=False),
+        "tokenizer": tokenizer,
     }
 
 
@@ -116,13 +116,38 @@ def ddim_scheduler(prediction_type: str = "epsilon") -> DDIMScheduler:
 def _scheduler(folder: Path) -> DDIMScheduler:
     """The published scripts' scheduler, which is not read from the folder; a folder that we saved has its own."""
     index = folder / "model_index.json"
-    if index.is_file() and json.loads(index.read_text(encoding="utf-8")).get("_class_name") == "ConsistI2VPipeline":
-        return DDIMScheduler.from_pretrained(folder / "scheduler")
+    if index.is_file() and read_json(index).get("_class_name") == "ConsistI2VPipeline":
+        with _told(folder / "scheduler", "a DDIM scheduler"):
+            return DDIMScheduler.from_pretrained(folder / "scheduler")
     return ddim_scheduler()
 
 
+@contextmanager
+def _told(path: Path, what: str) -> Iterator[None]:
+    """Say in a line that a library could make nothing of a file.
+
+    Raises:
+        UserError: For whatever it raised.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # tokenizers, diffusers and transformers each raise what they like
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise UserError(f"{path} is not of {what}: {reason}") from error
+
+
 def _config(folder: Path) -> dict[str, Any]:
-    path = folder / "config.json"
+    return read_json(folder / "config.json")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The settings in a file.
+
+    Raises:
+        UserError: It cannot be read, or is something else.
+    """
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

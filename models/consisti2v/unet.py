@@ -283,6 +283,8 @@ def _check(config: Mapping[str, Any]) -> None:
         raise ValueError(f"first_frame_condition_mode '{mode}': expected one of {', '.join(FirstFrameMode.__args__)}")  # type: ignore[attr-defined]
     if window < 1 or window % 2 == 0:
         raise ValueError(f"temporal_window: expected an odd number, got {window}")
+    if config["n_frames"] < 2:
+        raise ValueError(f"n_frames: expected at least 2, got {config['n_frames']}")
     levels = len(config["block_out_channels"])
     for name in ("down_block_types", "up_block_types"):
         if len(config[name]) != levels:

@@ -8,7 +8,6 @@ UNet2DConditionModel.
 from __future__ import annotations
 
 import inspect
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import torch
 
 from i2vbench.errors import UserError
 from i2vbench.models.consisti2v.checkpoint import fill, read_state, weight_file
+from i2vbench.models.consisti2v.components import read_json
 from i2vbench.models.consisti2v.unet import ConsistI2VUNet
 
 SIZE_GB = 5.2
@@ -113,12 +113,7 @@ def _video_config(file: Path) -> dict[str, Any]:
     """
     from diffusers import UNet2DConditionModel
 
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{file}: cannot be read: {error}") from error
-    if not isinstance(config, dict):
-        raise UserError(f"{file}: expected the settings of a U-Net by name")
+    config = read_json(file)
     ours = inspect.signature(ConsistI2VUNet.__init__).parameters
     theirs = {name: p.default for name, p in inspect.signature(UNet2DConditionModel.__init__).parameters.items()}
     for name, value in config.items():

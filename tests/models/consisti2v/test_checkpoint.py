@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from i2vbench.errors import UserError
 from i2vbench.models.consisti2v import ConsistI2VUNet
 from i2vbench.models.consisti2v.checkpoint import CheckpointError, fill, find_checkpoint, read_state
-from i2vbench.models.consisti2v.components import load_frozen, load_unet
+from i2vbench.models.consisti2v.components import load_components, load_frozen, load_unet
 from i2vbench.models.consisti2v.pipeline import ConsistI2VPipeline
 from tests.models.consisti2v.tiny import REFERENCE
 from tests.reference import recipe
@@ -79,7 +79,7 @@ def test_another_models_checkpoint_is_one_line(unet: ConsistI2VUNet, tiny: Path)
     ):
         unet.load_published(tiny / "vae")
     images = {key: value for key, value in STATE.items() if "conv3ds" not in key and "tempo_attns" not in key}
-    with pytest.raises(UserError, match="it has 690 of its 1397 tensors and 0 others"):
+    with pytest.raises(UserError, match="it has 690 of its 1397 tensors, and 0 others"):
         unet.load_published(images)
 
 
@@ -88,7 +88,7 @@ def test_pickled_objects_are_not_loaded(unet: ConsistI2VUNet, tmp_path: Path) ->
     torch.save({"weights": STATE, "epoch": 3}, tmp_path / "odd.bin")
     (tmp_path / "half.safetensors").write_bytes(b"\x10\x00")
     for name, says in (
-        ("evil.bin", "cannot be read as tensors"),
+        ("evil.bin", "holds pickled objects, which are not loaded"),
         ("odd.bin", "expected tensors by name, got something else"),
         ("half.safetensors", "cannot be read as tensors"),
         ("absent.bin", "cannot be read as tensors"),
@@ -184,3 +184,30 @@ def test_fill_takes_arrays_and_counts_every_key() -> None:
 def test_read_state_wants_a_file_of_weights(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="expected one of diffusion_pytorch_model.safetensors"):
         read_state(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "says"),
+    [
+        ("tokenizer/vocab.json", "{", "tokenizer is not of CLIP's tokenizer"),
+        ("tokenizer/merges.txt", None, "tokenizer/merges.txt missing"),
+        ("tokenizer/tokenizer_config.json", "[]", "tokenizer is not of CLIP's tokenizer"),
+        ("vae/config.json", '{"_class_name": "AutoencoderKL", "block_out_channels": 3}', "is not of a VAE"),
+        ("vae/config.json", "[1]", "expected an object of settings"),
+        ("model_index.json", "{", "model_index.json cannot be read as JSON"),
+        ("unet/config.json", '{"n_frames": 1}', "n_frames: expected at least 2, got 1"),
+        ("unet/config.json", "{}", "a checkpoint of another model than the ConsistI2V U-Net"),
+    ],
+)
+def test_a_broken_file_of_a_folder_is_one_line(
+    file: str, text: str | None, says: str, tiny: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "broken"
+    shutil.copytree(tiny, folder)
+    if text is None:
+        (folder / file).unlink()
+    else:
+        (folder / file).write_text(text)
+    with pytest.raises(UserError, match=says) as caught:
+        load_components(folder)
+    assert "\n" not in str(caught.value)
