@@ -1,11 +1,13 @@
-"""A run's `log.txt`: what was warned of, and the tracebacks of failures."""
+"""Where warnings go: into a run's `log.txt`, with the tracebacks of failures, or before the user as a line."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -29,3 +31,23 @@ def log_to(folder: Path) -> Iterator[None]:
             log.propagate = propagate
             log.removeHandler(handler)
         handler.close()
+
+
+_told: set[str] = set()
+
+
+@contextmanager
+def plain_warnings(say: Callable[[str], object]) -> Iterator[None]:
+    """Say in a line, and once, what a model warns of; warnings about code stay as Python shows them."""
+    show = warnings.showwarning
+
+    def note(message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any) -> None:
+        if category is not UserWarning:
+            show(message, category, filename, lineno, *rest)
+        elif str(message) not in _told:
+            _told.add(str(message))
+            say(f"note: {message}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = note  # type: ignore[assignment]  # *rest is its file and line
+        yield

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from i2vbench.errors import NotApplicable, UserError
 from i2vbench.generate import check_size, fault_of
+from i2vbench.log import plain_warnings
 from i2vbench.models.base import Model, Preparation
 from i2vbench.profiles import load_profile
 from i2vbench.registry import MODELS
@@ -102,6 +101,10 @@ def load(model: Model, request: Request, image: Path, device: str, dtype: str) -
     )
     sample = Sample(request.sample_id, "picture", request.prompt, FrameSource(image))
     plan = [PlannedClip(sample, request.seed, request.seed)]
+    if model.info.needs_gpu and device == "cpu":
+        tell(f"note: model '{model.info.name}' is made for a GPU; at full size a clip takes hours on a CPU")
+    if model.show_progress:
+        tell(f"loading {model.info.name}")
     with redirect_stdout(sys.stderr), plain_messages():
         model.prepare(Preparation(plan, frozenset({sample.id}), protocol, "pyav"))
         model.load(device, dtype)
@@ -132,26 +135,18 @@ def make(model: Model, request: Request, device: str) -> Made:
     return Made(video, seconds, torch.cuda.max_memory_allocated(device) if cuda else None)
 
 
-_told: set[str] = set()
-
-
 @contextmanager
 def plain_messages() -> Iterator[None]:
-    """Say in a line, and once, what a model warns of; and that a GPU is too small, which is no bug."""
-    show = warnings.showwarning
-
-    def note(message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any) -> None:
-        if category is not UserWarning:
-            show(message, category, filename, lineno, *rest)
-        elif str(message) not in _told:
-            _told.add(str(message))
-            print(f"note: {message}", file=sys.stderr)
-
+    """Say in a line what a model warns of; and that a GPU is too small, which is no bug."""
     try:
-        with warnings.catch_warnings():
-            warnings.showwarning = note  # type: ignore[assignment]  # *rest is its file and line
+        with plain_warnings(tell):
             yield
     except RuntimeError as error:
         if type(error).__name__ != "OutOfMemoryError":  # torch's, without importing torch
             raise
         raise UserError("too little GPU memory; try --dtype bf16, a smaller --size, or --device cpu") from error
+
+
+def tell(line: str) -> None:
+    """Say something that is not the result."""
+    print(line, file=sys.stderr, flush=True)

@@ -238,6 +238,7 @@ MODELS: Registry[Model] = Registry(
                 "no-frameinit": "without FrameInit (Table 3, row 2)",
                 "no-frameinit-no-temporal": "without temporal first-frame conditioning too (row 3)",
                 "no-frameinit-no-temporal-no-spatial": "without spatial first-frame conditioning too (row 4)",
+                "paper-noise": "the paper's correlation of the frames' noise (alpha 1.5; the published code has 1.0)",
             },
         ),
     },

@@ -132,7 +132,7 @@ def _create_models(specs: Sequence[str]) -> dict[str, tuple[Model, str]]:
         if model.info.name in models:
             raise UserError(
                 f"models '{models[model.info.name][1]}' and '{spec}' are both called '{model.info.name}'; "
-                "give them different names (videos:NAME=PATH), or a run of its own each"
+                "give them different names (videos:NAME=PATH; a checkpoint's is its folder's), or a run of its own each"
             )
         models[model.info.name] = (model, spec)
     return models

@@ -115,6 +115,7 @@ class Settings:
                     **MODELS.origin(spec),
                     "fingerprint": model.fingerprint(),
                     "batch_size": min(config.batch_size, model.info.max_batch),
+                    **({"settings": dict(model.settings())} if model.settings() else {}),
                     "info": info_as_dict(model.info),
                 }
                 for name, (model, spec) in self.models.items()
@@ -211,7 +212,7 @@ def _differences(key: str, before: Any, now: Any) -> list[str]:
     if key.endswith(".source_sha256"):
         return [f"{key.removesuffix('.source_sha256')}: its file has changed since"]
     if key.startswith("models.") and key.endswith(".fingerprint"):
-        return [f"{key.removesuffix('.fingerprint')}: its videos have changed since"]
+        return [f"{key.removesuffix('.fingerprint')}: its files (a checkpoint, or videos) have changed since"]
     return [f"{key}: {before!r} there, {now!r} here"]
 
 

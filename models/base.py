@@ -69,6 +69,10 @@ class Model(ABC):
             UserError: To refuse the run before anything is written.
         """
 
+    def settings(self) -> Mapping[str, object]:
+        """What the model makes videos with beyond a request, as JSON holds it; a run records it and holds to it."""
+        return {}
+
     def fingerprint(self) -> str | None:
         """A hash of what decides the videos beside the model's own code, asked after `prepare`; None if nothing does.
 

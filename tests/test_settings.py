@@ -71,7 +71,7 @@ def test_videos_made_elsewhere_are_part_of_the_configuration(go: Go, tmp_path: P
     (made / "image-0.mp4").write_bytes((data / "clip-0.mp4").read_bytes())
     assert go([f"videos:{made}"]).failed == 0
     (made / "clip-0.mp4").write_bytes((data / "clip-1.mp4").read_bytes())
-    with pytest.raises(UserError, match=r"models\.made: its videos have changed since"):
+    with pytest.raises(UserError, match=r"models\.made: its files \(a checkpoint, or videos\) have changed since"):
         go([f"videos:{made}"])
 
 

@@ -56,6 +56,9 @@ def check_model(
         protocol: Decides size, length and rate where the model has none of its own.
         device: As torch names it.
         dtype: As torch names it.
+
+    Raises:
+        UserError: If preparing or loading the model asks the user for something, such as a checkpoint.
     """
     report = Report()
     info = getattr(model, "info", None)
@@ -69,14 +72,20 @@ def check_model(
     plan = [PlannedClip(sample, 0, SEED + i) for i, sample in enumerate(samples[:2])]
     preparation = Preparation(plan, frozenset(s.id for s in samples), protocol, "pyav")
     requests = [build_request(planned.sample, planned.request_seed, info, protocol, "pyav") for planned in plan]
+    loaded = False
     try:
         model.prepare(preparation)
         model.load(device, dtype)
+        loaded = True
         report.passed.append(f"loads on {device} in {dtype}")
         _check_videos(model, requests, report)
         model.unload()
     except NotApplicable as error:
         report.faults.append(f"generate: not applicable to the two clips: {error}")
+    except UserError as error:
+        if not loaded:
+            raise
+        report.faults.append(f"refused: {error}")
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises is what the check is there to report
         report.faults.append(f"raised {describe(error)}")
         report.notes += _where(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,9 @@ from i2vbench.cli.options import DEVICE_HELP, DTYPE_HELP, check_device, parse_dt
 from i2vbench.errors import UserError
 from i2vbench.files import write_bytes
 
-app = typer.Typer(help="Make a model adapter, and hold it to the contract.", no_args_is_help=True)
+app = typer.Typer(
+    help="Make a model adapter, and hold it to the contract.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @app.command("new")
@@ -62,11 +65,15 @@ def check(
 
     from i2vbench.adapter.check import check_model
     from i2vbench.datasets.demo import bundled_samples
+    from i2vbench.one_clip import plain_messages
     from i2vbench.profiles import load_profile
     from i2vbench.settings import resolve_device
 
     instance = MODELS.create(model)
-    report = check_model(instance, bundled_samples(), load_profile(profile).protocol, resolve_device(device), dtype)
+    instance.show_progress = sys.stderr.isatty()
+    protocol = load_profile(profile).protocol
+    with plain_messages():
+        report = check_model(instance, bundled_samples(), protocol, resolve_device(device), dtype)
     for mark, lines in (("ok    ", report.passed), ("note  ", report.notes), ("FAULT ", report.faults)):
         for line in lines:
             print(f"{mark}{line}")

@@ -10,7 +10,7 @@ import typer
 
 from i2vbench.errors import UserError
 
-app = typer.Typer(help="Look after data sets.", no_args_is_help=True)
+app = typer.Typer(help="Look after data sets.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.callback()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 import shlex
 import sys
@@ -14,7 +13,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from i2vbench import __version__
-from i2vbench.cli.options import DEVICE_HELP, DTYPE_HELP, check_device, parse_dtype, parse_size
+from i2vbench.cli.options import (
+    DEVICE_HELP,
+    DTYPE_HELP,
+    check_device,
+    check_length,
+    check_writable,
+    parse_dtype,
+    parse_size,
+)
 from i2vbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -118,6 +125,8 @@ def generate(
         "size": f"{request.height}x{request.width}", "frames": request.num_frames, "fps": f"{fps:g}",
         "device": device, "dtype": dtype, **given,
     }  # fmt: skip
+    if "frame_stride" in settings:
+        settings["fps_stride"] = settings.pop("frame_stride")
     line = describe(settings)
     write(out, made.video, line)
     print(f"made by {line}")
@@ -125,16 +134,6 @@ def generate(
         f"{out}: {made.video.num_frames} frames of {made.video.height} x {made.video.width} at {made.video.fps:g} fps, "
         f"made in {made.cost}"
     )
-
-
-def check_length(frames: int | None) -> None:
-    """Refuse what is no video.
-
-    Raises:
-        UserError: Fewer than two frames.
-    """
-    if frames is not None and frames < 2:
-        raise UserError(f"--frames {frames}: expected at least 2, the first one included")
 
 
 def check_out(out: str) -> None:
@@ -154,18 +153,6 @@ def check_out(out: str) -> None:
     elif path.is_dir():
         raise UserError(f"--out {out}: is a folder; expected a file to write, or a name ending in / for PNGs in it")
     check_writable("--out", path)
-
-
-def check_writable(flag: str, path: Path) -> None:
-    """Refuse a name whose folder is not there and cannot be made, before hours are spent on what goes into it.
-
-    Raises:
-        UserError: With the folder.
-    """
-    there = next(folder for folder in path.absolute().parents if folder.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        reason = "cannot be written to" if there.is_dir() else "is a file, not a folder"
-        raise UserError(f"{flag} {path}: cannot be written: {there} {reason}")
 
 
 def write(out: str, video: Video, comment: str) -> None:
@@ -191,10 +178,10 @@ def write(out: str, video: Video, comment: str) -> None:
 
 def describe(settings: Mapping[str, object]) -> str:
     """What decided a video, on one line; of paths their last part only, for the line goes into the file."""
-    paths = {"model", "image", "checkpoint"}
+    paths = {"model": "./", "image": "", "checkpoint": ""}  # of a model, ./NAME is a folder and NAME a variant
     words = [f"i2vbench {__version__}:"]
     for name, value in settings.items():
-        text = _FOLDERS.sub("", str(value)) if name in paths else " ".join(str(value).splitlines())
+        text = _FOLDERS.sub(paths[name], str(value)) if name in paths else " ".join(str(value).splitlines())
         words.append(f"{name}={shlex.quote(text)}")
     return " ".join(words)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from i2vbench.errors import UserError
 from i2vbench.names import DEVICE, DTYPES, FORMATS, SHORT_DTYPES
@@ -71,3 +73,25 @@ def parse_size(size: str) -> tuple[int, int]:
     if match is None:
         raise UserError(f"--size '{size}': expected HEIGHTxWIDTH in pixels, such as 256x256")
     return int(match[1]), int(match[2])
+
+
+def check_length(frames: int | None) -> None:
+    """Refuse what is no video.
+
+    Raises:
+        UserError: Fewer than two frames.
+    """
+    if frames is not None and frames < 2:
+        raise UserError(f"--frames {frames}: expected at least 2, the first one included")
+
+
+def check_writable(flag: str, path: Path) -> None:
+    """Refuse a name whose folder is not there and cannot be made, before hours are spent on what goes into it.
+
+    Raises:
+        UserError: With the folder.
+    """
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        reason = "cannot be written to" if there.is_dir() else "is a file, not a folder"
+        raise UserError(f"{flag} {path}: cannot be written: {there} {reason}")

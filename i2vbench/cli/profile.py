@@ -52,7 +52,7 @@ def profile(
     Example: i2vbench profile --model consisti2v --dtype bf16
     """
     if model != "consisti2v":
-        raise UserError(f"model '{model}' cannot be profiled: Table 3 is of consisti2v")
+        raise UserError(f"model '{model}' cannot be profiled: Table 3 is of consisti2v; see --variants, --checkpoint")
     dtype = parse_dtype(dtype)
     check_device(device)
     height, width = parse_size(size)
@@ -91,10 +91,10 @@ def profile(
 
 
 def _parse_variants(values: list[str] | None) -> list[str]:
-    """Words of `sampling.VARIANTS`, in the table's order; "" is the full model."""
-    from i2vbench.models.consisti2v.sampling import VARIANTS
+    """Words of `sampling.VARIANTS` that are rows of Table 3, in its order; "" is the full model."""
+    from i2vbench.models.consisti2v.cost import REPORTED
 
-    names = {variant or FULL: variant for variant in VARIANTS}
+    names = {variant or FULL: variant for variant in REPORTED}
     wanted = split(values) or ["all"]
     for name in wanted:
         if name not in (*names, "all"):

@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from i2vbench.cli.generate import check_length, check_writable
-from i2vbench.cli.options import DEVICE_HELP, DTYPE_HELP, check_choice, check_device, parse_dtype, parse_size
+from i2vbench.cli.options import (
+    DEVICE_HELP,
+    DTYPE_HELP,
+    check_choice,
+    check_device,
+    check_length,
+    check_writable,
+    parse_dtype,
+    parse_size,
+)
 from i2vbench.errors import UserError
 from i2vbench.names import nearest
 
@@ -76,14 +84,16 @@ def reproduce(
     """
     check_choice("figure", figure, FIGURES)
     if model != "consisti2v":
-        raise UserError(f"model '{model}': the figures are of consisti2v")
+        raise UserError(f"model '{model}': the figures are of consisti2v; --checkpoint names a folder")
     dtype = parse_dtype(dtype)
     check_device(device)
     check_length(frames)
     if video is not None and figure != "figure4":
         raise UserError(f"--video: {figure} is of one picture; name it with --image")
-    if figure == "figure4" and not (image is None and prompt is None and steps is None):
-        raise UserError("--image, --prompt, --steps: figure4 samples nothing; it is of a clip, which --video names")
+    if figure == "figure4":
+        for name, value in (("image", image), ("prompt", prompt), ("steps", steps)):
+            if value is not None:
+                raise UserError(f"--{name}: figure4 samples nothing; it is of a clip, which --video names")
     out = out or Path(f"{figure}.png")
     if out.suffix.lower() != ".png" or out.is_dir():
         raise UserError(f"--out {out}: expected the name of a picture, ending in .png")

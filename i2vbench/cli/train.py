@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
+from i2vbench.cli.options import check_writable
 from i2vbench.errors import UserError
 
 _PACKAGES = ("accelerate", "diffusers", "transformers", "tensorboard")
 
-_app = typer.Typer(help="Train a model.", no_args_is_help=True)
+_app = typer.Typer(help="Train a model.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def register(app: typer.Typer) -> None:
@@ -57,6 +58,7 @@ def consisti2v(
         raise UserError("name the configuration and the data: --config train.toml --data folder:PATH")
     if str(out) in ("", "."):
         raise UserError("--out: expected the name of a folder of its own")
+    check_writable("--out", out)
     settings = load_config(config)
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:

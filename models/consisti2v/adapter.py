@@ -43,7 +43,7 @@ class ConsistI2V(Model):
         self.variant = VARIANTS[word]
         self.checkpoint: str | None = path or None
         self.compile = False
-        self.sampling = Sampling(frameinit=self.variant.frameinit)
+        self.sampling = Sampling(frameinit=self.variant.frameinit, noise_alpha=self.variant.noise_alpha)
         self.pipeline: ConsistI2VPipeline | None = None
         name = "consisti2v" + (f":{word}" if word else "")
         self.info = ModelInfo(
@@ -61,11 +61,16 @@ class ConsistI2V(Model):
         given = dict(options)
         checkpoint = given.pop("checkpoint", None)
         if checkpoint is not None:
+            if self.checkpoint not in (None, str(checkpoint)):
+                raise UserError(f"two checkpoints are named, '{self.checkpoint}' and '{checkpoint}'; leave one out")
             self.checkpoint = str(checkpoint)
         self.compile = bool(given.pop("compile", self.compile))
         if given.get("frameinit") and not self.variant.frameinit:
             raise UserError(f"model '{self.info.name}' is the variant without FrameInit; leave the variant out")
         self.sampling = self.sampling.with_options(given)
+
+    def settings(self) -> dict[str, object]:
+        return self.sampling.as_dict()
 
     def prepare(self, preparation: Preparation) -> None:
         find_checkpoint(self.checkpoint)

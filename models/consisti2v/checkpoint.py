@@ -201,10 +201,16 @@ def _snapshot(name: str, download: bool) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=list(_FETCHED), local_files_only=not download))
     except LocalEntryNotFoundError as error:
-        problem = "the ConsistI2V checkpoint is not here" if name == HUB_ID else f"no checkpoint '{name}' here"
-        raise UserError(missing_line(problem)) from error
+        raise UserError(_fetch_line(name, "is not here")) from error
     except OSError as error:  # no network, no such repository, no permission
-        raise UserError(missing_line(f"{name} could not be fetched ({str(error).splitlines()[0]})")) from error
+        raise UserError(_fetch_line(name, f"could not be fetched ({str(error).splitlines()[0]})")) from error
+
+
+def _fetch_line(name: str, problem: str) -> str:
+    """As `missing_line`, of any name on the hub; size and licence are known of the published one alone."""
+    if name == HUB_ID:
+        return missing_line(f"the ConsistI2V checkpoint {problem}")
+    return f"checkpoint '{name}' {problem}: fetch it with `hf download {name}`, or name the folder it is in"
 
 
 def _is_zip(file: Path) -> bool:

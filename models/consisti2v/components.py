@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from i2vbench.errors import UserError
 from i2vbench.files import write_bytes, write_json
 from i2vbench.models.consisti2v.checkpoint import fill, find_checkpoint, read_state
 from i2vbench.models.consisti2v.unet import ConsistI2VUNet
+from i2vbench.names import nearest
 
 
 def load_components(
@@ -50,6 +52,10 @@ def load_unet(
     Raises:
         UserError: A configuration that this U-Net does not have, or other tensors than it needs.
     """
+    settings = inspect.signature(ConsistI2VUNet.__init__).parameters
+    for name in overrides or ():
+        if name not in settings:
+            raise UserError(f"the ConsistI2V U-Net has no setting '{name}': {nearest(name, list(settings)[1:])}")
     with torch.device("meta"), _told(folder / "config.json", "a ConsistI2V U-Net"):
         unet = ConsistI2VUNet.from_config(_config(folder), **dict(overrides or {}))
     fill(unet, read_state(folder), "the ConsistI2V U-Net", dtype=dtype)

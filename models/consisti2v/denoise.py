@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from i2vbench.errors import UserError
 from i2vbench.models.consisti2v.guidance import Guidance
 from i2vbench.models.consisti2v.noise import standard_normal
 from i2vbench.models.consisti2v.transformer import ProjectedText
@@ -38,7 +39,13 @@ class Steps:
 
 
 def denoise(
-    pipeline: Any, latents: Tensor, first_frames: Tensor, text: Tensor | ProjectedText, guidance: Guidance, steps: Steps
+    pipeline: Any,
+    latents: Tensor,
+    first_frames: Tensor,
+    text: Tensor | ProjectedText,
+    guidance: Guidance,
+    steps: Steps,
+    label: str,
 ) -> Tensor:
     """From noise [b, 4, T-1, h, w] to latents of the same shape.
 
@@ -49,10 +56,15 @@ def denoise(
         text: Of all passes.
         guidance: Which passes there are.
         steps: How many, and how.
+        label: What the progress bar calls it.
+
+    Raises:
+        UserError: The latents became NaN or infinite.
     """
     scheduler = pipeline.scheduler
     scheduler.set_timesteps(steps.number)  # on the CPU, where the scheduler reads them: no waiting for the GPU
     with pipeline.progress_bar(total=steps.number) as progress:
+        progress.set_description(label)
         for index, timestep in enumerate(scheduler.timesteps):
             prediction = pipeline.unet(
                 torch.cat([latents] * guidance.passes),
@@ -70,4 +82,17 @@ def denoise(
             if steps.callback is not None:
                 latents = steps.callback(pipeline, index, timestep, {"latents": latents}).get("latents", latents)
             progress.update()
+            if index in (0, steps.number - 1):  # at the first step for faulty weights; each look waits for the GPU
+                _check_finite(latents, index + 1, steps.number)
     return latents
+
+
+def _check_finite(latents: Tensor, step: int, steps: int) -> None:
+    if torch.isfinite(latents).all():
+        return
+    dtype = str(latents.dtype).removeprefix("torch.")
+    advice = "the checkpoint's weights may be damaged; else try" if step == 1 else "try"
+    raise UserError(
+        f"the latents became NaN or infinite while sampling in {dtype}, by step {step} of {steps}: {advice} float32 or "
+        "bfloat16, or less guidance"
+    )

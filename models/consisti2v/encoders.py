@@ -58,16 +58,19 @@ def encode_prompts(
     tokenizer: CLIPTokenizer,
     prompts: Sequence[str],
     device: torch.device | None = None,
+    what: str = "prompt",
 ) -> Tensor:
     """[n, L, D]: the last hidden states, after the final norm, of prompts padded to the tokenizer's length.
 
-    Warns of what is cut off a prompt that is too long.
+    Warns of what is cut off a prompt that is too long, calling it `what`.
     """
     for prompt in prompts:
         rest = cut_off(tokenizer, prompt)
         if rest:
             warnings.warn(
-                f"the prompt has more than {tokenizer.model_max_length - 2} tokens; not seen is: '{rest}'", stacklevel=2
+                f"the {what} {_shortened(prompt, 40)} has more than {tokenizer.model_max_length - 2} tokens; not seen "
+                f"is its end, {_shortened(rest, 200)}",
+                stacklevel=2,
             )
     tokens = tokenizer(
         list(prompts), padding="max_length", truncation=True, max_length=tokenizer.model_max_length, return_tensors="pt"
@@ -81,6 +84,11 @@ def cut_off(tokenizer: CLIPTokenizer, prompt: str) -> str:
     """The end of a prompt that the tokenizer's length leaves no room for; "" if all of it is seen."""
     ids = tokenizer(prompt, truncation=False, verbose=False).input_ids[1:-1]
     return str(tokenizer.decode(ids[tokenizer.model_max_length - 2 :], skip_special_tokens=True)).strip()
+
+
+def _shortened(text: str, most: int) -> str:
+    """In quotation marks, on one line, control characters spelt out."""
+    return repr(text if len(text) <= most else f"{text[:most].rstrip()} ...")
 
 
 def _batch(size: Sequence[int]) -> int:

@@ -197,21 +197,17 @@ class ConsistI2VPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
                 static = layout if camera_motion else first_frame.expand(-1, -1, num_frames, -1, -1)
                 _, noise = initialise(static, noise, frameinit, self.scheduler.alphas_cumprod)
             first_frames = guidance.repeat_first_frame(first_frame, noise[:, :, :1])
-            return denoise(self, noise[:, :, 1:], first_frames, text, guidance, steps)
+            label = f"chunk {chunk + 1} of {chunks}" if chunks > 1 else "denoising"
+            return denoise(self, noise[:, :, 1:], first_frames, text, guidance, steps, label)
 
         video = sample_chunks(layout[:, :, :1], chunks, sample)  # [b, 4, T', h, w]
-        if not torch.isfinite(video).all():
-            raise UserError(
-                f"the latents became NaN or infinite while sampling in {str(self.unet.dtype).removeprefix('torch.')}; "
-                "try float32 or bfloat16, or less guidance"
-            )
         frames = video if output_type == "latent" else as_output(self.decode_latents(video), output_type)
         self.maybe_free_model_hooks()
         return ConsistI2VOutput(frames=frames) if return_dict else (frames,)
 
-    def encode_prompt(self, prompts: Sequence[str]) -> Tensor:
-        """Text embeddings [n, L, D]; warns of what is cut off a prompt that is too long."""
-        return encode_prompts(self.text_encoder, self.tokenizer, prompts, self._execution_device)
+    def encode_prompt(self, prompts: Sequence[str], what: str = "prompt") -> Tensor:
+        """Text embeddings [n, L, D]; warns of what is cut off a prompt, or `what` it is, that is too long."""
+        return encode_prompts(self.text_encoder, self.tokenizer, prompts, self._execution_device, what)
 
     def encode_frames(self, pixels: Tensor, generator: Generators = None) -> Tensor:
         """Latents [n, 4, h, w] of pictures [n, 3, H, W] in -1..1, drawn from the VAE's posterior and scaled."""
@@ -267,7 +263,7 @@ class ConsistI2VPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
         positive = self.encode_prompt(prompts).repeat_interleave(repetitions, dim=0)
         if guidance.passes == 1:
             return positive
-        without = self.encode_prompt(negatives)
+        without = self.encode_prompt(negatives, "negative prompt")
         without = without.expand_as(positive) if len(negatives) == 1 else without.repeat_interleave(repetitions, dim=0)
         return guidance.repeat_text(without, positive)
 

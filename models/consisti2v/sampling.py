@@ -26,16 +26,18 @@ CAMERA_FRAMEINIT: Mapping[str, tuple[int, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A row of Table 3.
+    """A row of Table 3, or the paper's own choice where the published code makes another.
 
     Attributes:
         title: As the table calls it.
         frameinit: Whether FrameInit is used.
+        noise_alpha: Default of `Sampling.noise_alpha`.
         unet: What its U-Net's configuration has otherwise.
     """
 
     title: str
     frameinit: bool = True
+    noise_alpha: float = 1.0
     unet: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -48,9 +50,10 @@ VARIANTS: Mapping[str, Variant] = {
     "no-frameinit-no-temporal-no-spatial": Variant(
         "w/o FrameInit & T.Cond. & S.Cond.", frameinit=False, unet=_NO_TEMPORAL | _NO_SPATIAL
     ),
+    "paper-noise": Variant("ConsistI2V, noise as in eq. 9", noise_alpha=1.5),
 }
-"""The model and its ablations, by the word that follows `consisti2v:`. They are switched at inference; whether the
-paper's were trained anew it does not say."""
+"""The model, its ablations and its other noise, by the word that follows `consisti2v:`. Ablations are switched at
+inference; whether the paper's were trained anew it does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,7 @@ class Sampling:
         for name, least, most in _RANGES:
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
-                limits = f"from {least:g} to {most:g}" if most < _ANY else f"of at least {least:g}"
+                limits = f"from {least:g} to {most:g}" if most < _ANY else f"of at least {least:g}, below {_ANY:g}"
                 raise UserError(f"{name.replace('_', ' ')}: expected a number {limits}, got {value}")
         for name, words in (("noise", NOISE_METHODS), ("camera", CAMERA_MOTIONS)):
             word = getattr(self, name)
@@ -116,7 +119,23 @@ class Sampling:
         unknown = [name for name in options if name not in {f.name for f in dataclasses.fields(self)}]
         if unknown:
             raise UserError(f"ConsistI2V has no option {', '.join(unknown)}")
-        return dataclasses.replace(self, **options)  # type: ignore[arg-type]
+        changed = dataclasses.replace(self, **options)  # type: ignore[arg-type]
+        unguided = changed.guidance <= 1 and changed.image_guidance <= 1
+        for name, idle, why in (
+            ("tau", not changed.frameinit, "FrameInit is switched off"),
+            ("d0", not changed.frameinit, "FrameInit is switched off"),
+            ("noise_alpha", changed.noise == "vanilla", "the frames of vanilla noise share nothing"),
+            ("negative_prompt", unguided, "there is no guidance"),
+            ("guidance_rescale", unguided, "there is no guidance"),
+        ):
+            if idle and options.get(name):
+                raise UserError(f"{name.replace('_', ' ')} would change nothing: {why}")
+        return changed
+
+    def as_dict(self) -> dict[str, object]:
+        """Every setting by name, with the tau and D0 that are used."""
+        tau, d0 = self.frameinit_settings() or (None, None)
+        return {**dataclasses.asdict(self), "tau": tau, "d0": d0}
 
     def frameinit_settings(self) -> tuple[int, float] | None:
         """(tau, D0), or None without FrameInit."""
@@ -135,6 +154,6 @@ _RANGES = (
     ("eta", 0, 1),
     ("noise_alpha", 0, _ANY),
     ("tau", 0, 999),
-    ("d0", 0, _ANY),
+    ("d0", 0, 1),
     ("frame_stride", 1, _ANY),
 )

@@ -9,6 +9,7 @@ import pytest
 
 from i2vbench.adapter.check import check_model
 from i2vbench.datasets.demo import bundled_samples
+from i2vbench.errors import UserError
 from i2vbench.models.base import Model
 from i2vbench.models.baselines import Pan
 from i2vbench.profiles import Profile
@@ -107,6 +108,21 @@ def test_a_model_that_keeps_the_contract(model: Model, small_profile: Profile) -
 def test_each_breach_is_named(model: Model, fault: str, small_profile: Profile) -> None:
     report = check_model(model, bundled_samples(), small_profile.protocol)
     assert any(fault in line for line in report.faults), report
+
+
+def test_what_the_model_asks_the_user_for_is_no_fault_of_it(small_profile: Profile) -> None:
+    class LacksWeights(Noise):
+        def load(self, device: str, dtype: str) -> None:
+            raise UserError("fetch the weights")
+
+    with pytest.raises(UserError, match="fetch the weights"):
+        check_model(LacksWeights(), bundled_samples(), small_profile.protocol)
+
+    class Refuses(Noise):
+        def one(self, r: Request) -> Video:
+            raise UserError("not this one")
+
+    assert check_model(Refuses(), bundled_samples(), small_profile.protocol).faults == ["refused: not this one"]
 
 
 def test_rounding_in_a_batch_is_allowed(small_profile: Profile) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from i2vbench import one_clip
+from i2vbench import log
 from i2vbench.cli import main
 
 
@@ -32,7 +32,7 @@ def call_inside(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
     def call(*args: object) -> Done:
         monkeypatch.setattr(sys, "argv", ["i2vbench", *map(str, args)])
-        monkeypatch.setattr(one_clip, "_told", set())
+        monkeypatch.setattr(log, "_told", set())
         capsys.readouterr()
         with pytest.raises(SystemExit) as end:
             main()

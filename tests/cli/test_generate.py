@@ -101,7 +101,7 @@ def test_the_paths_of_a_machine_stay_out_of_the_file(tiny: Inside, checkpoint: P
     assert done.code == 0, done.stderr
     with av.open(str(place / "dog.mp4")) as container:
         comment = container.metadata["comment"]
-    assert "model=consisti2v:no-frameinit=tiny image=dog.png" in comment
+    assert "model=consisti2v:no-frameinit=./tiny image=dog.png" in comment
     assert "checkpoint=tiny steps=2" in comment
     assert str(place.parent) not in comment
 
@@ -138,7 +138,7 @@ def test_an_odd_prompt_is_taken_with_a_line(tiny: Inside) -> None:
     assert "the prompt is empty" in empty.stderr
     long = tiny("--prompt", "one two three four five six")
     assert long.code == 0
-    notes = [line for line in long.stderr.splitlines() if line.startswith("note: ")]
+    notes = [line for line in long.stderr.splitlines() if line.startswith("note: the prompt")]
     assert len(notes) == 1, long.stderr
     assert "six" in notes[0], "what was cut"
 
@@ -192,7 +192,9 @@ def test_not_a_number_is_no_black_video(tiny: Inside, checkpoint: Path, place: P
     save_file(state, file)
     done = tiny("--checkpoint", broken)
     assert done.code == 2
+    assert "by step 1 of " in done.stderr.splitlines()[-1], "before the other steps are made in vain"
     assert "NaN" in done.stderr.splitlines()[-1]
+    assert "the checkpoint's weights may be damaged" in done.stderr.splitlines()[-1]
     assert not (place / "dog.mp4").exists()
 
 

@@ -110,6 +110,8 @@ def test_the_data_sets_sample_gives_picture_and_prompt(inside: Inside, tmp_path:
         (["figure6", "--image", "dog.png", "--sample", "dog"], "one of them"),
         (["figure6", "--video", "dog.mp4"], "of one picture"),
         (["figure4", "--image", "dog.png"], "--video"),
+        (["figure4", "--steps", "5"], "--steps: figure4 samples nothing"),
+        (["figure6", "--model", "consisti2v:dog.png"], "--checkpoint names a folder"),
         (["figure4", "--video", "dog.png"], "dog.png"),
         (["figure4", "--dataset", "folder:data", "--sample", "image-0"], "'image-0' has no clip"),
         (["figure4", "--dataset", "folder:data", "--sample", "image-1"], "did you mean image-0?"),

@@ -245,7 +245,15 @@ class Trainer:
             return
         state = self._checkpoints.read_state(newest)
         self.step = int(state["step"])
-        self._accelerator.load_state(str(newest))
+        try:
+            self._accelerator.load_state(str(newest))
+        except UserError:
+            raise
+        except Exception as error:  # a file that is missing or cut short; torch, pickle and safetensors have their own
+            reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+            raise UserError(
+                f"checkpoint {newest} is damaged ({reason}); remove it, and training goes on from the one before"
+            ) from error
         self._unreadable = UnreadableClips(self._config.max_unreadable, state["reads"], state["unreadable"])
         spread = {"processes": self._accelerator.num_processes, "per_device_batch": self._config.per_device_batch}
         if self._accelerator.is_main_process:

@@ -112,6 +112,8 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
                 InitProcessGroupKwargs(timeout=datetime.timedelta(hours=3)),
             ],
         )
+        if accelerator.mixed_precision == "fp16" and accelerator.device.type == "cpu":
+            raise ValueError("float16 needs a GPU; bf16 and no work on a CPU")
     except ValueError as error:
         raise UserError(f"mixed_precision = '{config.mixed_precision}' cannot be had here: {error}") from error
     if accelerator.distributed_type not in _WHOLE:
@@ -180,6 +182,10 @@ def _record(config: TrainConfig, data: str, num_clips: int, out: Path) -> None:
         "versions": {name: version(name) for name in ("torch", "diffusers", "transformers", "accelerate")},
     }
     file = out / RECORD
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out}: is a file; expected the training's folder")
+    if out.is_dir() and any(out.iterdir()) and not file.is_file():
+        raise UserError(f"--out {out}: the folder holds other things than a training; name a new one")
     if file.is_file():
         try:
             before = json.loads(file.read_text(encoding="utf-8"))

@@ -10,6 +10,7 @@ import torch
 
 from i2vbench.clips import shown_frames
 from i2vbench.errors import UserError
+from i2vbench.log import plain_warnings
 from i2vbench.models.consisti2v.noise import NoiseMethod
 from i2vbench.models.consisti2v.pipeline import ConsistI2VOutput, ConsistI2VPipeline
 from i2vbench.models.consisti2v.training.clips import TrainingClip
@@ -65,20 +66,21 @@ class Validation:
         partial.mkdir(parents=True, exist_ok=True)
         for index, (prompt, image) in enumerate(self._prompts or []):
             try:
-                made = pipeline(
-                    image,
-                    prompt,
-                    height=config.height,
-                    width=config.width,
-                    num_frames=config.num_frames,
-                    num_inference_steps=config.validation_steps,
-                    guidance_scale=config.validation_guidance,
-                    frame_stride=config.validation_stride,
-                    noise_method=cast(NoiseMethod, config.noise_method),
-                    noise_alpha=config.noise_alpha,
-                    generator=torch.Generator().manual_seed(config.seed + index),
-                    output_type="uint8",
-                )
+                with plain_warnings(self._say):
+                    made = pipeline(
+                        image,
+                        prompt,
+                        height=config.height,
+                        width=config.width,
+                        num_frames=config.num_frames,
+                        num_inference_steps=config.validation_steps,
+                        guidance_scale=config.validation_guidance,
+                        frame_stride=config.validation_stride,
+                        noise_method=cast(NoiseMethod, config.noise_method),
+                        noise_alpha=config.noise_alpha,
+                        generator=torch.Generator().manual_seed(config.seed + index),
+                        output_type="uint8",
+                    )
             except UserError as error:
                 self._say(f"step {step}: validation video {index} ('{prompt}') could not be made: {error}")
                 continue

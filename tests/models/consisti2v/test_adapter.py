@@ -69,6 +69,17 @@ def test_its_names_say_variant_and_checkpoint(tiny: Path) -> None:
         MODELS.create("consisti2v:no-framinit")
 
 
+def test_the_papers_noise_is_a_name() -> None:
+    assert ConsistI2V().settings()["noise_alpha"] == 1.0
+    paper = ConsistI2V("paper-noise")
+    assert (paper.info.name, paper.settings()["noise_alpha"]) == ("consisti2v:paper-noise", 1.5)
+
+
+def test_a_second_checkpoint_is_refused(tiny: Path) -> None:
+    with pytest.raises(UserError, match="two checkpoints are named"):
+        ConsistI2V(str(tiny)).configure({"checkpoint": "elsewhere"})
+
+
 def test_variants_give_other_videos(tiny: Path) -> None:
     words = ("", "no-frameinit=", "no-frameinit-no-temporal=", "no-frameinit-no-temporal-no-spatial=")
     videos = [loaded(f"{word}{tiny}").generate([request()])[0].frames for word in words]
@@ -102,7 +113,11 @@ def test_long_videos_are_cut_to_what_was_asked_for(tiny: Path) -> None:
     [
         ({"stepz": 3}, "ConsistI2V has no option stepz"),
         ({"steps": 0}, "steps: expected a number from 1 to 1000, got 0"),
-        ({"d0": float("nan")}, "d0: expected a number of at least 0, got nan"),
+        ({"d0": float("nan")}, "d0: expected a number from 0 to 1, got nan"),
+        ({"guidance": float("inf")}, r"guidance: expected a number of at least 0, below 1e\+09, got inf"),
+        ({"frameinit": False, "tau": 700}, "tau would change nothing: FrameInit is switched off"),
+        ({"noise": "vanilla", "noise_alpha": 1.5}, "noise alpha would change nothing"),
+        ({"guidance": 1, "negative_prompt": "blur"}, "negative prompt would change nothing: there is no guidance"),
         ({"camera": "pan-up"}, "unknown camera 'pan-up'"),
         ({"camera": "rotate", "frameinit": False}, "works through FrameInit, which is switched off"),
         ({"camera": "rotate", "autoregressive": True}, "is for one clip"),
@@ -173,12 +188,15 @@ def test_a_run_measures_its_videos(tiny: Path, profile: Path, tmp_path: Path, cl
     assert row["model"] == "consisti2v (tiny)"
     recorded = json.loads((tmp_path / "run" / "run.json").read_text())
     assert {"diffusers", "transformers", "torch"} <= set(recorded["versions"])
+    settings = recorded["models"]["consisti2v (tiny)"]["settings"]
+    assert (settings["steps"], settings["noise_alpha"], settings["tau"], settings["d0"]) == (50, 1.0, 850, 0.25)
 
 
 def test_without_a_checkpoint_a_run_is_refused_before_it_begins(tmp_path: Path, cli: Cli, monkeypatch: Any) -> None:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
-    done = cli("run", "--model", "consisti2v", "--out", tmp_path / "run")
-    assert done.returncode == 2
-    assert "fetch TIGER-Lab/ConsistI2V from the Hugging Face hub (about 6.7 GB" in done.stderr
-    assert "Traceback" not in done.stderr
+    for arguments in (("run", "--out", tmp_path / "run", "--model"), ("adapter", "check")):
+        done = cli(*arguments, "consisti2v")
+        assert done.returncode == 2
+        assert "fetch TIGER-Lab/ConsistI2V from the Hugging Face hub (about 6.7 GB" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "run").exists()

@@ -145,6 +145,11 @@ def test_stored_settings_give_way_to_those_passed(tiny: Path) -> None:
         load_unet(tiny / "unet", overrides={"first_frame_condition_mode": "no"})
 
 
+def test_a_setting_that_the_unet_has_not_is_refused(tiny: Path) -> None:
+    with pytest.raises(UserError, match="no setting 'n_temp_head': did you mean n_temp_heads"):
+        ConsistI2VPipeline.from_pretrained(tiny, unet_config={"n_temp_head": 2})
+
+
 def test_no_checkpoint_at_hand_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(UserError) as caught:

@@ -51,7 +51,7 @@ def test_what_others_report_is_what_was_recorded() -> None:
         assert reported.code == round(official["total"] / 1e12, 3)
         assert reported.code_without_attention == round(official["convolutions_and_linears"] / 1e12, 3)
         assert reported.paper == RECORDED["paper_tflops"][NAMES[variant]]
-    assert list(REPORTED) == list(VARIANTS)
+    assert list(REPORTED) == [word for word in VARIANTS if word != "paper-noise"]
 
 
 def test_random_weights_have_the_published_shapes() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from i2vbench.models.consisti2v.cost import REPORTED
 from i2vbench.models.consisti2v.figures import FIGURE6, FIGURE7, Row, draw_grid, pick_columns, split_bands
-from i2vbench.models.consisti2v.sampling import VARIANTS
 from tests.conftest import moving_frames
 
 
@@ -72,7 +72,7 @@ def test_rows_of_two_shapes_are_refused() -> None:
 
 
 def test_the_rows_are_the_papers() -> None:
-    assert tuple(variant for variant, _ in FIGURE6) == tuple(VARIANTS)
+    assert tuple(variant for variant, _ in FIGURE6) == tuple(REPORTED)
     settings = {row.number: (row.tau, row.d0) for row in FIGURE7}
     tau, d0 = settings[1]
     assert (tau, d0, settings[4]) == (850, 0.25, (None, None))

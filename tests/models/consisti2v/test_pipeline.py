@@ -191,8 +191,14 @@ def test_latents_that_became_nan_are_refused(pipeline: ConsistI2VPipeline, pictu
 
 
 def test_a_long_prompt_says_what_is_not_seen(pipeline: ConsistI2VPipeline, picture: Image) -> None:
-    with pytest.warns(UserWarning, match="more than 14 tokens; not seen is: 'opqr'"):
+    with pytest.warns(UserWarning, match="more than 14 tokens; not seen is its end, .opqr."):
         frames_of(pipeline, picture, "abcdefghijklmnopqr")
+    with pytest.warns(UserWarning, match=r"^the negative prompt 'abcdef.*more than 14 tokens"):
+        frames_of(pipeline, picture, negative_prompt="abcdefghijklmnopqr")
+    with pytest.warns(UserWarning, match="the prompt") as said:
+        frames_of(pipeline, picture, "\x1b[31m" + "dog " * 5000)
+    assert "\x1b" not in str(said[0].message)
+    assert len(str(said[0].message)) < 400
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         frames_of(pipeline, picture, "abc")

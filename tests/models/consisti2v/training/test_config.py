@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -13,9 +14,18 @@ from i2vbench.models.consisti2v.training.config import EXAMPLE, TrainConfig, Val
 
 
 def test_the_example_says_every_default_and_nothing_else() -> None:
-    given = tomllib.loads(EXAMPLE.read_text())
-    assert list(given) == [field.name for field in fields(TrainConfig) if field.name != "validation"]
-    assert load_config(EXAMPLE) == TrainConfig()
+    text = EXAMPLE.read_text()
+    names = [field.name for field in fields(TrainConfig) if field.name != "validation"]
+    spelt_out = re.sub(r"^# (?=[a-z0-9_]+ = (?!\"clown|\"fish))", "", text, flags=re.MULTILINE)
+    assert list(tomllib.loads(spelt_out)) == names
+    assert parse_config(tomllib.loads(spelt_out)) == load_config(EXAMPLE) == TrainConfig()
+
+
+def test_the_examples_recipe_decides_when_it_is_changed(tmp_path: Path) -> None:
+    file = tmp_path / "train.toml"
+    file.write_text(EXAMPLE.read_text().replace('recipe = "paper"', 'recipe = "published-code"'))
+    assert load_config(file) == parse_config({"recipe": "published-code"})
+    assert load_config(file).noise_alpha == 1.0
 
 
 def test_the_defaults_are_the_papers() -> None:

@@ -306,6 +306,16 @@ def test_a_damaged_checkpoint_is_named(place: Path, base: Path) -> None:
         train(load_config(place / "train.toml"), data, out, Lines())
 
 
+def test_a_checkpoint_without_its_optimizer_is_named(place: Path, base: Path) -> None:
+    data, out = f"folder:{place / 'data'}", place / "out"
+    write_config(place / "train.toml", base, steps=1, save_every=1)
+    train(load_config(place / "train.toml"), data, out, Lines())
+    (out / "checkpoints" / "step-00000001" / "optimizer.bin").unlink()
+    AcceleratorState._reset_state(True)
+    with pytest.raises(UserError, match=r"step-00000001 is damaged .*goes on from the one before"):
+        train(load_config(place / "train.toml"), data, out, Lines())
+
+
 PICTURE = '[[validation]]\nprompt = "a"\nimage = "no.png"\n'
 
 
@@ -319,6 +329,10 @@ PICTURE = '[[validation]]\nprompt = "a"\nimage = "no.png"\n'
         ({}, ("--data", "somewhere"), "somewhere"),
         ({}, ("--config", "other.toml"), "other.toml: no such file"),
         ({}, ("--resume",), "there is no training at"),
+        ({}, ("--out", "data"), "--out data: the folder holds other things than a training"),
+        ({}, ("--out", "train.toml"), "--out train.toml: is a file"),
+        ({}, ("--out", "train.toml/x"), "train.toml is a file, not a folder"),
+        ({"mixed_precision": "fp16"}, (), "float16 needs a GPU"),
         ({"validate_every": 1}, (PICTURE,), "no.png: no such file"),
     ],
 )
