@@ -86,12 +86,14 @@ class ConsistI2V(Model):
         return total.hexdigest()
 
     def load(self, device: str, dtype: str) -> None:
+        import diffusers
         import torch
 
         from i2vbench.models.consisti2v.components import load_components
         from i2vbench.models.consisti2v.pipeline import ConsistI2VPipeline
 
         networks = load_components(self.checkpoint, getattr(torch, dtype), self.variant.unet)
+        diffusers.utils.logging.set_verbosity_error()  # else it advises against float16 on a CPU, at each move
         self.pipeline = ConsistI2VPipeline(**networks).to(device)
         self.pipeline.set_progress_bar_config(disable=not self.show_progress)
         if self.compile:
