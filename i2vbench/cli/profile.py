@@ -32,7 +32,7 @@ def profile(
     ] = None,
     device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
     dtype: Annotated[str, typer.Option(help=f"{DTYPE_HELP}.")] = "float32",
-    steps: Annotated[int, typer.Option(min=1, help="Sampling steps of the clips that are timed.")] = PAPER_STEPS,
+    steps: Annotated[int, typer.Option(min=1, max=999, help="Sampling steps of the clips timed.")] = PAPER_STEPS,
     frames: Annotated[int, typer.Option(min=2, help="Frames a clip, the first included.")] = PAPER_FRAMES,
     size: Annotated[str, typer.Option(help="HEIGHTxWIDTH in pixels.")] = "256x256",
     repeats: Annotated[int, typer.Option(min=1, help="Clips timed of each variant; the fastest counts.")] = 1,
@@ -107,15 +107,19 @@ def _shape(checkpoint: str | None) -> dict[str, Any]:
     if checkpoint is None:
         return {}
     from i2vbench.models.consisti2v.checkpoint import find_checkpoint
+    from i2vbench.models.consisti2v.components import read_json
 
     folder = find_checkpoint(checkpoint)
     parts = ("unet", "vae", "text_encoder")
-    unet, vae, text = (json.loads((folder / part / "config.json").read_text("utf-8")) for part in parts)
-    return {
-        "config": unet,
-        "vae_factor": 2 ** (len(vae["block_out_channels"]) - 1),
-        "text_tokens": text["max_position_embeddings"],
-    }
+    unet, vae, text = (read_json(folder / part / "config.json") for part in parts)
+    try:
+        return {
+            "config": unet,
+            "vae_factor": 2 ** (len(vae["block_out_channels"]) - 1),
+            "text_tokens": text["max_position_embeddings"],
+        }
+    except KeyError as error:
+        raise UserError(f"checkpoint {checkpoint}: its configurations lack {error}") from error
 
 
 def _count(variants: list[str], shape: dict[str, Any], frames: int, height: int, width: int) -> dict[str, Flops]:

@@ -103,6 +103,17 @@ class ConsistI2V(Model):
         self.pipeline = None
 
     def generate(self, requests: Sequence[Request]) -> list[Video]:
+        groups: dict[tuple[object, ...], list[int]] = {}
+        for index, request in enumerate(requests):
+            alike = (request.height, request.width, request.num_frames, request.frame_stride)
+            groups.setdefault(alike, []).append(index)
+        videos: dict[int, Video] = {}
+        for indices in groups.values():
+            videos |= zip(indices, self._generate_alike([requests[index] for index in indices]), strict=True)
+        return [videos[index] for index in range(len(requests))]
+
+    def _generate_alike(self, requests: Sequence[Request]) -> list[Video]:
+        """Videos of requests of one size, length and stride."""
         import torch
 
         assert self.pipeline is not None, "generate before load"
@@ -125,16 +136,16 @@ class ConsistI2V(Model):
             guidance_rescale=sampling.guidance_rescale,
             eta=sampling.eta,
             frame_stride=first.frame_stride or sampling.frame_stride,
-            noise_method=sampling.noise,  # type: ignore[arg-type]  # checked by Sampling
+            noise_method=sampling.noise,
             noise_alpha=sampling.noise_alpha,
             frameinit=self.frameinit(),
-            camera_motion=sampling.camera,  # type: ignore[arg-type]
+            camera_motion=sampling.camera,
             autoregressive_chunks=chunks_needed(first.num_frames, trained) if sampling.autoregressive else 1,
             generator=[torch.Generator().manual_seed(request.seed) for request in requests],
             output_type="uint8",
             return_dict=False,
         )
-        return [Video(frames[: first.num_frames], first.fps) for frames in output[0]]
+        return [Video(made[: r.num_frames], r.fps) for r, made in zip(requests, output[0], strict=True)]
 
     def frameinit(self) -> FrameInit | None:
         """FrameInit's settings, or None without it."""

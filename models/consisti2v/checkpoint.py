@@ -66,25 +66,61 @@ def find_checkpoint(where: str | os.PathLike[str] | None = None, *, download: bo
         UserError: In one line: what to fetch, from where, how large, under which licence; or what a folder lacks.
     """
     name = os.fspath(where or HUB_ID)
+    try:
+        folder = find_folder(name, download=download)
+    except FileNotFoundError as error:
+        if name == HUB_ID:
+            raise UserError(_missing_line(f"the ConsistI2V checkpoint {error}")) from error
+        fetch = (
+            f": fetch it with `hf download {name}`, or name the folder it is in" if _HUB_NAME.fullmatch(name) else ""
+        )
+        raise UserError(f"checkpoint '{name}' {error}{fetch}") from error
+    lacking = lacking_files(folder)
+    if lacking and name == HUB_ID:
+        raise UserError(_missing_line(f"the ConsistI2V checkpoint is only in part here ({', '.join(lacking)} missing)"))
+    if lacking:
+        raise UserError(f"checkpoint {name}: {', '.join(lacking)} missing; expected a ConsistI2V pipeline folder")
+    return folder
+
+
+def find_folder(name: str, *, download: bool = False) -> Path:
+    """A pipeline's folder, by its path or its name on the Hugging Face hub.
+
+    Args:
+        name: A folder, or a name on the hub, looked for in the local cache.
+        download: Whether to fetch what the cache lacks.
+
+    Raises:
+        FileNotFoundError: With what is wrong, in words that go on from the name.
+    """
     folder = Path(name).expanduser()
-    if not folder.is_dir():
-        if not _HUB_NAME.fullmatch(name) or folder.exists():
-            raise UserError(f"checkpoint '{name}': expected a folder in the published layout, and it is none")
-        folder = _snapshot(name, download)
+    if folder.is_dir():
+        return folder
+    if not _HUB_NAME.fullmatch(name) or folder.exists():
+        raise FileNotFoundError("is not a folder")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(_FETCHED), local_files_only=not download))
+    except LocalEntryNotFoundError as error:
+        raise FileNotFoundError("is not here") from error
+    except OSError as error:  # no network, no such repository, no permission
+        raise FileNotFoundError(f"could not be fetched ({str(error).splitlines()[0]})") from error
+
+
+def lacking_files(folder: Path) -> list[str]:
+    """What a pipeline's folder lacks of configurations, weights and tokenizer, by name."""
     lacking = [file for file in _NEEDED if not (folder / file).is_file()]
     lacking += [
         f"{part}/{WEIGHT_FILES[0]}" for part in ("unet", "vae", "text_encoder") if not weight_file(folder / part)
     ]
     if not any(all((folder / "tokenizer" / file).is_file() for file in files) for files in _TOKENIZERS):
         lacking += [f"tokenizer/{file}" for file in _TOKENIZERS[0] if not (folder / "tokenizer" / file).is_file()]
-    if lacking and name == HUB_ID:
-        raise UserError(missing_line(f"the ConsistI2V checkpoint is only in part here ({', '.join(lacking)} missing)"))
-    if lacking:
-        raise UserError(f"checkpoint {name}: {', '.join(lacking)} missing; expected a ConsistI2V pipeline folder")
-    return folder
+    return lacking
 
 
-def missing_line(problem: str) -> str:
+def _missing_line(problem: str) -> str:
     """One line: what is wrong, what to fetch, from where, how large, under which licence."""
     return (
         f"{problem}: fetch {HUB_ID} from the Hugging Face hub (about {SIZE_GB} GB; {LICENCE}) with "
@@ -191,26 +227,6 @@ def _mismatch(what: str, size: int, missing: list[str], left_over: list[str], mi
     return f"checkpoint of {what}: " + "; ".join(
         f"{len(keys)} {name}: {', '.join(keys)}" for name, keys in lists if keys
     )
-
-
-def _snapshot(name: str, download: bool) -> Path:
-    """The folder of a repository of the hub in the local cache."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=list(_FETCHED), local_files_only=not download))
-    except LocalEntryNotFoundError as error:
-        raise UserError(_fetch_line(name, "is not here")) from error
-    except OSError as error:  # no network, no such repository, no permission
-        raise UserError(_fetch_line(name, f"could not be fetched ({str(error).splitlines()[0]})")) from error
-
-
-def _fetch_line(name: str, problem: str) -> str:
-    """As `missing_line`, of any name on the hub; size and licence are known of the published one alone."""
-    if name == HUB_ID:
-        return missing_line(f"the ConsistI2V checkpoint {problem}")
-    return f"checkpoint '{name}' {problem}: fetch it with `hf download {name}`, or name the folder it is in"
 
 
 def _is_zip(file: Path) -> bool:

@@ -69,23 +69,33 @@ def load_frozen(folder: Path, dtype: torch.dtype | None = None) -> dict[str, Any
         UserError: Other tensors than these networks need.
     """
     text_config = {key: value for key, value in _config(folder / "text_encoder").items() if not key.startswith("_")}
-    with torch.device("meta"):  # random weights, which are to be replaced, take their time
-        with _told(folder / "vae" / "config.json", "a VAE"):
-            vae = AutoencoderKL.from_config(_config(folder / "vae"))
-        with _told(folder / "text_encoder" / "config.json", "CLIP's text encoder"):
-            text_encoder = CLIPTextModel(CLIPTextConfig(**text_config))
+    with torch.device("meta"), _told(folder / "text_encoder" / "config.json", "CLIP's text encoder"):
+        text_encoder = CLIPTextModel(CLIPTextConfig(**text_config))
     with _told(folder / "tokenizer", "CLIP's tokenizer"):
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", clean_up_tokenization_spaces=False)
-    fill(vae, read_state(folder / "vae"), "the VAE", dtype=dtype)
+    vae = load_vae(folder / "vae", dtype)
     fill(text_encoder, read_state(folder / "text_encoder"), "the text encoder", dtype=dtype)
     for module in text_encoder.modules():
         if hasattr(module, "position_ids"):  # a buffer that is computed, not stored
             module.position_ids = torch.arange(text_encoder.config.max_position_embeddings)[None]
     return {
-        "vae": vae.eval().requires_grad_(False),
+        "vae": vae,
         "text_encoder": text_encoder.eval().requires_grad_(False),
         "tokenizer": tokenizer,
     }
+
+
+def load_vae(folder: Path, dtype: torch.dtype | None = None) -> AutoencoderKL:
+    """The VAE of a folder with config.json and its tensors.
+
+    Raises:
+        UserError: Other tensors than it needs.
+    """
+    # On the meta device: random weights, which are to be replaced, take their time.
+    with torch.device("meta"), _told(folder / "config.json", "a VAE"):
+        vae = AutoencoderKL.from_config(_config(folder))
+    fill(vae, read_state(folder), "the VAE", dtype=dtype)
+    return vae.eval().requires_grad_(False)
 
 
 def complete_layout(folder: Path, text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer) -> None:

@@ -15,7 +15,7 @@ from i2vbench.models.consisti2v.noise import standard_normal
 from i2vbench.models.consisti2v.transformer import ProjectedText
 
 Generators = Generator | Sequence[Generator] | None
-StepCallback = Callable[[Any, int, Tensor, dict[str, Tensor]], Mapping[str, Tensor]]
+StepCallback = Callable[[Any, int, Tensor, dict[str, Tensor]], Mapping[str, Tensor] | None]
 """Called with (pipeline, step, timestep, {"latents": ...}); returns the latents to go on with, or nothing."""
 
 
@@ -63,6 +63,8 @@ def denoise(
     """
     scheduler = pipeline.scheduler
     scheduler.set_timesteps(steps.number)  # on the CPU, where the scheduler reads them: no waiting for the GPU
+    # A tensor that the device fills itself: a number would be copied to it, and waited for, at each step.
+    stride = torch.full((1,), steps.frame_stride, device=latents.device)
     with pipeline.progress_bar(total=steps.number) as progress:
         progress.set_description(label)
         for index, timestep in enumerate(scheduler.timesteps):
@@ -71,7 +73,7 @@ def denoise(
                 timestep.to(latents.device, non_blocking=True),
                 encoder_hidden_states=text,
                 first_frame_latents=first_frames,
-                frame_stride=steps.frame_stride,
+                frame_stride=stride,
                 return_dict=False,
             )[0]
             noise = None
@@ -80,7 +82,8 @@ def denoise(
             prediction = guidance.combine(prediction)
             latents = scheduler.step(prediction, timestep, latents, eta=steps.eta, variance_noise=noise).prev_sample
             if steps.callback is not None:
-                latents = steps.callback(pipeline, index, timestep, {"latents": latents}).get("latents", latents)
+                given = steps.callback(pipeline, index, timestep, {"latents": latents})
+                latents = (given or {}).get("latents", latents)
             progress.update()
             if index in (0, steps.number - 1):  # at the first step for faulty weights; each look waits for the GPU
                 _check_finite(latents, index + 1, steps.number)

@@ -103,13 +103,13 @@ def decode_bands(frames: Frames, checkpoint: str | None, device: str, dtype: str
     import torch
 
     from i2vbench.models.consisti2v.checkpoint import find_checkpoint
-    from i2vbench.models.consisti2v.components import load_frozen
+    from i2vbench.models.consisti2v.components import load_vae
     from i2vbench.models.consisti2v.encoders import decode_latents, encode_frames
+    from i2vbench.models.consisti2v.inputs import check_size
     from i2vbench.models.consisti2v.pictures import as_output
-    from i2vbench.models.consisti2v.pipeline import check_size
 
     check_size(frames.shape[1], frames.shape[2], len(frames))
-    vae = load_frozen(find_checkpoint(checkpoint), getattr(torch, dtype))["vae"].to(device)
+    vae = load_vae(find_checkpoint(checkpoint) / "vae", getattr(torch, dtype)).to(device)
     pixels = torch.from_numpy(np.array(frames)).permute(0, 3, 1, 2) / 127.5 - 1  # [T, 3, H, W]
     with torch.no_grad():
         latents = encode_frames(vae, pixels, torch.Generator().manual_seed(seed))  # [T, 4, h, w]

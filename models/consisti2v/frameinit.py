@@ -125,12 +125,15 @@ def _frequencies(size: int, centred: bool) -> Tensor:
 
 
 def _box(shape: tuple[int, int, int], d_s: float, d_t: float) -> Tensor:
-    """A box around zero frequency. Both spatial sides come from the height, as published."""
+    """A box around zero frequency, as published: both spatial sides come from the height.
+
+    Where half a side is more than half an axis, the published slice begins before 0 and so, counted from the end,
+    holds other frequencies, or none.
+    """
     low_pass = torch.zeros(shape)
     half_t, half_s = round(shape[0] // 2 * d_t), round(shape[1] // 2 * d_s)
     t, y, x = (
-        slice(max(size // 2 - half, 0), size // 2 + half)
-        for size, half in zip(shape, (half_t, half_s, half_s), strict=True)
+        slice(size // 2 - half, size // 2 + half) for size, half in zip(shape, (half_t, half_s, half_s), strict=True)
     )
     low_pass[t, y, x] = 1
     return low_pass

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, get_args
 
 import torch
 from torch import Generator, Tensor
 
-NoiseMethod = Literal["pyoco_mixed", "pyoco_progressive", "vanilla"]
+from i2vbench.models.consisti2v.sampling import NOISE_METHODS, NoiseMethod
+
 Shape = tuple[int, int, int, int, int]
 
 
@@ -21,10 +21,8 @@ def initial_noise(
     method: NoiseMethod = "pyoco_mixed",
     alpha: float = 1.0,
     generator: Generator | Sequence[Generator] | None = None,
-    device: torch.device | str | None = None,
-    dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Noise for a batch of clips, as the published code draws and mixes it.
+    """Noise for a batch of clips, float32, as the published code draws and mixes it.
 
     Args:
         shape: [b, channels, T, h, w].
@@ -33,8 +31,6 @@ def initial_noise(
         alpha: Strength of what frames share.
         generator: Draws on its own device; several, one per clip, draw for each clip by itself. None is torch's
             global one of the CPU.
-        device: Where the noise is wanted.
-        dtype: As what; drawn and mixed in float32.
 
     Raises:
         ValueError: Another method, or another number of generators than clips.
@@ -42,10 +38,9 @@ def initial_noise(
     if isinstance(generator, Sequence):
         if len(generator) != shape[0]:
             raise ValueError(f"expected one generator per clip, {shape[0]}, got {len(generator)}")
-        clips = [initial_noise((1, *shape[1:]), method, alpha, one, device, dtype) for one in generator]
-        return torch.cat(clips)
+        return torch.cat([initial_noise((1, *shape[1:]), method, alpha, one) for one in generator])
     draws = [standard_normal(drawn, generator) for drawn in draw_shapes(shape, method)]
-    return mix_noise(draws, method, alpha).to(device=device, dtype=dtype)
+    return mix_noise(draws, method, alpha)
 
 
 def draw_shapes(shape: Shape, method: NoiseMethod) -> list[Shape]:
@@ -60,7 +55,7 @@ def draw_shapes(shape: Shape, method: NoiseMethod) -> list[Shape]:
         return [(*shape[:2], 1, *shape[3:]), shape]
     if method == "pyoco_progressive":
         return [shape, shape]
-    raise ValueError(f"noise '{method}': expected one of {', '.join(get_args(NoiseMethod))}")
+    raise ValueError(f"noise '{method}': expected one of {', '.join(NOISE_METHODS)}")
 
 
 def mix_noise(draws: Sequence[Tensor], method: NoiseMethod, alpha: float) -> Tensor:
@@ -85,8 +80,14 @@ def mix_noise(draws: Sequence[Tensor], method: NoiseMethod, alpha: float) -> Ten
 
 
 def standard_normal(shape: Sequence[int], generator: Generator | Sequence[Generator] | None) -> Tensor:
-    """Standard normal numbers, float32; with several generators each draws an equal share of the first axis."""
+    """Standard normal numbers, float32; with several generators each draws an equal share of the first axis.
+
+    Raises:
+        ValueError: A first axis that does not divide among the generators.
+    """
     if isinstance(generator, Sequence):
+        if shape[0] % len(generator):
+            raise ValueError(f"{shape[0]} draws cannot be shared by {len(generator)} generators")
         share = (shape[0] // len(generator), *shape[1:])
         return torch.cat([standard_normal(share, one) for one in generator])
     return torch.randn(tuple(shape), generator=generator, device=generator.device if generator else "cpu")

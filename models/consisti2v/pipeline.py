@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, DiffusionPipeline
@@ -21,12 +21,12 @@ from i2vbench.models.consisti2v.denoise import Generators, StepCallback, Steps, 
 from i2vbench.models.consisti2v.encoders import decode_latents, encode_frames, encode_prompts
 from i2vbench.models.consisti2v.frameinit import FrameInit, initialise
 from i2vbench.models.consisti2v.guidance import Guidance
+from i2vbench.models.consisti2v.inputs import check_inputs, check_size
 from i2vbench.models.consisti2v.long_video import sample_chunks
-from i2vbench.models.consisti2v.noise import NoiseMethod, initial_noise
+from i2vbench.models.consisti2v.noise import initial_noise
 from i2vbench.models.consisti2v.pictures import ONE_IMAGE, AnyImage, OutputType, as_array, as_output, as_pixels
-from i2vbench.models.consisti2v.sampling import CAMERA_MOTIONS, CameraMotion
+from i2vbench.models.consisti2v.sampling import CameraMotion, NoiseMethod
 from i2vbench.models.consisti2v.unet import ConsistI2VUNet
-from i2vbench.names import nearest
 
 
 @dataclass
@@ -171,8 +171,19 @@ class ConsistI2VPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
         num_frames = int(self.unet.config.n_frames) if num_frames is None else num_frames
         videos = len(prompts) * num_videos_per_prompt
         chunks = autoregressive_chunks
-        self.check_inputs(
-            prompts, images, height, width, num_frames, frameinit, camera_motion, chunks, steps.number, output_type
+        check_size(height, width, num_frames)
+        check_inputs(
+            prompts=prompts,
+            negatives=negatives,
+            images=images,
+            repetitions=num_videos_per_prompt,
+            chunks=chunks,
+            steps=steps,
+            training_steps=self.scheduler.config.num_train_timesteps,
+            noise_method=noise_method,
+            frameinit=frameinit,
+            camera_motion=camera_motion,
+            output_type=output_type,
         )
         guidance = Guidance(guidance_scale, image_guidance_scale, guidance_rescale)
         text = self._guided_text(prompts, negatives, guidance, num_videos_per_prompt)
@@ -217,49 +228,10 @@ class ConsistI2VPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
         """Videos float32 [b, 3, T, H, W] in 0..1 of latents [b, 4, T, h, w]."""
         return decode_latents(self.vae, latents, self._execution_device)
 
-    def check_inputs(
-        self,
-        prompts: Sequence[str],
-        images: Sequence[AnyImage],
-        height: int,
-        width: int,
-        num_frames: int,
-        frameinit: FrameInit | None,
-        camera_motion: str | None,
-        chunks: int,
-        steps: int,
-        output_type: str,
-    ) -> None:
-        """Refuse what cannot be sampled.
-
-        Raises:
-            UserError: In one sentence.
-        """
-        if not prompts or not all(isinstance(prompt, str) for prompt in prompts):
-            raise UserError("prompt: expected a text, or a list of one text per first frame")
-        for name, number in (("autoregressive_chunks", chunks), ("num_inference_steps", steps)):
-            if number < 1:
-                raise UserError(f"{name}: expected at least 1, got {number}")
-        if len(images) != len(prompts):
-            raise UserError(f"expected one first frame per prompt, {len(prompts)}, got {len(images)}")
-        check_size(height, width, num_frames)
-        if camera_motion is not None and camera_motion not in CAMERA_MOTIONS:
-            raise UserError(f"unknown camera motion '{camera_motion}': {nearest(camera_motion, CAMERA_MOTIONS)}")
-        if camera_motion is not None and (frameinit is None or chunks > 1):
-            raise UserError(f"camera motion '{camera_motion}' needs FrameInit, and one clip")
-        if output_type not in get_args(OutputType):
-            raise UserError(f"output_type '{output_type}': expected one of {', '.join(get_args(OutputType))}")
-
     def _guided_text(
         self, prompts: Sequence[str], negatives: Sequence[str], guidance: Guidance, repetitions: int
     ) -> Tensor:
-        """Text embeddings of all passes, [passes b, L, D].
-
-        Raises:
-            UserError: Neither one negative prompt nor one per prompt.
-        """
-        if len(negatives) not in (1, len(prompts)):
-            raise UserError(f"expected one negative prompt, or one per prompt, {len(prompts)}, got {len(negatives)}")
+        """Text embeddings of all passes, [passes b, L, D]."""
         positive = self.encode_prompt(prompts).repeat_interleave(repetitions, dim=0)
         if guidance.passes == 1:
             return positive
@@ -288,15 +260,3 @@ class ConsistI2VPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
             frames, repetitions = frames.repeat_interleave(repetitions, dim=0), 1
         latents = self.encode_frames(frames.flatten(0, 1), generator).unflatten(0, frames.shape[:2])  # [n, T, 4, h, w]
         return latents.transpose(1, 2).repeat_interleave(repetitions, dim=0).to(self.unet.dtype)
-
-
-def check_size(height: int, width: int, num_frames: int) -> None:
-    """Refuse sizes that have no latents and clips that are pictures.
-
-    Raises:
-        UserError: In one sentence.
-    """
-    if height < 8 or width < 8 or height % 8 or width % 8:
-        raise UserError(f"size {height} x {width}: ConsistI2V needs a height and a width that are multiples of 8")
-    if num_frames < 2:
-        raise UserError(f"{num_frames} frames: ConsistI2V makes videos of at least 2, the first frame included")

@@ -13,7 +13,13 @@ from i2vbench.names import nearest
 CameraMotion = Literal["pan-left", "pan-right", "zoom-in", "zoom-out", "rotate"]
 CAMERA_MOTIONS: tuple[str, ...] = get_args(CameraMotion)
 
-NOISE_METHODS = ("pyoco_mixed", "pyoco_progressive", "vanilla")
+PredictionType = Literal["epsilon", "v_prediction"]
+
+NoiseMethod = Literal["pyoco_mixed", "pyoco_progressive", "vanilla"]
+NOISE_METHODS: tuple[str, ...] = get_args(NoiseMethod)
+
+MOST_STEPS = 999
+"""DDIM steps: their timesteps, one apart and offset by one as published, must be among the 1,000 of training."""
 
 TAU, D0 = 850, 0.25
 """FrameInit's defaults (Section 5.1)."""
@@ -86,13 +92,13 @@ class Sampling:
     guidance_rescale: float = 0.0
     negative_prompt: str = ""
     eta: float = 0.0
-    noise: str = "pyoco_mixed"
+    noise: NoiseMethod = "pyoco_mixed"
     noise_alpha: float = 1.0
     frameinit: bool = True
     tau: int | None = None
     d0: float | None = None
     frame_stride: int = 3
-    camera: str | None = None
+    camera: CameraMotion | None = None
     autoregressive: bool = False
 
     def __post_init__(self) -> None:
@@ -147,7 +153,7 @@ class Sampling:
 
 _ANY = 1e9
 _RANGES = (
-    ("steps", 1, 1000),
+    ("steps", 1, MOST_STEPS),
     ("guidance", 0, _ANY),
     ("image_guidance", 0, _ANY),
     ("guidance_rescale", 0, 1),

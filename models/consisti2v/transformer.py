@@ -12,9 +12,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from diffusers.models.attention import FeedForward
 from torch import Tensor, nn
+
+MOST_ROWS = 65_535
+"""Rows of a batch that CUDA's fused attention takes: in time, each pixel of each video and pass is one."""
 
 
 class Grid(NamedTuple):
@@ -55,7 +59,10 @@ class Attention(nn.Module):
 
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Softmax(Q K^T / sqrt(d)) V over [N, heads, L, d], heads joined: [N, L, C]."""
-        return F.scaled_dot_product_attention(queries, keys, values).transpose(1, 2).flatten(2)
+        rows = [x.split(MOST_ROWS) for x in (queries, keys, values)]
+        parts = [F.scaled_dot_product_attention(q, k, v) for q, k, v in zip(*rows, strict=True)]
+        attended = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return attended.transpose(1, 2).flatten(2)
 
 
 class TextAttention(Attention):

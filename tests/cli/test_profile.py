@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from i2vbench.models.consisti2v import ConsistI2VPipeline
+from i2vbench.models.consisti2v.runtime import Job, measure
 from tests.cli.inside import Inside, call_inside
 from tests.conftest import command, environment
 from tests.models.consisti2v.tiny import FRAMES, SIDE, save_tiny_checkpoint
@@ -37,6 +40,39 @@ def test_a_measured_row_says_how_it_was_measured(tmp_path: Path) -> None:
     notes = " ".join(found["notes"])
     assert "in 1 instead of the paper's 50 steps" in notes
     assert "the checkpoint's weights" in notes
+
+
+def test_what_is_timed_is_the_variant_that_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[dict[str, Any]] = []
+    sample = ConsistI2VPipeline.__call__
+
+    def spy(self: ConsistI2VPipeline, *args: Any, **options: Any) -> Any:
+        called.append({**options, "unet": self.unet.config})
+        return sample(self, *args, **options)
+
+    monkeypatch.setattr(ConsistI2VPipeline, "__call__", spy)
+    checkpoint = str(save_tiny_checkpoint(tmp_path / "tiny"))
+    for variant in ("", "no-frameinit-no-temporal-no-spatial"):
+        measure(
+            Job(
+                variant=variant,
+                checkpoint=checkpoint,
+                device="cpu",
+                dtype="bfloat16",
+                num_frames=FRAMES,
+                height=SIDE,
+                width=SIDE,
+                steps=2,
+                repeats=1,
+            )
+        )
+    full, least = called
+    assert (full["num_inference_steps"], full["num_frames"], full["height"]) == (2, FRAMES, SIDE)
+    assert full["frameinit"] is not None
+    assert full["unet"].augment_temporal_attention
+    assert least["frameinit"] is None
+    assert not least["unet"].augment_temporal_attention
+    assert least["unet"].first_frame_condition_mode == "input_only"
 
 
 def test_the_table_stands_beside_the_papers(inside: Inside) -> None:

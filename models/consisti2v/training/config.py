@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from i2vbench.errors import UserError
+from i2vbench.models.consisti2v.sampling import MOST_STEPS, NOISE_METHODS, PredictionType
 from i2vbench.names import READERS, nearest
 
 EXAMPLE = Path(__file__).with_name("train.toml")
@@ -77,10 +78,8 @@ class TrainConfig:
     n_temp_heads: int = _setting(8, "heads of the attention in time", low=1)
     use_frame_stride_condition: bool = _setting(True, "whether the frame interval conditions the U-Net")
 
-    prediction_type: str = _setting("epsilon", "what the U-Net predicts", choices=("epsilon", "v_prediction"))
-    noise_method: str = _setting(
-        "pyoco_mixed", "correlation of the frames' noise", choices=("pyoco_mixed", "pyoco_progressive", "vanilla")
-    )
+    prediction_type: str = _setting("epsilon", "what the U-Net predicts", choices=typing.get_args(PredictionType))
+    noise_method: str = _setting("pyoco_mixed", "correlation of the frames' noise", choices=NOISE_METHODS)
     noise_alpha: float = _setting(1.5, "its strength, eq. 9 (published code: 1.0)", low=0)
     text_dropout: float = _setting(0.1, "probability that a prompt is emptied", low=0, high=1)
     image_dropout: float = _setting(
@@ -107,7 +106,7 @@ class TrainConfig:
     validation_samples: int = _setting(
         4, "first clips of the data that are validated if no [[validation]] is given", low=1
     )
-    validation_steps: int = _setting(50, "DDIM steps", low=1)
+    validation_steps: int = _setting(50, "DDIM steps", low=1, high=MOST_STEPS)
     validation_guidance: float = _setting(7.5, "text guidance", low=0)
     validation_stride: int = _setting(3, "frame interval asked for", low=1)
     validation: tuple[ValidationItem, ...] = _setting((), "[[validation]] tables: prompt, and image (a path)")

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from i2vbench.errors import UserError
-from i2vbench.models.consisti2v.checkpoint import fill, read_state, weight_file
+from i2vbench.models.consisti2v.checkpoint import fill, find_folder, lacking_files, read_state
 from i2vbench.models.consisti2v.components import read_json
 from i2vbench.models.consisti2v.unet import ConsistI2VUNet
 
@@ -25,9 +25,6 @@ SIZE_GB = 5.2
 """865,910,724 + 83,653,863 + 340,387,840 parameters of four bytes."""
 
 LICENCE = "CreativeML Open RAIL++-M"
-_NEEDED = ("unet/config.json", "vae/config.json", "text_encoder/config.json", "tokenizer/vocab.json")
-_FETCHED = ("unet/*", "vae/*", "text_encoder/*", "tokenizer/*")
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 _NEW = re.compile(r"(.*\.)?(conv3ds|tempo_attns|first_frame_conv)\..*|frame_stride_embedding\..*")
 """Keys of the video U-Net that an image U-Net does not have."""
@@ -60,14 +57,11 @@ def find_base(where: str) -> Path:
     Raises:
         UserError: In one line: what to fetch, from where, how large, under which licence; or what a folder lacks.
     """
-    folder = Path(where).expanduser()
-    if not folder.is_dir():
-        if not _HUB_NAME.fullmatch(where) or folder.exists():
-            raise UserError(_missing_line(f"base '{where}' is not a folder"))
-        folder = _cached(where)
-    lacking = [file for file in _NEEDED if not (folder / file).is_file()]
-    lacking += [f"the weights of {part}" for part in ("unet", "vae", "text_encoder") if not weight_file(folder / part)]
-    if lacking:
+    try:
+        folder = find_folder(where)
+    except FileNotFoundError as error:
+        raise UserError(_missing_line(f"base '{where}' {error}")) from error
+    if lacking := lacking_files(folder):
         raise UserError(_missing_line(f"base {where} lacks {', '.join(lacking)}"))
     return folder
 
@@ -128,16 +122,6 @@ def _video_config(file: Path) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """As JSON would hold it."""
     return list(value) if isinstance(value, tuple) else value
-
-
-def _cached(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=list(_FETCHED), local_files_only=True))
-    except (LocalEntryNotFoundError, OSError) as error:
-        raise UserError(_missing_line(f"the image model {name} to begin from is not here")) from error
 
 
 def _missing_line(problem: str) -> str:

@@ -47,10 +47,6 @@ class CurveLog:
         writer = self._writer._get_file_writer()  # add_video would want moviepy for the same bytes
         writer.add_summary(Summary(value=[Summary.Value(tag=name, image=image)]), step)
 
-    def text(self, name: str, text: str) -> None:
-        """Keep a text beside the curves."""
-        self._writer.add_text(name, text)
-
     def flush(self) -> None:
         """Bring everything to the disk; done with every checkpoint, so that the curve has no hole after a kill."""
         self._writer.flush()

@@ -75,7 +75,7 @@ class Trainer:
         )
         self._unet, self._optimizer = accelerator.prepare(pipeline.unet, optimizer)
         self._objective = Objective(
-            prediction_type=config.prediction_type,  # type: ignore[arg-type]
+            prediction_type=config.prediction_type,  # type: ignore[arg-type]  # one of its choices
             noise_method=config.noise_method,  # type: ignore[arg-type]
             noise_alpha=config.noise_alpha,
             text_dropout=config.text_dropout,

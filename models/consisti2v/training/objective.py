@@ -11,13 +11,14 @@ import hashlib
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from i2vbench.models.consisti2v.noise import draw_shapes, mix_noise, standard_normal
+from i2vbench.models.consisti2v.sampling import NoiseMethod, PredictionType
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, DDIMScheduler
@@ -37,8 +38,8 @@ class Objective:
             taken over all frames.
     """
 
-    prediction_type: Literal["epsilon", "v_prediction"] = "epsilon"
-    noise_method: Literal["pyoco_mixed", "pyoco_progressive", "vanilla"] = "pyoco_mixed"
+    prediction_type: PredictionType = "epsilon"
+    noise_method: NoiseMethod = "pyoco_mixed"
     noise_alpha: float = 1.5
     text_dropout: float = 0.1
     image_dropout: float = 0.0

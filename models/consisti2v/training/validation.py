@@ -11,7 +11,6 @@ import torch
 from i2vbench.clips import shown_frames
 from i2vbench.errors import UserError
 from i2vbench.log import plain_warnings
-from i2vbench.models.consisti2v.noise import NoiseMethod
 from i2vbench.models.consisti2v.pipeline import ConsistI2VOutput, ConsistI2VPipeline
 from i2vbench.models.consisti2v.training.clips import TrainingClip
 from i2vbench.models.consisti2v.training.config import TrainConfig
@@ -76,7 +75,7 @@ class Validation:
                         num_inference_steps=config.validation_steps,
                         guidance_scale=config.validation_guidance,
                         frame_stride=config.validation_stride,
-                        noise_method=cast(NoiseMethod, config.noise_method),
+                        noise_method=config.noise_method,  # type: ignore[arg-type]  # one of its choices
                         noise_alpha=config.noise_alpha,
                         generator=torch.Generator().manual_seed(config.seed + index),
                         output_type="uint8",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from i2vbench.adapter.check import check_model
 from i2vbench.datasets.demo import bundled_samples
@@ -99,6 +101,31 @@ def test_options_reach_the_sampler(tiny: Path, picture: Image) -> None:
     assert panned[0].frames.shape == (4, 32, 32, 3)
 
 
+def test_requests_of_other_strides_and_sizes_may_come_together(tiny: Path) -> None:
+    model = loaded(str(tiny))
+    asked = [
+        dataclasses.replace(request(1), frame_stride=1),
+        dataclasses.replace(request(2, num_frames=3), frame_stride=5),
+        dataclasses.replace(request(3), frame_stride=5),
+        dataclasses.replace(request(4), frame_stride=1),
+    ]
+    together = model.generate(asked)
+    for one, video in zip(asked, together, strict=True):
+        alone = model.generate([one])[0]
+        np.testing.assert_allclose(video.frames.astype(int), alone.frames, atol=1)
+    assert len({video.frames.tobytes() for video in together}) == 4
+
+
+def test_compiling_is_asked_for_by_an_option(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[object] = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: compiled.append(self))
+    assert loaded(str(tiny)).pipeline is not None
+    assert compiled == []
+    model = loaded(str(tiny), compile=True)
+    assert model.pipeline is not None
+    assert compiled == [model.pipeline.unet]
+
+
 def test_long_videos_are_cut_to_what_was_asked_for(tiny: Path) -> None:
     model = loaded(str(tiny), autoregressive=True)
     ten, eight = (model.generate([request(num_frames=frames)])[0].frames for frames in (10, 8))
@@ -112,7 +139,8 @@ def test_long_videos_are_cut_to_what_was_asked_for(tiny: Path) -> None:
     ("options", "says"),
     [
         ({"stepz": 3}, "ConsistI2V has no option stepz"),
-        ({"steps": 0}, "steps: expected a number from 1 to 1000, got 0"),
+        ({"steps": 1000}, "steps: expected a number from 1 to 999, got 1000"),
+        ({"steps": 0}, "steps: expected a number from 1 to 999, got 0"),
         ({"d0": float("nan")}, "d0: expected a number from 0 to 1, got nan"),
         ({"guidance": float("inf")}, r"guidance: expected a number of at least 0, below 1e\+09, got inf"),
         ({"frameinit": False, "tau": 700}, "tau would change nothing: FrameInit is switched off"),

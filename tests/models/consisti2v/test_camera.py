@@ -7,6 +7,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
+import torchvision.transforms.functional as tv
 
 from i2vbench.errors import UserError
 from i2vbench.models.consisti2v.camera import camera_frames, preprocess
@@ -48,6 +49,17 @@ def test_pans_go_where_they_say() -> None:
     assert right[:, 1].std() < 1e-3
     assert right[0, 0] < 0.25
     assert left[0, 0] > 0.75
+
+
+@pytest.mark.parametrize(("motion", "sides"), [("zoom-in", [16, 15, 13, 12]), ("zoom-out", [10, 11, 13, 14])])
+def test_zooms_crop_whole_pixels_and_cut_fractions_off(motion: CameraMotion, sides: list[int]) -> None:
+    """From 16 to int(16 / 1.5) = 10 pixels in steps of 6 / 4; a rounded step would be another crop."""
+    frames = camera_frames(ramp(16, 16), motion, 4, 8, 8)
+    picture = torch.from_numpy(ramp(16, 16)).permute(2, 0, 1) / 127.5 - 1
+    for frame, side in zip(frames, sides, strict=True):
+        corner = (16 - side) // 2
+        expected = tv.resized_crop(picture, corner, corner, side, side, [8, 8], antialias=False)
+        torch.testing.assert_close(frame, expected)
 
 
 def test_zooms_stay_in_the_middle_and_mirror_each_other() -> None:

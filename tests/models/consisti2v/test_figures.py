@@ -20,6 +20,13 @@ def test_the_bands_add_up_and_the_low_one_is_slow() -> None:
     torch.testing.assert_close(split_bands(still)[0], still, msg="what never changes is all low frequency")
 
 
+def test_time_has_a_stop_frequency_of_its_own() -> None:
+    t = torch.arange(16)
+    flicker = torch.cos(2 * torch.pi * 4 * t / 16)[None, :, None, None].expand(4, 16, 8, 8)  # half the highest in time
+    assert split_bands(flicker, d_s=0.1, d_t=1.0)[0].abs().max() > 0.8
+    assert split_bands(flicker, d_s=1.0, d_t=0.1)[0].abs().max() < 1e-4
+
+
 def test_a_wider_filter_keeps_more() -> None:
     z0 = torch.randn(1, 4, 16, 8, 8, generator=torch.Generator().manual_seed(0))
     kept = [split_bands(z0, d0, d0)[0].square().mean() for d0 in (0.1, 0.25, 0.5, 1.0)]

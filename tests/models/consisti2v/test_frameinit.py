@@ -26,6 +26,13 @@ def test_a_filter_lies_between_nothing_and_all(
     assert 0 <= low_pass.min() <= low_pass.max() <= 1
 
 
+def test_a_box_wider_than_an_axis_wraps_as_the_published_slice_does() -> None:
+    """At 16 x 8 half of 0.75 x 16 / 2 = 6 is more than 8 // 2 = 4: the slice -2:10 of 8 columns is the last two."""
+    low_pass = low_pass_filter((4, 16, 8), 0.75, 0.5, "box")
+    assert low_pass[2, 8].tolist() == [0, 0, 0, 0, 0, 0, 1, 1]
+    assert low_pass[2, :, 7].tolist() == [0] * 2 + [1] * 12 + [0] * 2
+
+
 @given(even_sizes, stops, st.sampled_from(["gaussian", "butterworth"]))
 @settings(max_examples=30, deadline=None)
 def test_the_mean_of_the_video_is_the_layouts(shape: tuple[int, int, int], d0: float, method: str) -> None:

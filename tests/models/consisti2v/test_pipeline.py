@@ -105,6 +105,15 @@ def test_a_long_video_goes_on_from_its_last_frame(pipeline: ConsistI2VPipeline, 
     assert long.shape == (1, 4, 10, 8, 8)
     single = frames_of(pipeline, picture, output_type="latent")
     np.testing.assert_allclose(long[:, :, :4], single, atol=1e-4)
+    # The U-Net is shown, as each chunk's first frame, the last one of the chunk before.
+    shown: list[torch.Tensor] = []
+    hook = pipeline.unet.register_forward_pre_hook(
+        lambda _, args, given: shown.append(given["first_frame_latents"]), with_kwargs=True
+    )
+    frames_of(pipeline, picture, output_type="latent", autoregressive_chunks=3, generator=seeded(0))
+    hook.remove()
+    for chunk, frame in enumerate((0, 3, 6)):
+        torch.testing.assert_close(shown[3 * chunk][-1], torch.as_tensor(long)[0, :, frame : frame + 1])
 
 
 def test_several_videos_of_a_prompt_differ_and_keep_their_first_frame(
@@ -214,14 +223,21 @@ def test_a_long_prompt_says_what_is_not_seen(pipeline: ConsistI2VPipeline, pictu
         ({"camera_motion": "pan-rigth"}, "unknown camera motion 'pan-rigth': did you mean pan-right"),
         ({"camera_motion": "zoom-in", "frameinit": None}, "needs FrameInit"),
         ({"camera_motion": "zoom-in", "autoregressive_chunks": 2}, "needs FrameInit, and one clip"),
-        ({"num_inference_steps": 0}, "num_inference_steps: expected at least 1, got 0"),
+        ({"num_inference_steps": 0}, "num_inference_steps: expected 1 to 999, got 0"),
+        ({"num_inference_steps": 1000}, "num_inference_steps: expected 1 to 999, got 1000"),
+        ({"num_videos_per_prompt": 0}, "num_videos_per_prompt: expected at least 1, got 0"),
+        ({"generator": [seeded(0), seeded(1)]}, "generator: expected one, or one per video, 1, got 2"),
+        ({"eta": 2}, "eta: expected a number from 0 to 1, got 2"),
+        ({"frameinit": FrameInit(tau=1000)}, "tau: expected a step from 0 to 999, got 1000"),
+        ({"frameinit": FrameInit(method="bux")}, "unknown filter 'bux': did you mean box"),
+        ({"noise_method": "pyoco"}, "unknown noise_method 'pyoco': did you mean pyoco_mixed"),
         ({"autoregressive_chunks": 0}, "autoregressive_chunks: expected at least 1, got 0"),
         ({"prompt": None}, "prompt: expected a text"),
         ({"prompt": [], "image": []}, "prompt: expected a text"),
         ({"image": None}, "one first frame per prompt, 1, got 0"),
         ({"image": torch.full((3, 32, 32), 255.0)}, "expected a tensor in -1..1, got values up to 255"),
         ({"latents": torch.full((1, 4, 4, 8, 8), float("nan"))}, "the initial noise that was given is NaN"),
-        ({"output_type": "gif"}, "expected one of pil, np, pt, uint8, latent"),
+        ({"output_type": "gif"}, "unknown output_type 'gif': there are pil, np, pt, uint8, latent"),
         ({"latents": torch.zeros(1, 4, 3, 8, 8)}, "expected initial noise [1, 4, 4, 8, 8], got [1, 4, 3, 8, 8]"),
         ({"prompt": ["a", "b"]}, "one first frame per prompt, 2, got 1"),
         ({"image": np.zeros((8, 8), np.uint8)}, "expected a picture uint8 [H, W, 3], got uint8 [8, 8]"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from i2vbench.models.consisti2v import ConsistI2VUNet
+from i2vbench.models.consisti2v import ConsistI2VUNet, transformer
 from i2vbench.models.consisti2v.transformer import TextAttention
 from tests.models.consisti2v.tiny import REFERENCE
 from tests.reference import recipe
@@ -112,9 +112,18 @@ def test_it_compiles_as_one_graph(unet: ConsistI2VUNet) -> None:
     given = inputs()
     compiled = torch.compile(unet, backend="eager", fullgraph=True)
     with torch.no_grad():
-        torch.testing.assert_close(
-            compiled(timestep=torch.tensor(500), frame_stride=torch.tensor(3), **given).sample, run(unet, **given)
-        )
+        text = unet.project_text(given["encoder_hidden_states"])
+        for asked in (given, given | {"encoder_hidden_states": text}):  # the second is what sampling passes
+            got = compiled(timestep=torch.tensor(500), frame_stride=torch.full((1,), 3), **asked).sample
+            torch.testing.assert_close(got, run(unet, **given))
+
+
+def test_attention_of_more_rows_than_a_gpu_takes_is_made_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [torch.randn(7, 2, 5, 4, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
+    attention = transformer.Attention(8, 2)
+    whole = attention.attend(*rows)
+    monkeypatch.setattr(transformer, "MOST_ROWS", 3)
+    torch.testing.assert_close(attention.attend(*rows), whole)
 
 
 @pytest.mark.parametrize(

@@ -174,5 +174,5 @@ class TestFindBase:
         folder = save_tiny_base(tmp_path / "base")
         (folder / "vae" / "diffusion_pytorch_model.safetensors").unlink()
         (folder / "tokenizer" / "vocab.json").unlink()
-        with pytest.raises(UserError, match=r"lacks tokenizer/vocab.json, the weights of vae"):
+        with pytest.raises(UserError, match="lacks vae/diffusion_pytorch_model.safetensors, tokenizer/vocab.json"):
             find_base(str(folder))
