@@ -69,9 +69,18 @@ def model_group(name: str, positions: range, job: Job) -> Group:
 
 
 def reference_groups(job: Job) -> Iterator[Group]:
-    """The real clips, for the metrics that compare with them; each clip once, whatever the seeds."""
+    """The real clips, for the metrics that compare with them; each clip once, whatever the seeds.
+
+    What another run has measured of them is taken over first.
+    """
     metrics = {id_: metric for id_, metric in job.metrics.items() if "reference" in metric.info.reads}
     targets = [Target(sample, 0, sample.reference) for sample in job.samples.values() if sample.reference is not None]
+    for id_ in metrics:
+        done = job.store.measured(REFERENCE, [(target.sample.id, 0) for target in targets])
+        owed = [target for target in targets if (id_, target.sample.id, 0) not in done]
+        known = [job.real.find(id_, target.sample.id, target.source) for target in owed]
+        found = [measurement for measurement in known if measurement is not None]
+        job.store.record(REFERENCE, [0] * len(found), found)
     for start in range(0, len(targets) if metrics else 0, job.measure_batch):
         some = targets[start : start + job.measure_batch]
         yield Group(REFERENCE, some, len(some), _owed(REFERENCE, some, metrics, job))
@@ -110,8 +119,8 @@ class Metrics:
         """The metric, ready to measure; or why it is not."""
         if id_ not in self._loaded:
             metric = self._job.metrics[id_]
-            device, dtype = self._job.device, self._job.dtype
-            failure = try_once(lambda: metric.load(device, dtype), f"{id_}: load")
+            device, precision = self._job.device, self._job.precision
+            failure = try_once(lambda: metric.load(device, precision), f"{id_}: load")
             self._loaded[id_] = metric if failure is None else failure
         return self._loaded[id_]
 
@@ -160,6 +169,9 @@ def _measure_group(id_: str, positions: Sequence[int], read: ReadGroup, job: Job
     job.store.record_not_applicable(id_, read.group.model, not_applicable)
     ordered = sorted(results)
     job.store.record(read.group.model, [read.group.targets[i].seed for i in ordered], [results[i] for i in ordered])
+    if read.group.model == REFERENCE:
+        for i in ordered:
+            job.real.keep(results[i], read.group.targets[i].source)
 
 
 def measure_clips(metric: Metric, clips: Sequence[Clip]) -> list[Measurement]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from i2vbench.profiles import Profile
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
 
 
@@ -18,8 +20,19 @@ class Metric(ABC):
 
     info: MetricInfo
 
+    def prepare(self, profile: Profile) -> None:
+        """Called once, before anything is asked of the metric: the profile may name other checkpoints."""
+        names = profile.checkpoints.get(self.info.id)
+        if names is not None:
+            self.info = replace(self.info, checkpoints=tuple(names))
+
     def load(self, device: str, dtype: str) -> None:  # noqa: B027 - metrics without a network have nothing to load
-        """Bring the networks into memory; called once, before `measure`. Arguments as `Model.load`."""
+        """Bring the networks into memory; called once, before `measure`.
+
+        Args:
+            device: As torch names it.
+            dtype: The profile's precision, as torch names it.
+        """
 
     def unload(self) -> None:  # noqa: B027 - a metric that holds nothing has nothing to let go
         """Let go of what `load` brought into memory, so that a generator can have it; `load` may come again."""

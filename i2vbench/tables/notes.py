@@ -112,7 +112,10 @@ def _samples_text(run: Run) -> str:
 
 def _profile_line(run: Run) -> str:
     profile = parse_profile(run.settings["profile"])
-    return f"Profile {profile.name} ({profile.title}): {profile.protocol.describe()}."
+    protocol = profile.protocol
+    under = f", protocol {protocol.name}" if protocol.name else ""
+    note = f" {protocol.note}" if protocol.note else ""
+    return f"Profile {profile.name} ({profile.title}){under}: {protocol.describe()}.{note}"
 
 
 def _engine_line(run: Run) -> str:
