@@ -160,7 +160,7 @@ def test_an_odd_prompt_is_taken_with_a_line(tiny: Inside) -> None:
         (["--camera", "zoom-in", "--autoregressive"], "for one clip"),
         (["--noise", "vanila"], "did you mean vanilla?"),
         (["--tau", "1000"], "from 0 to 999"),
-        (["--steps", "0"], "from 1 to 1000"),
+        (["--steps", "0"], "from 1 to 999"),
         (["--fps", "0"], "--fps 0"),
         (["--dtype", "int8"], "bf16"),
         (["--device", "tpu"], "--device 'tpu'"),
