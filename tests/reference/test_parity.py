@@ -27,6 +27,9 @@ INPUTS = {
     "consisti2v/pipeline": ["image.*"],
     "consisti2v/autoregressive_pipeline": ["image.*"],
     "consisti2v/training_step": ["pixel_values", "randn*", "timesteps", "frame_stride"],
+    "i3d": ["videos"],
+    "c3d": ["videos", "mean.base", "mean.row", "mean.col"],
+    "inception_fid": ["images"],
 }
 """What goes into a case of each kind; all else comes out and is compared."""
 
@@ -51,7 +54,7 @@ def corrupt(case: Case, names: list[str], rng: np.random.Generator) -> None:
         index = int(rng.integers(flat.numel()))
         value = flat[index].item()
         flat[index] = value + 0.01 * (1 + abs(value)) if flat.is_floating_point() else int(value) ^ 1
-    save_file(tensors, path)
+    save_file(tensors, path, case.metadata or None)
 
 
 @pytest.mark.parametrize("stem", STEMS)
@@ -97,6 +100,7 @@ def test_one_wrong_number_is_exit_status_1(kind: str, tmp_path: Path, capsys: py
         ("consisti2v/ddim", "variance_noise.25"),
         ("consisti2v/training_step", "randn0"),
         ("consisti2v/training_step", "timesteps"),
+        ("c3d", "mean.base"),
     ],
 )
 def test_one_wrong_number_in_an_input_is_found(kind: str, name: str, tmp_path: Path) -> None:
