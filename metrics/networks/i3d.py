@@ -40,8 +40,8 @@ def load(state: Mapping[str, Any], variant: Variant = "tats") -> I3D:
 
     Args:
         state: Tensors by name: `Mixed_3b.b1a.bn.weight`; for "stylegan-v" `mixed_3b.branch_1.0.batch3d.weight`.
-        variant: Whose eps and names. The port pads by the layer alone, not by the input's size as here: on clips whose
-            length does not halve evenly, "stylegan-v" is not the port.
+        variant: Whose eps and names. The port's pools pad by the layer alone, not by the input's size as here: on clips
+            whose length does not halve evenly (16 does), "stylegan-v" is not the port.
 
     Raises:
         CheckpointError: Naming every key, as "tats" calls it, that is missing, left over or of another shape.
