@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -37,24 +38,30 @@ class FrozenBatchNorm(nn.Module):
 
 
 def in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """A forward pass without gradients, autocast and TF32, whatever is set around it.
+    """A forward pass without gradients, autocast, TF32 and bfloat16 products, whatever is set around it.
 
     Distances between distributions move with the rounding of features: TF32 keeps 10 bits of a product's factors, and
-    is on for convolutions unless it is switched off.
+    is on for convolutions on a GPU unless it is switched off.
     """
 
     @functools.wraps(forward)
     def exact(self: nn.Module, x: Tensor) -> Any:
-        matmul_precision = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("highest")
-        try:
-            with (
-                torch.no_grad(),
-                torch.autocast(x.device.type, enabled=False),
-                torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
-            ):
-                return forward(self, x)
-        finally:
-            torch.set_float32_matmul_precision(matmul_precision)
+        with torch.no_grad(), torch.autocast(x.device.type, enabled=False), _ieee_products():
+            return forward(self, x)
 
     return exact
+
+
+@contextmanager
+def _ieee_products() -> Iterator[None]:
+    # Not allow_tf32 and set_float32_matmul_precision: these raise where the newer settings here were used before.
+    backends: Any = torch.backends
+    settings = (backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul)
+    before = [setting.fp32_precision for setting in settings]
+    try:
+        for setting in settings:
+            setting.fp32_precision = "ieee"
+        yield
+    finally:
+        for setting, precision in zip(settings, before, strict=True):
+            setting.fp32_precision = precision

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -61,17 +63,41 @@ def test_what_is_beside_a_clip_does_not_change_its_features(name: str) -> None:
 
 
 @networks
-def test_autocast_and_tf32_around_it_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("newer_settings", [False, True], ids=["allow_tf32", "fp32_precision"])
+def test_autocast_and_tf32_around_it_change_nothing(name: str, newer_settings: bool) -> None:
     network, x = MODULES[name].load(state(name)), inputs(name, 1)
     expected = look(network, x)
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    seen = []
+    seen: list[str] = []
     layer = next(module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Conv3d))
-    layer.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
-    with torch.autocast("cpu", torch.bfloat16):
+    layer.register_forward_hook(lambda *_: seen.extend(precisions()))
+    with tf32(newer_settings), torch.autocast("cpu", torch.bfloat16):
+        assert "tf32" in precisions()
         assert torch.equal(look(network, x), expected)
-    assert seen == [False]
-    assert torch.backends.cudnn.allow_tf32
+        assert "tf32" in precisions()
+    assert set(seen) == {"ieee"}
+
+
+def precisions() -> list[str]:
+    backends: Any = torch.backends
+    parts = (backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul)
+    return [part.fp32_precision for part in parts]
+
+
+@contextmanager
+def tf32(newer_settings: bool) -> Iterator[None]:
+    """TF32 switched on in one of the two ways that PyTorch has, which it does not want mixed."""
+    try:
+        if newer_settings:
+            torch.backends.fp32_precision = "tf32"
+        else:
+            torch.backends.cudnn.allow_tf32 = True
+            torch.set_float32_matmul_precision("high")
+        yield
+    finally:
+        if newer_settings:
+            torch.backends.fp32_precision = "none"
+        else:
+            torch.set_float32_matmul_precision("highest")
 
 
 @pytest.mark.parametrize("name", ["i3d", "inception_fid"])
