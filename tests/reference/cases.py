@@ -87,6 +87,22 @@ class Case:
             raise CaseError(f"{path.name} holds no tensors")
         return tensors
 
+    @cached_property
+    def metadata(self) -> dict[str, str]:
+        """What NAME.safetensors says of itself.
+
+        Raises:
+            CaseError: There is no such file, or it cannot be read.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        path = self._file(".safetensors")
+        try:
+            with safe_open(path, framework="pt") as file:
+                return dict(file.metadata() or {})
+        except (SafetensorError, OSError) as error:
+            raise CaseError(f"{path.name} cannot be read: {error}") from error
+
     @property
     def has_tensors(self) -> bool:
         """Whether there is a NAME.safetensors."""

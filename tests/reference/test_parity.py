@@ -27,6 +27,9 @@ INPUTS = {
     "consisti2v/pipeline": ["image.*"],
     "consisti2v/autoregressive_pipeline": ["image.*"],
     "consisti2v/training_step": ["pixel_values", "randn*", "timesteps", "frame_stride"],
+    "i3d": ["videos"],
+    "c3d": ["videos", "mean.base", "mean.row", "mean.col"],
+    "inception_fid": ["images"],
 }
 """What goes into a case of each kind; all else comes out and is compared."""
 
@@ -51,7 +54,7 @@ def corrupt(case: Case, names: list[str], rng: np.random.Generator) -> None:
         index = int(rng.integers(flat.numel()))
         value = flat[index].item()
         flat[index] = value + 0.01 * (1 + abs(value)) if flat.is_floating_point() else int(value) ^ 1
-    save_file(tensors, path)
+    save_file(tensors, path, case.metadata or None)
 
 
 @pytest.mark.parametrize("stem", STEMS)
@@ -97,6 +100,7 @@ def test_one_wrong_number_is_exit_status_1(kind: str, tmp_path: Path, capsys: py
         ("consisti2v/ddim", "variance_noise.25"),
         ("consisti2v/training_step", "randn0"),
         ("consisti2v/training_step", "timesteps"),
+        ("c3d", "mean.base"),
     ],
 )
 def test_one_wrong_number_in_an_input_is_found(kind: str, name: str, tmp_path: Path) -> None:
@@ -136,3 +140,25 @@ def test_which_text_and_image_are_dropped_is_compared(tmp_path: Path) -> None:
     edit(case, lambda sidecar: sidecar.update(text_used=["a panda", "a red fox"], image_dropped=[True, True]))
     failures = run_case(Case(tmp_path, case.stem)).failures
     assert [failure.split(" is ")[0] for failure in failures] == ["sidecar: text_used", "sidecar: image_dropped"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"seed": ""}, "metadata: expected network i3d and a seed, got network i3d, seed ''"),
+        ({"network": "c3d"}, "metadata: expected network i3d and a seed, got network c3d, seed '1'"),
+        ({"state": "calibrated-9.safetensors"}, "calibrated-9.safetensors is neither beside the case nor among"),
+        ({"seed": "2"}, "mean.Conv3d_1a_7x7["),
+    ],
+)
+def test_what_fills_a_network_stands_in_the_metadata(change: dict[str, str], says: str, tmp_path: Path) -> None:
+    case = copy("i3d/case-1", tmp_path)
+    save_file(case.tensors, tmp_path / "i3d" / "case-1.safetensors", case.metadata | change)
+    assert any(failure.startswith(says) for failure in run_case(Case(tmp_path, case.stem)).failures)
+
+
+def test_a_case_without_its_state_has_the_tolerances_of_a_plain_one_and_fails(tmp_path: Path) -> None:
+    case = copy("i3d/case-1", tmp_path)
+    metadata = {key: value for key, value in case.metadata.items() if key != "state"}
+    save_file(case.tensors, tmp_path / "i3d" / "case-1.safetensors", metadata)
+    assert not run_case(Case(tmp_path, case.stem)).passed

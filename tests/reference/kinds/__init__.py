@@ -24,6 +24,9 @@ KINDS: dict[str, str | Kind] = {
     "consisti2v/pipeline": "consisti2v.sampling:pipeline",
     "consisti2v/autoregressive_pipeline": "consisti2v.sampling:pipeline",
     "consisti2v/training_step": "consisti2v.training:training",
+    "i3d": "feature_networks:i3d",
+    "c3d": "feature_networks:c3d",
+    "inception_fid": "feature_networks:inception_fid",
     "vbench/temporal_flickering": "vbench:temporal_flickering",
 }
 """Folder, and the sidecar's kind, component or metric where it has one -> function, or module below here and name."""
