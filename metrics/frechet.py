@@ -21,6 +21,9 @@ import numpy as np
 
 from i2vbench.metrics.moments import Features, Matrix, Moments, check_features
 
+MIN_ROUNDING = 100
+"""Times the largest variance times epsilon: what zero may come out as, unless the number of dimensions is larger."""
+
 
 def frechet_distance(real: Features | Moments, generated: Features | Moments, *, ddof: int = 1) -> float:
     """Squared Fréchet distance between the Gaussians that two sets of features are taken for.
@@ -53,20 +56,24 @@ def _root(moments: Moments, ddof: int) -> Matrix:
     """A [r, d] with A^T A the covariance, r <= d.
 
     Fewer rows than dimensions: the centred rows themselves, n x n work instead of d x d. Else Cholesky's factor, a
-    tenth of the work of eigenvectors; where it fails the covariance is singular, and eigenvectors of eigenvalues within
-    rounding of zero are left out.
+    tenth of the work of eigenvectors; where a pivot is rounding alone the covariance is singular, and eigenvectors of
+    eigenvalues that are rounding alone are left out.
     """
     moments.require_rows(ddof)
     if moments.rows is not None and moments.count < moments.dimensions:
         scaled: Matrix = (moments.rows - moments.mean) / np.sqrt(moments.count - ddof)
         return scaled
     covariance = moments.covariance(ddof)
+    rounding = max(moments.dimensions, MIN_ROUNDING) * np.finfo(np.float64).eps
     try:
-        return np.linalg.cholesky(covariance).T
+        factor = np.linalg.cholesky(covariance).T
     except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(covariance)
-        kept = values > max(values[-1], 0) * len(values) * np.finfo(np.float64).eps
-        return (vectors[:, kept] * np.sqrt(values[kept])).T
+        factor = None
+    if factor is not None and factor.diagonal().min() ** 2 > rounding * covariance.diagonal().max():
+        return factor
+    values, vectors = np.linalg.eigh(covariance)
+    kept = values > rounding * values[-1]
+    return (vectors[:, kept] * np.sqrt(values[kept])).T
 
 
 def _nuclear_norm(product: Matrix, dimensions: int) -> float:
