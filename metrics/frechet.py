@@ -1,4 +1,4 @@
-"""Fréchet distance between two sets of features, each taken for a Gaussian (FVD, FID; PROTOCOL of Section 5.2).
+"""Fréchet distance between two sets of features, each taken for a Gaussian (FVD and FID, Section 5.2).
 
     d = |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2)        (Dowson and Landau 1982; Heusel et al. 2017)
 
@@ -7,7 +7,7 @@ in float32, which is up to 5e-3 off.
 
 With S1 = A^T A and S2 = B^T B the last trace is the sum of the singular values of A B^T, whatever the factors: no root
 of an unsymmetric matrix, nothing complex. Where S1 or S2 is singular, roots of rounding errors make other formulas
-wrong by 1e-8 of the traces; this one stays at 1e-14 (tests/metrics/test_frechet.py).
+wrong by 1e-8 of the traces; this one stays below 1e-13 (tests/metrics/test_frechet.py).
 
 A low distance hides how much of it is the number of clips: it falls as n grows, so compare at equal n only, or
 extrapolate.
@@ -22,7 +22,7 @@ import numpy as np
 from i2vbench.metrics.moments import Features, Matrix, Moments, check_features
 
 MIN_ROUNDING = 100
-"""Times the largest variance times epsilon: what zero may come out as, unless the number of dimensions is larger."""
+"""Zero is what lies below max(this, d) times epsilon times the largest variance: sums over rows round that far."""
 
 
 def frechet_distance(real: Features | Moments, generated: Features | Moments, *, ddof: int = 1) -> float:
@@ -73,7 +73,8 @@ def _root(moments: Moments, ddof: int) -> Matrix:
         return factor
     values, vectors = np.linalg.eigh(covariance)
     kept = values > rounding * values[-1]
-    return (vectors[:, kept] * np.sqrt(values[kept])).T
+    root: Matrix = (vectors[:, kept] * np.sqrt(values[kept])).T
+    return root
 
 
 def _nuclear_norm(product: Matrix, dimensions: int) -> float:

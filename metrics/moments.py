@@ -16,7 +16,8 @@ import numpy.typing as npt
 Features = npt.NDArray[np.floating[Any]]
 """One row per clip or frame, float [n, d]."""
 
-Matrix = npt.NDArray[np.float64]
+Matrix = npt.NDArray[np.floating[Any]]
+"""In float64."""
 
 MIN_BLOCK = 256
 """Rows of a block where there are fewer dimensions: products of very few rows are slow."""
@@ -44,8 +45,8 @@ class Moments:
         self.count = 0
         self._pending = np.empty((max(dimensions, MIN_BLOCK), dimensions))
         self._folded = 0  # rows of whole blocks; the other count - _folded are the first of _pending
-        self._mean = np.zeros(dimensions)
-        self._comoments = np.zeros((0, 0))  # [d, d] as soon as a block is folded
+        self._mean: Matrix = np.zeros(dimensions)
+        self._comoments: Matrix = np.zeros((0, 0))  # [d, d] as soon as a block is folded
 
     @classmethod
     def of(cls, features: Features) -> Moments:
@@ -104,12 +105,11 @@ class Moments:
     def mean(self) -> Matrix:
         """Mean of the rows [d]."""
         self.require_rows(0)
-        if self.rows is not None:
-            return self.rows.mean(axis=0)
         rest = self._rest
         if not len(rest):
             return self._mean.copy()
-        return self._mean + len(rest) / self.count * (rest.mean(axis=0) - self._mean)
+        mean: Matrix = rest.mean(axis=0)
+        return self._mean + len(rest) / self.count * (mean - self._mean) if self._folded else mean
 
     def covariance(self, ddof: int = 1) -> Matrix:
         """Covariance [d, d]: centred sums of products, divided by n - ddof.
