@@ -1,0 +1,67 @@
+"""Inception score of class probabilities: exp of the mean divergence from the mean prediction, over splits.
+
+    IS = exp(mean over rows of sum over classes of p log(p / q)), q the mean row of the split    (Salimans et al. 2016)
+
+Must match StyleGAN-V's video inception score (the paper's Section 5.2): rows shuffled by NumPy's `RandomState(42)`, ten
+splits, mean and population deviation over them. StyleGAN-V computes in float32 and gives NaN where a probability is 0;
+here it is float64, and 0 log 0 = 0.
+
+A high score hides that nothing is compared with real videos. The number of splits is part of the definition: the same
+256 rows score 34.0 in one split and 16.0 in ten (tests/reference, `frechet`).
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from i2vbench.metrics.moments import Features, Matrix, check_features
+
+SUM_TOLERANCE = 1e-3
+"""How far the sum of a row may be from 1: float16 rounding, and no logits."""
+
+
+def inception_score(probabilities: Features, splits: int = 10, shuffle_seed: int = 42) -> tuple[float, float]:
+    """Mean and population deviation of the score over splits.
+
+    Args:
+        probabilities: Class probabilities [n, classes], a row per video; rows sum to 1.
+        splits: Split i is rows i * n // splits to (i + 1) * n // splits after the shuffle.
+        shuffle_seed: Without the shuffle, videos stored class by class give nonsense.
+
+    Returns:
+        (mean, deviation); the mean lies between 1 and the number of classes.
+
+    Raises:
+        ValueError: There are fewer rows than splits, or rows that are no probabilities.
+    """
+    probabilities = check_features(probabilities).astype(np.float64)
+    count = len(probabilities)
+    if splits < 1 or count < splits:
+        raise ValueError(f"inception score: expected at least one row per split, got {count} rows and {splits} splits")
+    sums = probabilities.sum(axis=1)
+    if probabilities.min() < 0 or np.abs(sums - 1).max() > SUM_TOLERANCE:
+        row = int(np.argmax((probabilities < 0).any(axis=1) | (np.abs(sums - 1) > SUM_TOLERANCE)))
+        raise ValueError(
+            f"inception score: expected probabilities that sum to 1, row {row} has sum {sums[row]:.4g} and values "
+            f"from {probabilities[row].min():.4g} to {probabilities[row].max():.4g}; are they logits?"
+        )
+    probabilities = probabilities[shuffled(count, shuffle_seed)]
+    borders = [i * count // splits for i in range(splits + 1)]
+    scores = [_score(probabilities[begin:end]) for begin, end in pairwise(borders)]
+    return float(np.mean(scores)), float(np.std(scores))
+
+
+def shuffled(count: int, seed: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The order [count] that NumPy's legacy generator shuffles rows into; its stream is promised never to change."""
+    order = np.arange(count)
+    np.random.RandomState(seed).shuffle(order)
+    return order
+
+
+def _score(p: Matrix) -> float:
+    q = p.mean(axis=0)
+    # log of 1 where p is 0, so that 0 log 0 is 0
+    divergences = (p * (np.log(np.where(p > 0, p, 1)) - np.log(np.where(q > 0, q, 1)))).sum(axis=1)
+    return float(np.exp(divergences.mean()))
