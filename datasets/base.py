@@ -25,12 +25,14 @@ class Dataset(ABC):
         licence: Under which terms its clips may be used, and whom to name.
         protocol: The protocol that its numbers are made under, by name, unless another is asked for; "" leaves it to
             the profile.
+        note: What a reader of its numbers must know; known once `samples` was asked.
     """
 
     name: str
     title: str = ""
     licence: str = ""
     protocol: str = ""
+    note: str = ""
 
     @abstractmethod
     def samples(self) -> Sequence[Sample]:

@@ -66,6 +66,8 @@ class Entry:
         word, path = self.split(argument)
         if word and word not in self.words:
             raise UserError(f"{subject}: there is no variant '{word}': {nearest(word, self.words)}")
+        if argument != word and not self.takes_path:
+            raise UserError(f"{subject}: there is no variant '{argument}': {nearest(argument, self.words)}")
         if argument != word and not os.path.exists(os.path.expanduser(path)):
             unknown = "" if word or "/" in path else f", nor a variant of that name: {nearest(path, self.words)}"
             raise UserError(f"{subject}: there is no folder '{path}'{unknown}")

@@ -80,7 +80,8 @@ class RealFeatures:
             **self._made_with,
         }
         key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
-        return cache_folder() / "real-features" / folder_name(metric) / key[:2] / f"{key}.npy"
+        folder: Path = cache_folder()
+        return folder / "real-features" / folder_name(metric) / key[:2] / f"{key}.npy"
 
 
 _DECIDES = ("num_frames", "fps", "height", "width", "interpolation", "sampling")

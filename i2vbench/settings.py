@@ -103,6 +103,7 @@ class Settings:
             "dataset": {
                 "spec": config.dataset,
                 "name": self.dataset.name,
+                **({"note": self.dataset.note} if self.dataset.note else {}),
                 "samples": self.num_samples,
                 "fingerprint": self.fingerprint,
             },

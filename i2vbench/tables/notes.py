@@ -101,6 +101,7 @@ def _data_line(run: Run) -> str:
     return (
         f"Data set {run.settings['dataset']['name']}, {_samples_text(run)}{only}; "
         f"seed{'s' if len(seeds) != 1 else ''} {', '.join(map(str, seeds))}."
+        + (f" {note}." if (note := run.settings["dataset"].get("note")) else "")
     )
 
 

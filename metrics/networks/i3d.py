@@ -75,7 +75,7 @@ def preprocess(videos: Tensor) -> Tensor:
         ValueError: For another dtype or shape, or fewer frames.
     """
     resized = resize_videos(videos, SIZE_PX, lambda frames: F.interpolate(frames, (SIZE_PX, SIZE_PX), mode="bilinear"))
-    _check_frames(resized.shape[2])
+    check_frames(resized.shape[2])
     return resized.mul_(2).div_(255).sub_(1)
 
 
@@ -114,7 +114,7 @@ class I3D(nn.Module):
         Raises:
             ValueError: Fewer than 9 frames.
         """
-        _check_frames(videos.shape[2])
+        check_frames(videos.shape[2])
         x = self.MaxPool3d_2a_3x3(self.Conv3d_1a_7x7(videos))  # [N, 64, T/2, 56, 56]
         x = self.Conv3d_2c_3x3(self.Conv3d_2b_1x1(x))  # [N, 192, T/2, 56, 56]
         x = self.Mixed_3c(self.Mixed_3b(self.MaxPool3d_3a_3x3(x)))  # [N, 480, T/2, 28, 28]
@@ -180,7 +180,7 @@ def pad_same(x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Ten
     return F.pad(x, sides) if any(sides) else x
 
 
-def _check_frames(num_frames: int) -> None:
+def check_frames(num_frames: int) -> None:
     if num_frames < MIN_FRAMES:
         raise ValueError(f"I3D: expected clips of at least {MIN_FRAMES} frames, got {num_frames}")
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from i2vbench.metrics.clipsim_score import clipsim as mean_over_videos
-from i2vbench.metrics.clipsim_score import clipsim_per_video, frame_cosines
+from i2vbench.metrics.clipsim import clipsim as mean_over_videos
+from i2vbench.metrics.clipsim import clipsim_per_video, frame_cosines
 from tests.reference.cases import Case
 from tests.reference.compare import Check, Tolerance
 

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from i2vbench.metrics.frechet import frechet_distance
-from i2vbench.metrics.inception_split import inception_score, shuffled
+from i2vbench.metrics.inception_score import inception_score, shuffled
 from tests.reference.cases import Case, CaseError
 from tests.reference.compare import EXACT, Check, Tolerance
 

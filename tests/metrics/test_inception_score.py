@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from i2vbench.metrics.inception_split import inception_score, shuffled
+from i2vbench.metrics.inception_score import inception_score, shuffled
 from i2vbench.metrics.moments import Matrix
 
 

@@ -12,17 +12,71 @@ A high score hides that nothing is compared with real videos. The number of spli
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
+from i2vbench.metrics.base import Metric
+from i2vbench.metrics.distances import on_device
 from i2vbench.metrics.moments import Features, Matrix, check_features
+from i2vbench.types import Cell, Clip, Measurement, MetricInfo
+
+SPLITS = 10
+LEAST_CLIPS = 101
+"""One for each class."""
 
 SUM_TOLERANCE = 1e-3
 """How far the sum of a row may be from 1: float16 rounding, and no logits."""
 
 
-def inception_score(probabilities: Features, splits: int = 10, shuffle_seed: int = 42) -> tuple[float, float]:
+class InceptionScore(Metric):
+    """The video inception score: C3D's classes of UCF-101 (Section 5.2)."""
+
+    info = MetricInfo(
+        id="inception_score",
+        title="Inception Score",
+        direction="higher",
+        checkpoints=("c3d_ucf", "c3d_mean"),
+        least_per_category=LEAST_CLIPS,
+        source="Section 5.2; StyleGAN-V's protocol, C3D of TGANv2 (UCF-101), ten splits",
+        hides="Nothing is compared with real videos, and only actions of UCF-101 count: elsewhere it says little.",
+    )
+
+    def __init__(self) -> None:
+        self._network: Any = None
+        self._mean: Any = None
+        self._device = "cpu"
+
+    def load(self, device: str, dtype: str) -> None:
+        from i2vbench import weights
+        from i2vbench.metrics.networks import c3d
+
+        network, mean = self.info.checkpoints
+        self._network, self._device = c3d.load(weights.read(network)).to(device), device
+        self._mean = c3d.load_mean(weights.read(mean)).to(device)
+
+    def unload(self) -> None:
+        self._network = self._mean = None
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        from i2vbench.metrics.networks import c3d
+
+        videos = c3d.preprocess(on_device(clips, self._device), self._mean)
+        probabilities = self._network(videos).cpu().numpy()  # [N, 101]
+        return [Measurement(c.sample.id, self.info.id, features=p) for c, p in zip(clips, probabilities, strict=True)]
+
+    def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
+        rows = [m.features for m in generated if m.features is not None]
+        if len(rows) < SPLITS:
+            return Cell(None, len(rows), note=f"{len(rows)} clips; its {SPLITS} splits need at least one each")
+        mean, deviation = inception_score(np.stack(rows), SPLITS)
+        note = "" if len(rows) >= SPLITS * LEAST_CLIPS else "fewer clips in a split than classes: biased low"
+        return Cell(mean, len(rows), spread=deviation, note=note)
+
+
+def inception_score(probabilities: Features, splits: int = SPLITS, shuffle_seed: int = 42) -> tuple[float, float]:
     """Mean and population deviation of the score over splits.
 
     Args:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from i2vbench.metrics.clipsim_score import clipsim, clipsim_per_video, frame_cosines
+from i2vbench.metrics.clipsim import clipsim, clipsim_per_video, frame_cosines
 
 
 @given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 8), st.integers(0, 99), st.floats(1e-6, 1e6))

@@ -1,0 +1,75 @@
+"""Clips drawn by hash from a set of videos: the same ones for everybody, whatever the library's random generator.
+
+The key of a video is a SHA-256; bytes 8 to 15 choose where its clip begins (PROTOCOL of Table 1, decided here).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from i2vbench.errors import UserError
+from i2vbench.types import ClipSource, FrameSource
+from i2vbench.video import VideoError, probe
+
+NUM_FRAMES = 16
+STRIDE = 3
+"""ConsistI2V's released inference configuration has it, and DynamiCrafter's authors name it for this comparison."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnClip:
+    """Where a clip lies in its video.
+
+    Attributes:
+        first_frame: What a model is shown.
+        reference: The 16 frames from there on, a stride apart.
+    """
+
+    first_frame: FrameSource
+    reference: ClipSource
+
+
+def key_of(text: str) -> bytes:
+    """The 32 bytes that decide what is drawn of a video."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+def choose_start(key: bytes, starts: int) -> int:
+    """Which of so many possible first frames."""
+    return int.from_bytes(key[8:16], "big") % starts
+
+
+def longest_stride(num_frames: int, stride: int) -> int:
+    """The largest stride up to `stride` at which 16 frames fit into a video of so many; 0 if none does."""
+    return min(stride, (num_frames - 1) // (NUM_FRAMES - 1))
+
+
+def draw_clips(keys: dict[Path, bytes], stride: int) -> dict[Path, DrawnClip]:
+    """A clip of each video; the times of all frames are read, several videos at once.
+
+    Raises:
+        UserError: Listing videos that cannot be read or have fewer than 16 frames.
+    """
+
+    def draw(item: tuple[Path, bytes]) -> DrawnClip | str:
+        path, key = item
+        try:
+            times = probe(path).times
+        except VideoError as error:
+            return str(error)
+        step = longest_stride(len(times), stride)
+        if step == 0:
+            return f"{path.name}: has {len(times)} frames, fewer than {NUM_FRAMES}"
+        start = times[choose_start(key, len(times) - (NUM_FRAMES - 1) * step)]
+        return DrawnClip(FrameSource(path, start), ClipSource(path, start, None, step))
+
+    with ThreadPoolExecutor(8) as readers:
+        drawn = dict(zip(keys, readers.map(draw, keys.items()), strict=True))
+    faults = [fault for fault in drawn.values() if isinstance(fault, str)]
+    if faults:
+        more = f"; and {len(faults) - 10} more" if len(faults) > 10 else ""
+        raise UserError(f"{len(faults)} of {len(keys)} videos cannot be drawn from: {'; '.join(faults[:10])}{more}")
+    return {path: clip for path, clip in drawn.items() if isinstance(clip, DrawnClip)}

@@ -1,0 +1,102 @@
+"""Fréchet inception distance of frames (Section 5.2, Appendix B.2), and KID on the same features.
+
+Matches StyleGAN3's and LongVideoGAN's: pool3 features of the 2015-12-05 Inception, TensorFlow 1's resize, covariances
+divided by n. All frames of all clips count, the first one too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from i2vbench.metrics.base import Metric
+from i2vbench.metrics.distances import extrapolated_cell, frechet_cell, kernel_cell, on_device
+from i2vbench.types import Cell, Clip, Measurement, MetricInfo
+
+DIMENSIONS = 2048
+FRAMES_AT_ONCE = 32
+LEAST_CLIPS = 128
+"""2,048 frames of clips of 16."""
+
+
+class FID(Metric):
+    info = MetricInfo(
+        id="fid",
+        title="FID",
+        direction="lower",
+        reads=frozenset({"video", "reference"}),
+        checkpoints=("inception_2015_12_05",),
+        least_per_category=LEAST_CLIPS,
+        source="Section 5.2, Appendix B.2; StyleGAN3's Inception 2015-12-05, as torch-fidelity 0.4.0 has it",
+        hides="Frames by themselves: a video that jumps scores as one that flows. The number falls as n grows.",
+    )
+
+    def __init__(self) -> None:
+        self._network: Any = None
+        self._device = "cpu"
+
+    def load(self, device: str, dtype: str) -> None:
+        from i2vbench import weights
+        from i2vbench.metrics.networks import inception
+
+        (name,) = self.info.checkpoints
+        self._network, self._device = inception.load(weights.read(name)).to(device), device
+
+    def unload(self) -> None:
+        self._network = None
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        import torch
+
+        from i2vbench.metrics.networks import inception
+
+        videos = on_device(clips, self._device)
+        parts = videos.flatten(0, 1).split(FRAMES_AT_ONCE)
+        seen = [self._network(inception.preprocess(images)).features for images in parts]
+        features = torch.cat(seen).unflatten(0, videos.shape[:2]).cpu().numpy()  # [N, T, 2048]
+        return [Measurement(c.sample.id, self.info.id, features=f) for c, f in zip(clips, features, strict=True)]
+
+    def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
+        return frechet_cell(generated, reference, ddof=0)
+
+
+class FIDInfinity(Metric):
+    """FID without the bias of few generated frames: extrapolated to infinitely many (Chong and Forsyth, CVPR 2020)."""
+
+    info = MetricInfo(
+        id="fid_infinity",
+        title="FID extrapolated",
+        direction="lower",
+        reads=frozenset({"video", "reference"}),
+        features_of="fid",
+        least_per_category=LEAST_CLIPS,
+        source="Chong and Forsyth, CVPR 2020, on FID's features; not in the paper",
+        hides="The bias that the number of real frames adds stays; frames of one clip are no independent samples.",
+    )
+
+    def measure(self, clips: Sequence[Clip]) -> Sequence[Measurement]:
+        raise NotImplementedError("it aggregates the features of fid")
+
+    def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
+        return extrapolated_cell(generated, reference, ddof=0)
+
+
+class KID(Metric):
+    """Kernel distance of frames (Binkowski et al., ICLR 2018): unbiased at any n, and no Gaussian is assumed."""
+
+    info = MetricInfo(
+        id="kid",
+        title="KID",
+        direction="lower",
+        decimals=4,
+        reads=frozenset({"video", "reference"}),
+        features_of="fid",
+        source="Binkowski et al., ICLR 2018, on FID's features; torch-fidelity 0.4.0; not in the paper",
+        hides="Frames by themselves, as FID. Around 0 it is noise, and can lie below.",
+    )
+
+    def measure(self, clips: Sequence[Clip]) -> Sequence[Measurement]:
+        raise NotImplementedError("it aggregates the features of fid")
+
+    def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
+        return kernel_cell(generated, reference)
