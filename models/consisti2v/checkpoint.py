@@ -16,12 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from i2vbench.errors import UserError
+from i2vbench.weights.catalogue import entry
 
-HUB_ID = "TIGER-Lab/ConsistI2V"
-SIZE_GB = 6.7
-"""1,249,975,241 + 83,653,863 + 340,387,840 parameters of four bytes."""
-
-LICENCE = "MIT as its authors' code, on parts of Stable Diffusion 2.1-base, CreativeML Open RAIL++-M"
+PUBLISHED = entry("consisti2v")
+HUB_ID = PUBLISHED.repository
+LICENCE = PUBLISHED.licence
 
 WEIGHT_FILES = (
     "diffusion_pytorch_model.safetensors",
@@ -31,7 +30,6 @@ WEIGHT_FILES = (
 )
 _NEEDED = ("unet/config.json", "vae/config.json", "text_encoder/config.json")
 _TOKENIZERS = (("vocab.json", "merges.txt"), ("tokenizer.json",))
-_FETCHED = ("model_index.json", "unet/*", "vae/*", "text_encoder/*", "tokenizer/*", "scheduler/*")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 _OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
@@ -87,8 +85,8 @@ def find_checkpoint(where: str | os.PathLike[str] | None = None, *, download: bo
 def missing_line(problem: str) -> str:
     """One line: what is wrong, what to fetch, from where, how large, under which licence."""
     return (
-        f"{problem}: fetch {HUB_ID} from the Hugging Face hub (about {SIZE_GB} GB; {LICENCE}) with "
-        f"`hf download {HUB_ID}`, or name the folder it is in"
+        f"{problem}: fetch {HUB_ID} from the Hugging Face hub ({PUBLISHED.size_text}; {LICENCE}) with "
+        f"`i2vbench weights fetch {PUBLISHED.name}` or `hf download {HUB_ID}`, or name the folder it is in"
     )
 
 
@@ -199,7 +197,7 @@ def _snapshot(name: str, download: bool) -> Path:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name, allow_patterns=list(_FETCHED), local_files_only=not download))
+        return Path(snapshot_download(name, allow_patterns=list(PUBLISHED.patterns), local_files_only=not download))
     except LocalEntryNotFoundError as error:
         raise UserError(_fetch_line(name, "is not here")) from error
     except OSError as error:  # no network, no such repository, no permission
