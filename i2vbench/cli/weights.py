@@ -29,12 +29,12 @@ def _list(
     """
     if context.invoked_subcommand is not None:
         return
-    from i2vbench.weights import catalogue
+    from i2vbench.weights import load_catalogue
     from i2vbench.weights.places import cache_folder
     from i2vbench.weights.report import listing
     from i2vbench.weights.store import details
 
-    rows = [details(facts) for facts in catalogue().values()]
+    rows = [details(facts) for facts in load_catalogue().values()]
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return
@@ -55,7 +55,7 @@ def fetch(
 
     Stopped at any moment, the same command goes on where it was.
     """
-    from i2vbench.weights import catalogue, entry, missing
+    from i2vbench.weights import entry, load_catalogue, missing
     from i2vbench.weights.fetch import fetch as fetch_all
     from i2vbench.weights.fetch import total_text
     from i2vbench.weights.progress import choose
@@ -64,7 +64,7 @@ def fetch(
     if needed:
         chosen += [name for name in needed_for(*needed) if name not in chosen]
     if not names and not needed:
-        chosen = [facts.name for facts in catalogue().values() if not facts.optional]
+        chosen = [facts.name for facts in load_catalogue().values() if not facts.optional]
     entries = [entry(name) for name in chosen]
     absent = missing(chosen)
     if absent and not quiet:
@@ -80,10 +80,10 @@ def fetch(
 @app.command("verify")
 def verify(names: _Names = None) -> None:
     """Read and hash every checkpoint that is here. Exit code 1 if one is not what it is called."""
-    from i2vbench.weights import catalogue, entry
+    from i2vbench.weights import entry, load_catalogue
     from i2vbench.weights.bring import verify as verify_all
 
-    entries = [entry(name) for name in names] if names else list(catalogue().values())
+    entries = [entry(name) for name in names] if names else list(load_catalogue().values())
     bad = 0
     for facts, text, good in verify_all(entries):
         print(f"{'good' if good else 'BAD '}  {facts.name}: {text}", flush=True)
@@ -125,11 +125,11 @@ def needed_for(kind: str, name: str) -> list[str]:
     Raises:
         UserError: There is no such kind or thing.
     """
-    from i2vbench.weights import catalogue
+    from i2vbench.weights import load_catalogue
 
     check_choice("--for", kind, KINDS)
     user = f"{kind} {name.partition(':')[0]}"  # a variant, consisti2v:no-frameinit, reads what the thing reads
-    needed = [facts.name for facts in catalogue().values() if user in facts.used_by]
+    needed = [facts.name for facts in load_catalogue().values() if user in facts.used_by]
     if kind == "metric" and not needed:
         from i2vbench.registry import METRICS
 

@@ -2,7 +2,8 @@
 
     catalogue.toml, catalogue.py   what there is: addresses, sizes, hashes, licences
     places.py, records.py          where files are, and what was seen of them
-    check.py, tensors.py           is this file what it is called? its tensors
+    check.py, shapes.py            is this file what it is called?
+    tensors.py                     what it holds
     store.py                       find, missing, read: what models and metrics call
     fetch.py, http.py, hub.py      bringing files here
     bring.py                       files that come by hand, and trust in TorchScript
@@ -14,16 +15,16 @@ A metric declares its checkpoints by name (`MetricInfo.checkpoints`) and reads t
     >>> state = read("i3d_tats")  # doctest: +SKIP
 """
 
-from i2vbench.weights.catalogue import Checkpoint, catalogue, entry
+from i2vbench.weights.catalogue import Checkpoint, entry, load_catalogue
 from i2vbench.weights.report import missing_table
 from i2vbench.weights.store import MissingCheckpoint, find, load_script, missing, read, sha256_of
 
 __all__ = [
     "Checkpoint",
     "MissingCheckpoint",
-    "catalogue",
     "entry",
     "find",
+    "load_catalogue",
     "load_script",
     "missing",
     "missing_table",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from i2vbench.errors import UserError
 from i2vbench.names import nearest
@@ -16,6 +16,7 @@ from i2vbench.names import nearest
 CATALOGUE_FILE = Path(__file__).with_name("catalogue.toml")
 
 _HUB = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w.-]+))?(/(?P<file>.+))?")
+# Plain http only of this machine: there, nobody stands between.
 _WEB = re.compile(r"https://\S+|http://127\.0\.0\.1[:/]\S*")
 _DIGITS = re.compile(r"[0-9a-f]{8,64}")
 _FILE = re.compile(r"[\w-][\w.-]*")
@@ -123,7 +124,7 @@ def human_size(size: float) -> str:
     return f"{size:.0f} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
 
 
-def catalogue() -> Mapping[str, Checkpoint]:
+def load_catalogue() -> Mapping[str, Checkpoint]:
     """Every checkpoint by name, in the file's order."""
     return _load(CATALOGUE_FILE)
 
@@ -131,10 +132,11 @@ def catalogue() -> Mapping[str, Checkpoint]:
 @cache
 def _load(path: Path) -> Mapping[str, Checkpoint]:
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    return {
-        name: Checkpoint(name=name, **{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
-        for name, table in tables.items()
-    }
+    found = {}
+    for name, table in tables.items():
+        fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in table.items()}
+        found[name] = Checkpoint(name=name, **fields)
+    return found
 
 
 def entry(name: str) -> Checkpoint:
@@ -144,6 +146,6 @@ def entry(name: str) -> Checkpoint:
         UserError: There is none, with the nearest names.
     """
     try:
-        return catalogue()[name]
+        return load_catalogue()[name]
     except KeyError:
-        raise UserError(f"unknown checkpoint '{name}': {nearest(name, list(catalogue()))}") from None
+        raise UserError(f"unknown checkpoint '{name}': {nearest(name, list(load_catalogue()))}") from None

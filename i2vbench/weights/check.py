@@ -9,6 +9,7 @@ from pathlib import Path
 from i2vbench.errors import UserError
 from i2vbench.weights.catalogue import Checkpoint
 from i2vbench.weights.records import record_file
+from i2vbench.weights.shapes import fingerprint, shapes_of
 
 _CHUNK = 1 << 20
 
@@ -46,7 +47,7 @@ def check_file(path: Path, entry: Checkpoint, recorded: str = "") -> str:
     """
     sha256 = check_contents(path, entry, recorded)
     if entry.kind == "torchscript":
-        if not zipfile.is_zipfile(path):  # what a login page is not
+        if not zipfile.is_zipfile(path):
             raise BadFile(f"checkpoint {entry.name}: {path.name} is no TorchScript archive")
     else:
         _check_keys(path, entry)
@@ -56,6 +57,8 @@ def check_file(path: Path, entry: Checkpoint, recorded: str = "") -> str:
 def check_contents(path: Path, entry: Checkpoint, recorded: str = "") -> str:
     """As `check_file`, without a look at the tensors: the bytes alone."""
     what = f"checkpoint {entry.name}: {path.name}"
+    if _is_page(path):
+        raise BadFile(f"{what} is a web page, not a checkpoint")
     size = path.stat().st_size
     if entry.size is not None and size != entry.size:
         raise BadFile(f"{what} has {size:,} bytes, expected {entry.size:,}")
@@ -72,9 +75,16 @@ def check_contents(path: Path, entry: Checkpoint, recorded: str = "") -> str:
     return sha256
 
 
-def _check_keys(path: Path, entry: Checkpoint) -> None:
-    from i2vbench.weights.tensors import fingerprint, shapes_of
+def _is_page(path: Path) -> bool:
+    """Whether it is what a server sends to somebody who should log in or agree first."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(64).lstrip().startswith(b"<")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
 
+
+def _check_keys(path: Path, entry: Checkpoint) -> None:
     try:
         shapes = shapes_of(path)
     except UserError as error:

@@ -28,6 +28,9 @@ _POLL_SECONDS = 0.2
 _SLACK = 64 << 20
 """Bytes that a file of unknown size may have beyond twice its tensors."""
 
+_MOST = 4 << 30
+"""Bytes that a file may have of which nothing is known."""
+
 
 def fetch(entries: Sequence[Checkpoint], watch: Transfers) -> list[str]:
     """Bring all of them here, several at once; those that are here and good are left alone.
@@ -116,7 +119,13 @@ def _fetch_folder(facts: Checkpoint, watch: Transfers) -> Path:
         return find_folder(facts)
     _refuse_offline(facts)
     with hub.followed(facts.repository, facts.about, partial(watch.tell, facts.name)):
-        return find_folder(facts, download=True)
+        folder = find_folder(facts, download=True)
+    _, bad = hub.verify_folder(folder)
+    if bad:
+        raise UserError(
+            f"checkpoint {facts.name}: {', '.join(bad)} in {folder} came damaged; delete them and fetch again"
+        )
+    return folder
 
 
 def _fetch_file(facts: Checkpoint, watch: Transfers, stop: threading.Event) -> Path:
@@ -175,7 +184,9 @@ def _from_web(facts: Checkpoint, url: str, watch: Transfers, stop: threading.Eve
 
 def most_bytes(facts: Checkpoint) -> int:
     """More than this a file cannot have."""
-    return facts.size if facts.size is not None else 2 * (facts.about or 0) + _SLACK
+    if facts.size is not None:
+        return facts.size
+    return 2 * facts.about + _SLACK if facts.about is not None else _MOST
 
 
 def take_name(facts: Checkpoint, part: Path) -> Path:
@@ -205,6 +216,8 @@ def _refuse_offline(facts: Checkpoint) -> None:
 
 def total_text(entries: Sequence[Checkpoint]) -> str:
     """What a fetch of these comes to, for people."""
-    known = [facts.size if facts.size is not None else facts.about for facts in entries]
-    text = f"about {human_size(sum(size for size in known if size))}"
-    return text if all(known) else f"{text} and {known.count(None)} of unknown size"
+    sizes = [facts.size if facts.size is not None else facts.about for facts in entries]
+    known = [size for size in sizes if size is not None]
+    parts = [f"about {human_size(sum(known))}"] if known else []
+    unknown = len(sizes) - len(known)
+    return " and ".join([*parts, *([f"{unknown} of unknown size"] if unknown else [])])

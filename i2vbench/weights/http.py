@@ -144,6 +144,7 @@ def _attempt(url: str, partial: Path, size: int | None, at_most: int | None, tel
         begin, total = _extent(response, here, partial)
         if size is not None and total is not None and total != size:
             raise SourceError(f"has {total:,} bytes there, expected {size:,}")
+        total = size if total is None else total
         _write_note(partial, _Part(url, _validator(response), total))
         _receive(response, partial, begin, total, size if size is not None else at_most, tell, stop)
 

@@ -29,13 +29,14 @@ def fetch_file(source: HubSource, *, anew: bool) -> Path:
     try:
         return Path(hf_hub_download(source.repo, source.file, revision=source.revision, force_download=anew))
     except Exception as error:  # the library's own kinds, and those of what it is built on
-        raise SourceError(str(error).strip().partition("\n")[0] or type(error).__name__) from error
+        reason = error.__cause__ or error  # it wraps what happened in a text about the cache
+        raise SourceError(str(reason).strip().partition("\n")[0] or type(reason).__name__) from error
 
 
 @contextmanager
 def followed(repo: str, total: int | None, tell: Tell) -> Iterator[None]:
     """Tell how many bytes of a repository are in the cache while the library fetches it, instead of its own bars."""
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     blobs, ended = hub_folder(repo) / "blobs", threading.Event()

@@ -145,7 +145,8 @@ def load_script(name: str) -> ScriptModule:
             f"checkpoint {name} is TorchScript, which can hold code, and its SHA-256 is not one you gave: "
             f"`i2vbench weights trust {name} SHA256` runs it from then on"
         )
-    return torch.jit.load(io.BytesIO(contents), map_location="cpu")  # type: ignore[no-untyped-call]
+    module: ScriptModule = torch.jit.load(io.BytesIO(contents), map_location="cpu")
+    return module
 
 
 def checked(facts: Checkpoint, path: Path, *, has_lock: bool = False) -> Record:

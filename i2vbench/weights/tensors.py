@@ -1,13 +1,11 @@
-"""The tensors of a checkpoint's file, and their fingerprint. Nothing is unpickled.
+"""The tensors of a checkpoint's file. Nothing is unpickled.
 
 .safetensors are read as such, .npz without objects, everything else by torch's weights-only reader.
 """
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +20,6 @@ from i2vbench.models.consisti2v.checkpoint import read_state
 _CHAINER = {"/W": ".weight", "/b": ".bias"}
 """How chainer's archives call parameters (conv1a/W), and what torch makes of it."""
 
-_COUNTER = "num_batches_tracked"
-"""A buffer of batch norms that some converters store and others do not; no network here reads it."""
-
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a file by name; those of an .npz under torch's names (conv1a/W is conv1a.weight).
@@ -33,21 +28,6 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         UserError: A damaged file, or one that holds more than tensors.
     """
     return _read_npz(path) if path.suffix == ".npz" else read_state(path)
-
-
-def fingerprint(shapes: Mapping[str, Sequence[int]]) -> str:
-    """SHA-256 over the sorted lines "NAME [SHAPE]", joined by newlines; counters of batch norms do not count."""
-    lines = sorted(f"{name} {list(shape)}" for name, shape in shapes.items() if not name.endswith(_COUNTER))
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def shapes_of(path: Path) -> dict[str, list[int]]:
-    """The shapes of a file's tensors by name.
-
-    Raises:
-        UserError: As `read_tensors`.
-    """
-    return {name: list(tensor.shape) for name, tensor in read_tensors(path).items()}
 
 
 def _read_npz(path: Path) -> dict[str, Tensor]:
