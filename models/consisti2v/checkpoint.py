@@ -14,16 +14,14 @@ from torch import nn
 from i2vbench import checkpoints
 from i2vbench.checkpoints import WEIGHT_FILES, weight_file
 from i2vbench.errors import UserError
+from i2vbench.weights.catalogue import entry
 
-HUB_ID = "TIGER-Lab/ConsistI2V"
-SIZE_GB = 6.7
-"""1,249,975,241 + 83,653,863 + 340,387,840 parameters of four bytes."""
-
-LICENCE = "MIT as its authors' code, on parts of Stable Diffusion 2.1-base, CreativeML Open RAIL++-M"
+PUBLISHED = entry("consisti2v")
+HUB_ID = PUBLISHED.repository
+LICENCE = PUBLISHED.licence
 
 _NEEDED = ("unet/config.json", "vae/config.json", "text_encoder/config.json")
 _TOKENIZERS = (("vocab.json", "merges.txt"), ("tokenizer.json",))
-_FETCHED = ("model_index.json", "unet/*", "vae/*", "text_encoder/*", "tokenizer/*", "scheduler/*")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 _OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
@@ -80,7 +78,7 @@ def find_folder(name: str, *, download: bool = False) -> Path:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name, allow_patterns=list(_FETCHED), local_files_only=not download))
+        return Path(snapshot_download(name, allow_patterns=list(PUBLISHED.patterns), local_files_only=not download))
     except LocalEntryNotFoundError as error:
         raise FileNotFoundError("is not here") from error
     except OSError as error:  # no network, no such repository, no permission
@@ -131,6 +129,6 @@ def _renamed(state: Mapping[str, Any], expected: Set[str]) -> dict[str, Any]:
 def _missing_line(problem: str) -> str:
     """One line: what is wrong, what to fetch, from where, how large, under which licence."""
     return (
-        f"{problem}: fetch {HUB_ID} from the Hugging Face hub (about {SIZE_GB} GB; {LICENCE}) with "
-        f"`hf download {HUB_ID}`, or name the folder it is in"
+        f"{problem}: fetch {HUB_ID} from the Hugging Face hub ({PUBLISHED.size_text}; {LICENCE}) with "
+        f"`i2vbench weights fetch {PUBLISHED.name}` or `hf download {HUB_ID}`, or name the folder it is in"
     )

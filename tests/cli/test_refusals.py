@@ -34,6 +34,8 @@ HEAVY = {"torch", "diffusers", "transformers", "pandas", "numpy", "av", "decord"
         ["reproduce", "figure5"],
         ["table", "somewhere", "--format", "excel"],
         ["models"],
+        ["weights"],
+        ["weights", "fetch", "i3d_tat"],
     ],
 )
 def test_help_and_refusals_import_nothing_heavy(args: list[str], tmp_path: Path) -> None:
