@@ -23,8 +23,8 @@ class I2VBenchDataset(FolderDataset):
         if not (folder / METADATA).is_file():
             raise UserError(
                 "the I2V-Bench data set is not here: its clips are linked in the README of TIGER-AI-Lab/ConsistI2V; "
-                f"lay them out with a {METADATA} in {folder}, or name a folder by --dataset folder:PATH; --dataset demo "
-                "needs no download"
+                f"lay them out with a {METADATA} in {folder}, or name a folder by --dataset folder:PATH; "
+                "--dataset demo needs no download"
             )
         super().__init__(str(folder))
         self.name = "i2v-bench"
