@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/frechet.py [D,N ...]
 
 From features to the distance, means and covariances included on both sides. Processor time of one thread, both in one
-run; the faster of two, since a first call also pays for its memory. Prints a Markdown table. "exact" is the distance by the
-singular values of the product of all centred rows, [n, n].
+run; the faster of two, since a first call also pays for its memory. Prints a Markdown table. "exact" is the distance by
+the singular values of the product of all centred rows, [n, n].
 """
 
 from __future__ import annotations
