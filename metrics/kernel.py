@@ -1,6 +1,6 @@
 """Kernel distance (KID): unbiased squared maximum mean discrepancy with a cubic kernel.
 
-    k(x, y) = (x . y / d + 1)^3        (Binkowski et al., "Demystifying MMD GANs", ICLR 2018, Section 4)
+    k(x, y) = (x . y / d + 1)^3        (Binkowski et al., "Demystifying MMD GANs", ICLR 2018)
 
 Unlike a Fréchet distance it does not shrink as n grows, and it takes nothing for a Gaussian. It can be slightly
 negative: that is what makes it unbiased, so it is not cut off at 0.

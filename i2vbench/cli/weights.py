@@ -11,10 +11,13 @@ import typer
 
 from i2vbench.cli.options import check_choice
 
-app = typer.Typer(help="List, fetch, verify and import checkpoints.", rich_markup_mode=None)
+app = typer.Typer(
+    help="List the checkpoints of models and metrics (without a command); fetch, verify, import or trust them.",
+    rich_markup_mode=None,
+)
 
 KINDS = ("metric", "model", "profile")
-_Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Checkpoints by name.")]
+_Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Checkpoints by name.")]
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="The checkpoint's name.")]
 
 

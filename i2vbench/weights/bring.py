@@ -95,7 +95,7 @@ def _verify_folder(facts: Checkpoint) -> tuple[str, bool] | None:
     count, bad = verify_folder(folder)
     if bad:
         return f"{', '.join(bad)} in {folder} changed since they came; delete the folder and fetch it anew", False
-    return f"{count} files as the hub has them" if count else f"{folder} has no hashes to be held to", True
+    return f"files hashed: {count}, all as the hub has them" if count else f"{folder} has no hashes to be held to", True
 
 
 def _verify_file(facts: Checkpoint) -> tuple[str, bool] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from safetensors.torch import save
 
 from i2vbench.weights import catalogue, http
 from i2vbench.weights.catalogue import Checkpoint, entry
-from i2vbench.weights.places import own_folder
+from i2vbench.weights.places import hub_folder, own_folder
 from i2vbench.weights.shapes import fingerprint
 from tests.conftest import environment
 from tests.weights.site import Site, serving
@@ -100,3 +101,14 @@ def place(facts: Checkpoint, contents: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(contents)
     return path
+
+
+def in_hub_cache(repo: str, revision: str, file: str, contents: bytes) -> Path:
+    """A file where the hub's library keeps it."""
+    blob = hub_folder(repo) / "blobs" / sha256(contents)
+    blob.parent.mkdir(parents=True, exist_ok=True)
+    blob.write_bytes(contents)
+    link = hub_folder(repo) / "snapshots" / revision / file
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(os.path.relpath(blob, link.parent))
+    return link

@@ -68,7 +68,7 @@ def good(contents: bytes, seconds: float = 0.0) -> Answer:
     """As a server should: whole, or the part asked for if it is still of the same file."""
 
     def answer(request: Request) -> None:
-        same = request.handler.headers.get("If-Range") == etag(contents)
+        same = request.handler.headers.get("If-Range", etag(contents)) == etag(contents)
         if not request.handler.headers.get("Range") or not same:
             request.head(200, Content_Length=len(contents), ETag=etag(contents))
             part = contents

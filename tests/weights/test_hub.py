@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from i2vbench.errors import UserError
-from i2vbench.weights import find
+from i2vbench.weights import MissingCheckpoint, find, missing
+from i2vbench.weights.bring import verify
 from i2vbench.weights.catalogue import Checkpoint
+from i2vbench.weights.fetch import fetch as fetch_all
 from i2vbench.weights.places import hub_folder
-from tests.weights.conftest import Shelf, contents_of, sha256
+from i2vbench.weights.progress import Transfers
+from tests.weights.conftest import Shelf, contents_of, in_hub_cache, sha256
 from tests.weights.site import Request, Site, good, status
 
 FILE = contents_of()
@@ -73,6 +77,45 @@ def test_a_spoilt_file_in_the_hubs_cache_is_fetched_anew(shelf: Shelf, facts: Ch
     code, said = fetch(shelf, facts)
     assert code == 0, said
     assert find("a").read_bytes() == FILE
+
+
+DAMAGED: list[bool] = []
+
+
+def find_repo(*, download: bool = False) -> Path:
+    """As a model finds its folder; `download` brings one file, damaged where a test says so."""
+    folder = hub_folder("owner/repo") / "snapshots" / "main"
+    if not folder.is_dir():
+        if not download:
+            raise UserError("the folder is not here")
+        link = in_hub_cache("owner/repo", "main", "unet/f.safetensors", FILE)
+        if DAMAGED:
+            link.resolve().write_bytes(OTHER)
+    return folder
+
+
+def test_a_folder_comes_by_its_own_finder_and_every_file_is_hashed(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = shelf.add("f", "hf:owner/repo", kind="folder", file="f", finder=f"{__name__}:find_repo")
+    assert missing(["f"]) == [facts]
+    with pytest.raises(MissingCheckpoint, match="the folder is not here"):
+        find("f")
+    with monkeypatch.context() as patch:
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        (reason,) = fetch_all([facts], Transfers())
+        assert "HF_HUB_OFFLINE forbids the network" in reason
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{__name__}.DAMAGED", [True])
+        (reason,) = fetch_all([facts], Transfers())
+        assert "unet/f.safetensors in" in reason
+    ((_, text, good_),) = verify([facts])
+    assert not good_
+    assert "changed since they came" in text
+    shutil.rmtree(hub_folder("owner/repo"))
+    assert fetch_all([facts], Transfers()) == []
+    assert find("f") == hub_folder("owner/repo") / "snapshots" / "main"
+    assert [(text, good_) for _, text, good_ in verify([facts])] == [("files hashed: 1, all as the hub has them", True)]
 
 
 def test_offline_the_hub_is_not_asked(shelf: Shelf, facts: Checkpoint) -> None:

@@ -15,23 +15,12 @@ from i2vbench.errors import UserError
 from i2vbench.weights import MissingCheckpoint, find, load_script, missing, missing_table, read, sha256_of
 from i2vbench.weights.bring import import_file, trust_script, verify
 from i2vbench.weights.catalogue import Checkpoint
-from i2vbench.weights.places import hub_folder, own_folder
+from i2vbench.weights.places import own_folder
 from i2vbench.weights.shapes import fingerprint
-from tests.weights.conftest import Shelf, contents_of, place, sha256
+from tests.weights.conftest import Shelf, contents_of, in_hub_cache, place, sha256
 
 FILE = contents_of()
 OTHER = contents_of(seed=1)
-
-
-def in_hub_cache(repo: str, revision: str, file: str, contents: bytes) -> Path:
-    """A file where the hub's library keeps it."""
-    blob = hub_folder(repo) / "blobs" / sha256(contents)
-    blob.parent.mkdir(parents=True, exist_ok=True)
-    blob.write_bytes(contents)
-    link = hub_folder(repo) / "snapshots" / revision / file
-    link.parent.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(os.path.relpath(blob, link.parent))
-    return link
 
 
 def good(facts: Checkpoint) -> bool:
