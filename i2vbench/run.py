@@ -71,7 +71,6 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
     metrics = _create_metrics(config.metrics or profile.protocol.metrics or (ALL,))
     for metric, _ in metrics.values():
         metric.prepare(profile)
-    skipped = _without_checkpoints({id_: metric for id_, (metric, _) in metrics.items()}, config.skip_missing)
     everything = _samples_of(dataset, config.dataset)
     categories = resolve_categories(everything, config.categories)
     plan = _plan(select(everything, config.limit, categories), config.seeds)
@@ -82,6 +81,7 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
         model.prepare(Preparation(plan, ids, profile.protocol, config.reader))
     # The device comes last: asking for it imports torch, and a faulty data set is told at once without.
     config = replace(config, categories=categories, device=resolve_device(config.device))
+    skipped = _without_checkpoints({id_: metric for id_, (metric, _) in metrics.items()}, config.skip_missing)
     settings = Settings(
         config=config,
         dataset=dataset,

@@ -66,9 +66,8 @@ class Protocol:
     def describe(self) -> str:
         """The protocol in one line, as it stands under every table."""
         how = "nearest in time" if self.sampling == "nearest" else "the first ones"
-        rate = "as they come" if self.sampling == "first" else f"at {self.fps:g} fps"
         return (
-            f"{self.num_frames} frames {rate} ({how}), {self.height} x {self.width} pixels "
+            f"{self.num_frames} frames at {self.fps:g} fps ({how}), {self.height} x {self.width} pixels "
             f"({self.interpolation}, shorter side fitted, centre crop)"
         )
 

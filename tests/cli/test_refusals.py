@@ -72,7 +72,7 @@ def refused(cli: Cli, *args: object, lines: int = 1) -> str:
     return done.stderr
 
 
-RUN = ("run", "--device", "cpu", "--quiet")
+RUN = ("run", "--device", "cpu", "--quiet", "--dataset", "demo", "--metrics", "temporal_flickering")
 GPU = torch.cuda.is_available()
 
 
