@@ -181,7 +181,8 @@ def test_a_run_without_its_checkpoints_stops_before_any_work(
     assert not (place / "run").exists()
     done = cli("run", *arguments, "--metrics", "all", "--skip-missing", "--quiet", cwd=place)
     assert done.returncode == 0, done.stderr
-    assert "checkpoint i3d_tats is not here (--skip-missing)" in (place / "run" / "tables" / "fvd.md").read_text()
+    said = (place / "run" / "tables" / "fvd.md").read_text().replace("\\", "")
+    assert "checkpoint i3d_tats is not here (--skip-missing)" in said
     with open(place / "run" / "tables" / "temporal_flickering.csv", newline="", encoding="utf-8") as file:
         assert next(row for row in csv.DictReader(file))
     assert cli("run", "--resume", "--out", "run", "--quiet", cwd=place).returncode == 0, "it goes on without them"

@@ -140,7 +140,10 @@ def run(
         assert out is not None
         recorded = config_of(out)
         config = replace(
-            recorded, metrics=(*recorded.metrics, *wanted), retry_failed=retry_failed, skip_missing=skip_missing
+            recorded,
+            metrics=(*recorded.metrics, *wanted),
+            retry_failed=retry_failed,
+            skip_missing=skip_missing or recorded.skip_missing,
         )
     # What a model or metric prints is not the result: standard output is for the tables alone.
     with redirect_stdout(sys.stderr), progress_module.choose(quiet) as progress:
