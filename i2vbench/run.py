@@ -170,10 +170,13 @@ def _without_checkpoints(metrics: Mapping[str, Metric], skip: bool) -> dict[str,
     wanted = {id_: _checkpoints(metric, metrics) for id_, metric in metrics.items()}
     lacking = missing(name for names in wanted.values() for name in names)
     if lacking and not skip:
-        raise UserError(f"{missing_table(lacking)}\n--skip-missing goes on without these metrics")
+        raise UserError(
+            "the metrics need checkpoints that are not here (--skip-missing goes on without these metrics):\n"
+            f"{missing_table(lacking)}"
+        )
     gone = {entry.name for entry in lacking}
     return {
-        id_: f"checkpoint {' and '.join(name for name in names if name in gone)} is not here (--skip-missing)"
+        id_: f"not here: {', '.join(name for name in names if name in gone)} (i2vbench weights fetch)"
         for id_, names in wanted.items()
         if gone.intersection(names)
     }

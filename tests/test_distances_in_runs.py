@@ -182,7 +182,7 @@ def test_a_run_without_its_checkpoints_stops_before_any_work(
     done = cli("run", *arguments, "--metrics", "all", "--skip-missing", "--quiet", cwd=place)
     assert done.returncode == 0, done.stderr
     said = (place / "run" / "tables" / "fvd.md").read_text().replace("\\", "")
-    assert "checkpoint i3d_tats is not here (--skip-missing)" in said
+    assert "not measured: not here: i3d_tats (i2vbench weights fetch)" in said
     with open(place / "run" / "tables" / "temporal_flickering.csv", newline="", encoding="utf-8") as file:
         assert next(row for row in csv.DictReader(file))
     assert cli("run", "--resume", "--out", "run", "--quiet", cwd=place).returncode == 0, "it goes on without them"
@@ -195,7 +195,7 @@ def test_a_skipped_metric_is_measured_once_its_checkpoint_is_there(
     go(place, "pan", metrics="fvd,temporal_flickering", skip_missing=True)
     results = collect([place / "run"])
     assert cell(results, "fvd").value is None
-    assert "not measured: checkpoint i3d_tats is not here" in cell(results, "fvd").note
+    assert "not measured: not here: i3d_tats" in cell(results, "fvd").note
     assert cell(results, "temporal_flickering").value is not None
     lay_out(place / "cache", monkeypatch, {"i3d_tats": recipe_state("i3d")})
     monkeypatch.setattr(i3d, "load", lambda state: Small())

@@ -97,7 +97,7 @@ def run(
 
     Stopped at any moment, it goes on where it was when the same command is given again.
 
-    Example: i2vbench run --model static --model ground_truth --metrics all --dataset demo
+    Example: i2vbench run --model static --metrics all --dataset demo --skip-missing
     """
     check_choice("--reader", reader, READERS)
     dtype = parse_dtype(dtype)
