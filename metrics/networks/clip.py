@@ -36,9 +36,8 @@ def load(state: Mapping[str, Any]) -> nn.Module:
     """
     import open_clip
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it has no pretrained weights is meant
-        network: nn.Module = open_clip.create_model(MODEL, pretrained=None, load_weights=False)
+    # Not create_model, which asks for pretrained weights. Not on the meta device: its causal mask is computed.
+    network: nn.Module = open_clip.CLIP(**open_clip.get_model_config(MODEL))
     given = {name: torch.as_tensor(value).float() for name, value in state.items() if name not in _NUMBERS}
     fill(network, given, "CLIP ViT-B/32", dtype=torch.float32)
     return network.eval().requires_grad_(False)
