@@ -7,7 +7,7 @@ nothing is cut off, since cutting per video or per frame would move the mean of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from i2vbench.metrics.base import Metric
 from i2vbench.metrics.distances import on_device
 from i2vbench.metrics.moments import Features, Matrix
 from i2vbench.types import Clip, Measurement, MetricInfo
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 FRAMES_AT_ONCE = 64
 
@@ -39,33 +42,38 @@ class CLIPSIM(Metric):
         self._device = "cpu"
 
     def load(self, device: str, dtype: str) -> None:
-        from i2vbench import weights
-        from i2vbench.metrics.networks import clip
-
         (name,) = self.info.checkpoints
-        self._network, self._device = clip.load(weights.read(name)).to(device), device
+        self._network, self._device = load_network(name).to(device), device
 
     def unload(self) -> None:
         self._network = None
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
-        import torch
-
-        from i2vbench.metrics.networks import clip
-
-        videos = on_device(clips, self._device)
-        texts = clip.text_features(self._network, clip.tokenize([c.sample.prompt for c in clips]).to(self._device))
-        images = torch.cat(
-            [
-                clip.image_features(self._network, clip.preprocess(some))
-                for some in videos.flatten(0, 1).split(FRAMES_AT_ONCE)
-            ]
-        ).unflatten(0, videos.shape[:2])  # [N, T, 512]
-        cosines = frame_cosines(images.cpu().numpy(), texts.cpu().numpy())
+        cosines = prompt_cosines(self._network, on_device(clips, self._device), [c.sample.prompt for c in clips])
         return [
             Measurement(c.sample.id, self.info.id, value=float(mean), details={"cosine_per_frame": frames.tolist()})
             for c, frames, mean in zip(clips, cosines, clipsim_per_video(cosines), strict=True)
         ]
+
+
+def load_network(checkpoint: str) -> nn.Module:
+    """The CLIP with this name in the catalogue, in evaluation mode on the CPU."""
+    from i2vbench import weights
+    from i2vbench.metrics.networks import clip
+
+    return clip.load(weights.read(checkpoint))
+
+
+def prompt_cosines(network: nn.Module, videos: Tensor, prompts: Sequence[str]) -> Matrix:
+    """Cosine between each frame of uint8 [N, T, H, W, 3] and its video's prompt: [N, T]."""
+    import torch
+
+    from i2vbench.metrics.networks import clip
+
+    texts = clip.text_features(network, clip.tokenize(prompts).to(videos.device))
+    parts = videos.flatten(0, 1).split(FRAMES_AT_ONCE)
+    images = torch.cat([clip.image_features(network, clip.preprocess(some)) for some in parts])
+    return frame_cosines(images.unflatten(0, videos.shape[:2]).cpu().numpy(), texts.cpu().numpy())
 
 
 def frame_cosines(image_features: Features, text_features: Features) -> Matrix:

@@ -7,13 +7,17 @@ divided by n. All frames of all clips count, the first one too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from i2vbench.metrics.base import Metric
 from i2vbench.metrics.distances import extrapolated_cell, frechet_cell, kernel_cell, on_device
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
 DIMENSIONS = 2048
+DDOF = 0
 FRAMES_AT_ONCE = 32
 LEAST_CLIPS = 128
 """2,048 frames of clips of 16."""
@@ -36,28 +40,38 @@ class FID(Metric):
         self._device = "cpu"
 
     def load(self, device: str, dtype: str) -> None:
-        from i2vbench import weights
-        from i2vbench.metrics.networks import inception
-
         (name,) = self.info.checkpoints
-        self._network, self._device = inception.load(weights.read(name)).to(device), device
+        self._network, self._device = load_network(name).to(device), device
 
     def unload(self) -> None:
         self._network = None
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
-        import torch
-
-        from i2vbench.metrics.networks import inception
-
-        videos = on_device(clips, self._device)
-        parts = videos.flatten(0, 1).split(FRAMES_AT_ONCE)
-        seen = [self._network(inception.preprocess(images)).features for images in parts]
-        features = torch.cat(seen).unflatten(0, videos.shape[:2]).cpu().numpy()  # [N, T, 2048]
+        features = frame_features(self._network, on_device(clips, self._device)).cpu().numpy()
         return [Measurement(c.sample.id, self.info.id, features=f) for c, f in zip(clips, features, strict=True)]
 
     def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
-        return frechet_cell(generated, reference, ddof=0)
+        return frechet_cell(generated, reference, ddof=DDOF)
+
+
+def load_network(checkpoint: str) -> nn.Module:
+    """The Inception with this name in the catalogue, in evaluation mode on the CPU."""
+    from i2vbench import weights
+    from i2vbench.metrics.networks import inception
+
+    return inception.load(weights.read(checkpoint))
+
+
+def frame_features(network: nn.Module, videos: Tensor) -> Tensor:
+    """Features of every frame: uint8 [N, T, H, W, 3] -> [N, T, 2048]."""
+    import torch
+
+    from i2vbench.metrics.networks import inception
+
+    parts = videos.flatten(0, 1).split(FRAMES_AT_ONCE)
+    seen = [network(inception.preprocess(images)).features for images in parts]
+    features: Tensor = torch.cat(seen).unflatten(0, videos.shape[:2])
+    return features
 
 
 class FIDInfinity(Metric):
@@ -78,7 +92,7 @@ class FIDInfinity(Metric):
         raise NotImplementedError("it aggregates the features of fid")
 
     def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
-        return extrapolated_cell(generated, reference, ddof=0)
+        return extrapolated_cell(generated, reference, ddof=DDOF)
 
 
 class KID(Metric):

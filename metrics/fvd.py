@@ -17,7 +17,7 @@ from i2vbench.names import nearest
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 DIMENSIONS = 400
 STYLEGAN_V = "stylegan-v"
@@ -38,7 +38,7 @@ class FVD(Metric):
     def __init__(self, argument: str = "") -> None:
         if argument not in ("", STYLEGAN_V):
             raise UserError(f"metric 'fvd:{argument}': no variant '{argument}': {nearest(argument, [STYLEGAN_V])}")
-        self._ddof = 0 if argument else 1
+        self.variant, self.ddof = argument, 0 if argument else 1
         self.info = MetricInfo(
             id="fvd_stylegan_v" if argument else "fvd",
             title="FVD (StyleGAN-V's I3D)" if argument else "FVD",
@@ -53,37 +53,45 @@ class FVD(Metric):
         self._device = "cpu"
 
     def load(self, device: str, dtype: str) -> None:
-        from i2vbench import weights
-        from i2vbench.metrics.networks import i3d
-
         (name,) = self.info.checkpoints
-        made = weights.load_script(name) if self._ddof == 0 else i3d.load(weights.read(name))
-        self._network, self._device = made.to(device).eval(), device
+        self._network, self._device = load_network(name, self.variant).to(device), device
 
     def unload(self) -> None:
         self._network = None
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
-        features = self._features(on_device(clips, self._device)).cpu().numpy()
+        features = video_features(self._network, on_device(clips, self._device), self.variant).cpu().numpy()
         return [Measurement(c.sample.id, self.info.id, features=f) for c, f in zip(clips, features, strict=True)]
 
     def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
-        return frechet_cell(generated, reference, ddof=self._ddof)
+        return frechet_cell(generated, reference, ddof=self.ddof)
 
-    def _features(self, videos: Tensor) -> Tensor:
-        """uint8 [N, T, H, W, 3] -> [N, 400]."""
-        import torch
 
-        from i2vbench.metrics.networks import i3d
+def load_network(checkpoint: str, variant: str) -> nn.Module:
+    """The I3D of a variant, in evaluation mode on the CPU.
 
-        if self._ddof == 1:
-            logits: Tensor = self._network(i3d.preprocess(videos))
-            return logits
-        i3d.check_frames(videos.shape[1])
+    Args:
+        checkpoint: Its name in the catalogue.
+        variant: As `FVD` takes it.
+    """
+    from i2vbench import weights
+    from i2vbench.metrics.networks import i3d
+
+    if variant == STYLEGAN_V:
+        return weights.load_script(checkpoint).eval()
+    return i3d.load(weights.read(checkpoint))
+
+
+def video_features(network: nn.Module, videos: Tensor, variant: str) -> Tensor:
+    """Features of whole videos: uint8 [N, T, H, W, 3] -> [N, 400]."""
+    from i2vbench.metrics.networks import i3d
+
+    if variant == STYLEGAN_V:
         pixels = videos.permute(0, 4, 1, 2, 3).float()  # [N, 3, T, H, W] in 0..255
-        with torch.no_grad():
-            seen: Tensor = self._network(pixels, rescale=True, resize=True, return_features=True)
-        return seen
+        features: Tensor = i3d.script_features(network, pixels)
+    else:
+        features = network(i3d.preprocess(videos))
+    return features
 
 
 class FVDInfinity(Metric):

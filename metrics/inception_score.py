@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,8 +23,12 @@ from i2vbench.metrics.distances import on_device
 from i2vbench.metrics.moments import Features, Matrix, check_features
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+CLASSES = 101
 SPLITS = 10
-LEAST_CLIPS = 101
+LEAST_CLIPS = CLASSES
 """One for each class."""
 
 SUM_TOLERANCE = 1e-3
@@ -50,21 +54,16 @@ class InceptionScore(Metric):
         self._device = "cpu"
 
     def load(self, device: str, dtype: str) -> None:
-        from i2vbench import weights
-        from i2vbench.metrics.networks import c3d
-
         network, mean = self.info.checkpoints
-        self._network, self._device = c3d.load(weights.read(network)).to(device), device
-        self._mean = c3d.load_mean(weights.read(mean)).to(device)
+        self._network, self._device = load_network(network).to(device), device
+        self._mean = load_mean(mean).to(device)
 
     def unload(self) -> None:
         self._network = self._mean = None
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
-        from i2vbench.metrics.networks import c3d
-
-        videos = c3d.preprocess(on_device(clips, self._device), self._mean)
-        probabilities = self._network(videos).cpu().numpy()  # [N, 101]
+        videos = on_device(clips, self._device)
+        probabilities = class_probabilities(self._network, self._mean, videos).cpu().numpy()
         return [Measurement(c.sample.id, self.info.id, features=p) for c, p in zip(clips, probabilities, strict=True)]
 
     def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
@@ -74,6 +73,30 @@ class InceptionScore(Metric):
         mean, deviation = inception_score(np.stack(rows), SPLITS)
         note = "" if len(rows) >= SPLITS * LEAST_CLIPS else "fewer clips in a split than classes: biased low"
         return Cell(mean, len(rows), spread=deviation, note=note)
+
+
+def load_network(checkpoint: str) -> nn.Module:
+    """The C3D with this name in the catalogue, in evaluation mode on the CPU."""
+    from i2vbench import weights
+    from i2vbench.metrics.networks import c3d
+
+    return c3d.load(weights.read(checkpoint))
+
+
+def load_mean(checkpoint: str) -> Tensor:
+    """The mean video with this name in the catalogue, as `c3d.load_mean` gives it."""
+    from i2vbench import weights
+    from i2vbench.metrics.networks import c3d
+
+    return c3d.load_mean(weights.read(checkpoint))
+
+
+def class_probabilities(network: nn.Module, mean: Tensor, videos: Tensor) -> Tensor:
+    """uint8 [N, 16, H, W, 3] -> [N, 101]; `mean` as `c3d.load_mean` gives it."""
+    from i2vbench.metrics.networks import c3d
+
+    probabilities: Tensor = network(c3d.preprocess(videos, mean))
+    return probabilities
 
 
 def inception_score(probabilities: Features, splits: int = SPLITS, shuffle_seed: int = 42) -> tuple[float, float]:

@@ -96,6 +96,33 @@ class Moments:
             both.update(part._rest)
         return both
 
+    def to_array(self) -> Matrix:
+        """All that is known, as one array of a size that the dimensions alone decide: for processes to exchange.
+
+        Returns:
+            [1 + 1 + d + b, d]: the count, in every column; mean and co-moments of the whole blocks; the rows of the
+            block begun, b to a block.
+        """
+        head = 2 + self.dimensions
+        array = np.zeros((head + len(self._pending), self.dimensions))
+        array[0] = self.count
+        if self._folded:
+            array[1], array[2:head] = self._mean, self._comoments
+        array[head : head + len(self._rest)] = self._rest
+        return array
+
+    @classmethod
+    def from_array(cls, array: Matrix) -> Moments:
+        """The moments that `to_array` gave; the array is copied."""
+        moments = cls(array.shape[1])
+        head, block = 2 + moments.dimensions, len(moments._pending)
+        moments.count = int(array[0, 0])
+        moments._folded = moments.count // block * block
+        if moments._folded:
+            moments._mean, moments._comoments = array[1].copy(), array[2:head].copy()
+        moments._pending[:] = array[head:]
+        return moments
+
     @property
     def rows(self) -> Matrix | None:
         """All rows [n, d], as long as they are fewer than one block, which holds at least d; else None."""

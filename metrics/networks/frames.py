@@ -27,7 +27,7 @@ def resize_videos(videos: Tensor, size_px: int, resize: Resize) -> Tensor:
     Raises:
         ValueError: For another dtype or shape, or nothing in it.
     """
-    _check(videos, "videos", "[N, T, H, W, 3]")
+    check_videos(videos)
     resized = torch.empty(
         (videos.shape[0], 3, videos.shape[1], size_px, size_px), dtype=torch.float32, device=videos.device
     )
@@ -42,6 +42,11 @@ def resize_images(images: Tensor, size_px: int, resize: Resize) -> Tensor:
     resized = torch.empty((images.shape[0], 3, size_px, size_px), dtype=torch.float32, device=images.device)
     _resize(images, resized, resize)
     return resized
+
+
+def check_videos(videos: Tensor) -> None:
+    """Raise ValueError unless these are uint8 [N, T, H, W, 3] with nothing of size 0."""
+    _check(videos, "videos", "[N, T, H, W, 3]")
 
 
 def _resize(frames: Tensor, out: Tensor, resize: Resize) -> None:

@@ -79,6 +79,17 @@ def preprocess(videos: Tensor) -> Tensor:
     return resized.mul_(2).div_(255).sub_(1)
 
 
+@in_float32
+def script_features(network: nn.Module, videos: Tensor) -> Tensor:
+    """Logits [N, 400] of StyleGAN-V's TorchScript module, which resizes and rescales float32 [N, 3, T, H, W] in 0..255.
+
+    Raises:
+        ValueError: Fewer than 9 frames.
+    """
+    check_frames(videos.shape[2])
+    return network(videos, rescale=True, resize=True, return_features=True)
+
+
 class I3D(nn.Module):
     """Inception-v1 in three dimensions; the modules bear the names of the published checkpoint.
 
