@@ -6,11 +6,12 @@ The key of a video is a SHA-256; bytes 8 to 15 choose where its clip begins (PRO
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from i2vbench.errors import UserError
 from i2vbench.types import ClipSource, FrameSource
 from i2vbench.video import VideoError, probe
 
@@ -47,11 +48,11 @@ def longest_stride(num_frames: int, stride: int) -> int:
     return min(stride, (num_frames - 1) // (NUM_FRAMES - 1))
 
 
-def draw_clips(keys: dict[Path, bytes], stride: int) -> dict[Path, DrawnClip]:
+def draw_clips(keys: Mapping[Path, bytes], stride: int) -> tuple[dict[Path, DrawnClip], list[str]]:
     """A clip of each video; the times of all frames are read, several videos at once.
 
-    Raises:
-        UserError: Listing videos that cannot be read or have fewer than 16 frames.
+    Returns:
+        The clips, and of videos that cannot be read or have fewer than 16 frames what is wrong with them.
     """
 
     def draw(item: tuple[Path, bytes]) -> DrawnClip | str:
@@ -69,7 +70,12 @@ def draw_clips(keys: dict[Path, bytes], stride: int) -> dict[Path, DrawnClip]:
     with ThreadPoolExecutor(8) as readers:
         drawn = dict(zip(keys, readers.map(draw, keys.items()), strict=True))
     faults = [fault for fault in drawn.values() if isinstance(fault, str)]
-    if faults:
-        more = f"; and {len(faults) - 10} more" if len(faults) > 10 else ""
-        raise UserError(f"{len(faults)} of {len(keys)} videos cannot be drawn from: {'; '.join(faults[:10])}{more}")
-    return {path: clip for path, clip in drawn.items() if isinstance(clip, DrawnClip)}
+    return {path: clip for path, clip in drawn.items() if isinstance(clip, DrawnClip)}, faults
+
+
+def describe_draw(clips: Iterable[DrawnClip], stride: int, how: str) -> str:
+    """What a reader of the numbers must know of the draw, which is not the paper's."""
+    strides = Counter(clip.reference.stride for clip in clips)
+    shorter = ", ".join(f"{strides[s]} at {s}" for s in sorted(set(strides) - {stride}, key=str))
+    note = f"clips {how} by hash, 16 frames at a stride of {stride}{f' (short videos: {shorter})' if shorter else ''}"
+    return f"{note}; the paper does not state its clips and stride"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from i2vbench.datasets.base import Dataset
-from i2vbench.datasets.drawn import STRIDE, draw_clips, key_of
+from i2vbench.datasets.drawn import STRIDE, describe_draw, draw_clips, key_of
 from i2vbench.errors import UserError
 from i2vbench.names import split_word
 from i2vbench.types import Sample
@@ -70,10 +70,13 @@ class MSRVTT(Dataset):
         there = [name for name in wanted if name in files and captions.get(name)]
         if not there:
             raise UserError(f"data set msrvtt: expected videos video7010 to video9999 below {self._folder}, found none")
-        if len(there) < len(wanted):
-            self.note = f"{len(wanted) - len(there)} of MSR-VTT's {len(wanted)} test videos are not here and left out"
         keys = {files[name]: key_of(f"msrvtt:{self._seed}:{name}") for name in there}
-        clips = draw_clips(keys, self._stride)
+        clips, faults = draw_clips(keys, self._stride)
+        self.note = describe_draw(clips.values(), self._stride, "and captions drawn")
+        gone = len(wanted) - len(clips)
+        if gone:
+            unread = f" ({len(faults)} cannot be read or are too short: {faults[0]})" if faults else ""
+            self.note += f"; {gone} of MSR-VTT's {len(wanted)} test videos are not here and left out{unread}"
         return [
             Sample(
                 id=name,
@@ -83,6 +86,7 @@ class MSRVTT(Dataset):
                 reference=clips[files[name]].reference,
             )
             for name in there
+            if files[name] in clips
         ]
 
 

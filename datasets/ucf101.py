@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from i2vbench.datasets.base import Dataset
-from i2vbench.datasets.drawn import STRIDE, draw_clips, key_of
+from i2vbench.datasets.drawn import STRIDE, describe_draw, draw_clips, key_of
 from i2vbench.errors import UserError
 from i2vbench.names import split_word
 from i2vbench.types import Sample
@@ -77,8 +77,11 @@ class UCF101(Dataset):
         for row in classes:
             names = choose_videos(list(found[row["class"].lower()]), int(row["quota_2048"]), self._seed)
             chosen += [(row, found[row["class"].lower()][name]) for name in names]
-        keys = {path: video_key(path.stem, self._seed) for _, path in chosen}
-        clips = draw_clips(keys, self._stride)
+        clips, faults = draw_clips({path: video_key(path.stem, self._seed) for _, path in chosen}, self._stride)
+        if faults:
+            listed = "; ".join(faults[:10]) + (f"; and {len(faults) - 10} more" if len(faults) > 10 else "")
+            raise UserError(f"data set ucf101: {len(faults)} videos cannot be drawn from: {listed}")
+        self.note = describe_draw(clips.values(), self._stride, "drawn by class from train and test")
         return [
             Sample(
                 id=path.stem,

@@ -75,15 +75,20 @@ def reference_groups(job: Job) -> Iterator[Group]:
     """
     metrics = {id_: metric for id_, metric in job.metrics.items() if "reference" in metric.info.reads}
     targets = [Target(sample, 0, sample.reference) for sample in job.samples.values() if sample.reference is not None]
+    for start in range(0, len(targets) if metrics else 0, job.measure_batch):
+        some = targets[start : start + job.measure_batch]
+        _take_over(some, metrics, job)
+        yield Group(REFERENCE, some, len(some), _owed(REFERENCE, some, metrics, job))
+
+
+def _take_over(targets: Sequence[Target], metrics: Mapping[str, Metric], job: Job) -> None:
+    """Record what other runs have measured of these real clips."""
+    done = job.store.measured(REFERENCE, [(target.sample.id, 0) for target in targets])
     for id_ in metrics:
-        done = job.store.measured(REFERENCE, [(target.sample.id, 0) for target in targets])
         owed = [target for target in targets if (id_, target.sample.id, 0) not in done]
         known = [job.real.find(id_, target.sample.id, target.source) for target in owed]
         found = [measurement for measurement in known if measurement is not None]
         job.store.record(REFERENCE, [0] * len(found), found)
-    for start in range(0, len(targets) if metrics else 0, job.measure_batch):
-        some = targets[start : start + job.measure_batch]
-        yield Group(REFERENCE, some, len(some), _owed(REFERENCE, some, metrics, job))
 
 
 def _owed(model: str, targets: Sequence[Target], metrics: Mapping[str, Metric], job: Job) -> dict[str, Sequence[int]]:

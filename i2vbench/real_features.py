@@ -9,14 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
+import uuid
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from i2vbench.files import file_sha256, is_disk_error
-from i2vbench.store import folder_name, write_array
+import i2vbench
+import i2vbench.metrics
+from i2vbench.files import file_sha256
+from i2vbench.store import folder_name
 from i2vbench.types import ClipSource, Measurement
 from i2vbench.weights.places import cache_folder
 
@@ -39,6 +45,7 @@ class RealFeatures:
             "reader": settings["reader"],
             "device": str(settings["device"]).partition(":")[0],
             "versions": {name: versions.get(name) for name in _VERSIONS},
+            "code": code_sha256(),
         }
         self._metrics = settings["metrics"]
         self._hashes: dict[Path, str] = {}
@@ -52,8 +59,8 @@ class RealFeatures:
             return Measurement(sample_id, metric, features=np.load(path, allow_pickle=False))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:  # damaged: it is computed again, and written over
-            _log.warning("%s cannot be read (%s)", path, error)
+        except Exception as error:  # noqa: BLE001 - damaged in whatever way: it is computed again, and written over
+            _log.warning("%s cannot be read (%r)", path, error)
             return None
 
     def keep(self, measurement: Measurement, source: ClipSource) -> None:
@@ -61,12 +68,17 @@ class RealFeatures:
         path = self._path(measurement.metric, source)
         if measurement.features is None or path is None:
             return
+        # Other runs may write the same file at the same time: each has a name of its own until it is whole.
+        partial = path.with_name(f".{uuid.uuid4().hex}.partial")
         try:
-            write_array(path, measurement.features)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(partial, "wb") as file:
+                np.save(file, measurement.features, allow_pickle=False)
+            os.replace(partial, path)
         except OSError as error:
-            if not is_disk_error(error):
-                raise
             _log.warning("features of %s are not kept for other runs: %s", source.path.name, error)
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
 
     def _path(self, metric: str, source: ClipSource) -> Path | None:
         record = self._metrics[metric]
@@ -82,6 +94,19 @@ class RealFeatures:
         key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
         folder: Path = cache_folder()
         return folder / "real-features" / folder_name(metric) / key[:2] / f"{key}.npy"
+
+
+@cache
+def code_sha256() -> str:
+    """A hash of the code between a file of a clip and its features."""
+    root = Path(i2vbench.__file__).parent
+    files = [root / "clips.py", root / "profiles" / "protocol.py"]
+    for folder in (Path(i2vbench.metrics.__file__).parent, root / "video"):
+        files += folder.rglob("*.py")
+    total = hashlib.sha256()
+    for path in sorted(files, key=lambda path: path.parts[-3:]):
+        total.update(path.name.encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()
 
 
 _DECIDES = ("num_frames", "fps", "height", "width", "interpolation", "sampling")

@@ -31,7 +31,7 @@ from i2vbench.job import Job
 from i2vbench.log import log_to
 from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model, Preparation
-from i2vbench.names import ALL
+from i2vbench.names import ALL, nearest
 from i2vbench.profiles import Profile, load_profile
 from i2vbench.progress import Progress
 from i2vbench.real_features import RealFeatures
@@ -41,7 +41,7 @@ from i2vbench.settings import RunConfig, Settings, merge_settings, resolve_devic
 from i2vbench.store import REFERENCE, Store, folder_name
 from i2vbench.types import ClipSource, PlannedClip, Sample
 from i2vbench.video import VideoError
-from i2vbench.weights import missing, missing_table
+from i2vbench.weights import check_runnable, missing, missing_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,9 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
     metrics = _create_metrics(config.metrics or profile.protocol.metrics or (ALL,))
     for metric, _ in metrics.values():
         metric.prepare(profile)
+    if strangers := sorted(set(profile.checkpoints) - {*METRICS.builtin, *metrics}):
+        near = nearest(strangers[0], METRICS.builtin)
+        raise UserError(f"profile {profile.name}: checkpoints of an unknown metric '{strangers[0]}': {near}")
     everything = _samples_of(dataset, config.dataset)
     categories = resolve_categories(everything, config.categories)
     plan = _plan(select(everything, config.limit, categories), config.seeds)
@@ -175,6 +178,10 @@ def _without_checkpoints(metrics: Mapping[str, Metric], skip: bool) -> dict[str,
             f"{missing_table(lacking)}"
         )
     gone = {entry.name for entry in lacking}
+    for names in wanted.values():
+        for name in names:
+            if name not in gone:
+                check_runnable(name)
     return {
         id_: f"not here: {', '.join(name for name in names if name in gone)} (i2vbench weights fetch)"
         for id_, names in wanted.items()
@@ -260,7 +267,9 @@ def request_seed(seed: int, sample_id: str) -> int:
 def default_folder(config: RunConfig, dataset_name: str) -> Path:
     """`runs/DATASET-MODELS-HASH`: readable, and the same for the same models and data, whatever the metrics."""
     specs = tuple(sorted(config.models))
-    decides = replace(config, models=specs, metrics=(), out=None, resume=False, retry_failed=False, device="")
+    decides = replace(
+        config, models=specs, metrics=(), out=None, resume=False, retry_failed=False, skip_missing=False, device=""
+    )
     digest = hashlib.sha256(repr(decides).encode()).hexdigest()[:6]
     names = [Path(spec).stem if "/" in spec else spec for spec in specs]
     models = "-".join(re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-") for name in names)

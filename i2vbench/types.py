@@ -51,13 +51,14 @@ class ClipSource:
         path: The video file.
         start: Seconds after the file's first frame.
         end: Seconds after the file's first frame; None is the end of the file.
-        stride: Of these frames one in so many is taken, from the first on.
+        stride: Of these frames one in so many is taken, from the first on, and models are told so. None takes all, and
+            tells nothing.
     """
 
     path: Path
     start: float = 0.0
     end: float | None = None
-    stride: int = 1
+    stride: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

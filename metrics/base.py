@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from i2vbench.errors import UserError
 from i2vbench.profiles import Profile
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
 
@@ -21,9 +22,18 @@ class Metric(ABC):
     info: MetricInfo
 
     def prepare(self, profile: Profile) -> None:
-        """Called once, before anything is asked of the metric: the profile may name other checkpoints."""
+        """Called once, before anything is asked of the metric: the profile may name other checkpoints.
+
+        Raises:
+            UserError: It names more or fewer than the metric reads.
+        """
         names = profile.checkpoints.get(self.info.id)
         if names is not None:
+            if len(names) != len(self.info.checkpoints):
+                raise UserError(
+                    f"profile {profile.name}: checkpoints of {self.info.id}: expected {len(self.info.checkpoints)}, as "
+                    f"{', '.join(self.info.checkpoints) or 'none'}, got {', '.join(names) or 'none'}"
+                )
             self.info = replace(self.info, checkpoints=tuple(names))
 
     def load(self, device: str, dtype: str) -> None:  # noqa: B027 - metrics without a network have nothing to load

@@ -96,7 +96,11 @@ class FIDInfinity(Metric):
 
 
 class KID(Metric):
-    """Kernel distance of frames (Binkowski et al., ICLR 2018): unbiased at any n, and no Gaussian is assumed."""
+    """Kernel distance of frames (Binkowski et al., ICLR 2018): unbiased for any number of clips, and no Gaussian.
+
+    The mean over the positions of frames, at each of which a clip has one: pairs of frames of one clip, which are
+    alike, would bias it.
+    """
 
     info = MetricInfo(
         id="kid",
@@ -105,7 +109,7 @@ class KID(Metric):
         decimals=4,
         reads=frozenset({"video", "reference"}),
         features_of="fid",
-        source="Binkowski et al., ICLR 2018, on FID's features; torch-fidelity 0.4.0; not in the paper",
+        source="Binkowski et al., ICLR 2018, on FID's features, by position in the clip; not in the paper",
         hides="Frames by themselves, as FID. Around 0 it is noise, and can lie below.",
     )
 

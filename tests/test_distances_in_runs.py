@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,16 +13,19 @@ import numpy as np
 import pytest
 import torch
 
+from i2vbench import real_features
 from i2vbench.errors import UserError
 from i2vbench.metrics.frechet import frechet_distance
 from i2vbench.metrics.fvd import FVD
 from i2vbench.metrics.networks import i3d
 from i2vbench.progress import Quiet
-from i2vbench.run import Outcome, run
+from i2vbench.real_features import RealFeatures
+from i2vbench.run import Outcome, default_folder, run
 from i2vbench.settings import RunConfig, config_of
 from i2vbench.tables import collect
+from i2vbench.tables.layout import all_tables
 from i2vbench.tables.results import Results
-from i2vbench.types import Cell, Clip, Measurement, Video
+from i2vbench.types import Cell, Clip, ClipSource, Measurement, Video
 from i2vbench.video import write_video
 from tests.conftest import Cli, make_dataset, moving_frames
 from tests.metrics.looking import lay_out, recipe_state
@@ -137,6 +142,134 @@ def test_real_features_of_something_else_are_not_taken(place: Path, small_i3d: l
             (place / "cache" / "weights" / "i3d_tats" / "record.json").unlink()
         go(place, "static", change)
         assert len(small_i3d) > 3, change
+
+
+def test_a_category_is_compared_with_its_own_real_clips(place: Path, small_i3d: list[str]) -> None:
+    go(place, "pan", seeds=(0, 1))
+    stored = place / "run" / "features" / "fvd"
+    real = [np.load(stored / "real" / f"clip-{i}-seed0.npy") for i in (0, 2)]
+    ours = [np.load(stored / "models" / "pan" / f"clip-{i}-seed{s}.npy") for i in (0, 2) for s in (0, 1)]
+    found = cell(collect([place / "run"], small_categories=True), "fvd", "Pet")
+    assert found.value == pytest.approx(frechet_distance(np.stack(real), np.stack(ours), ddof=1), rel=1e-9)
+    assert found.n == 4, "clips of two seeds, each real one once"
+
+
+def test_a_real_clip_that_failed_takes_its_partner_with_it(place: Path, small_i3d: list[str]) -> None:
+    go(place, "pan")
+    with sqlite3.connect(place / "run" / "run.sqlite") as db:
+        db.execute(
+            "UPDATE measurement SET state = 'failed', features = NULL, reason = 'lost' "
+            "WHERE model = '' AND sample = 'clip-1'"
+        )
+    found = cell(collect([place / "run"]), "fvd")
+    stored = place / "run" / "features" / "fvd"
+    real = np.stack([np.load(stored / "real" / f"clip-{i}-seed0.npy") for i in (0, 2)])
+    ours = np.stack([np.load(stored / "models" / "pan" / f"clip-{i}-seed0.npy") for i in (0, 2)])
+    assert (found.value, found.n) == (pytest.approx(frechet_distance(real, ours, ddof=1), rel=1e-9), 2)
+
+
+def test_two_files_of_one_checkpoint_are_not_compared(place: Path, small_i3d: list[str]) -> None:
+    go(place, "pan", "first")
+    torch.save(recipe_state("i3d", seed=3), place / "cache" / "weights" / "i3d_tats" / "i3d_pretrained_400.pt")
+    (place / "cache" / "weights" / "i3d_tats" / "record.json").unlink()
+    go(place, "pan", "second")
+    results = collect([place / "first", place / "second"])
+    assert any("THE METRIC DIFFERS" in note for note in results.notes[0])
+    assert sum("Looked through i3d_tats" in note for note in results.notes[0]) == 2
+    (table,) = [table for table in all_tables(results) if table.name == "fvd"]
+    assert {cell_.mark for row in table.rows for cell_ in row.cells} == {""}
+    alone = collect([place / "first", place / "first"])
+    assert not any("DIFFERS" in note for note in alone.notes[0])
+
+
+SETTINGS = {
+    "i2vbench": "1", "versions": {"torch": "2"}, "device": "cpu", "reader": {"name": "pyav", "version": "18"},
+    "profile": {"protocol": {"num_frames": 9, "height": 32, "note": "x"}, "precision": "float32"},
+    "metrics": {"fvd": {"info": {"checkpoints": ["a"]}, "checkpoints": {"a": "00"}}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({}, True), ({"i2vbench": "2"}, False), ({"versions": {"torch": "3"}}, False), ({"device": "cuda:1"}, False),
+        ({"reader": {"name": "decord", "version": "18"}}, False),
+        ({"profile": {"protocol": {"num_frames": 9, "height": 32, "note": "y"}, "precision": "float32"}}, True),
+        ({"profile": {"protocol": {"num_frames": 8, "height": 32}, "precision": "float32"}}, False),
+        ({"profile": {"protocol": {"num_frames": 9, "height": 32}, "precision": "float16"}}, False),
+        ({"metrics": {"fvd": {"info": {"checkpoints": ["a"]}, "checkpoints": {"a": "01"}}}}, False),
+        ({"metrics": {"fvd": {"info": {"checkpoints": ["a"]}, "checkpoints": {"a": "00"}, "argument": "v"}}}, False),
+        ({"metrics": {"fvd": {"info": {"checkpoints": ["a"]}, "checkpoints": {"a": "00"}, "package": "p 1"}}}, False),
+    ],
+)  # fmt: skip
+def test_everything_that_decides_features_is_in_their_key(
+    change: dict[str, object], same: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("I2VBENCH_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "a.mp4").write_bytes(b"a clip")
+    source = ClipSource(tmp_path / "a.mp4", 1.0, 2.0, 3)
+    RealFeatures(SETTINGS).keep(Measurement("a", "fvd", features=np.ones(4)), source)
+    assert (RealFeatures({**SETTINGS, **change}).find("fvd", "b", source) is not None) == same
+
+
+def test_a_section_and_its_stride_are_in_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("I2VBENCH_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "a.mp4").write_bytes(b"a clip")
+    source = ClipSource(tmp_path / "a.mp4", 1.0, 2.0, 3)
+    real = RealFeatures(SETTINGS)
+    real.keep(Measurement("a", "fvd", features=np.ones(4)), source)
+    for change in ({"start": 0.0}, {"end": None}, {"stride": 1}, {"stride": None}):
+        assert real.find("fvd", "a", dataclasses.replace(source, **change)) is None  # type: ignore[arg-type]
+    assert real.find("fvd", "a", source) is not None
+
+
+def test_other_code_does_not_find_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("I2VBENCH_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "a.mp4").write_bytes(b"a clip")
+    source = ClipSource(tmp_path / "a.mp4")
+    RealFeatures(SETTINGS).keep(Measurement("a", "fvd", features=np.ones(4)), source)
+    monkeypatch.setattr(real_features, "code_sha256", lambda: "other")
+    assert RealFeatures(SETTINGS).find("fvd", "a", source) is None
+
+
+@pytest.mark.parametrize("contents", [b"", b"PK\x03\x04", b"\x93NUMPY", b"no array"])
+def test_a_damaged_file_is_no_features(contents: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("I2VBENCH_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "a.mp4").write_bytes(b"a clip")
+    source, real = ClipSource(tmp_path / "a.mp4"), RealFeatures(SETTINGS)
+    real.keep(Measurement("a", "fvd", features=np.ones(4)), source)
+    (kept,) = (tmp_path / "cache").rglob("*.npy")
+    kept.write_bytes(contents)
+    assert real.find("fvd", "a", source) is None
+
+
+def test_a_cache_that_cannot_be_written_to_ends_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "real-features").symlink_to(tmp_path / "nowhere" / "else")
+    monkeypatch.setenv("I2VBENCH_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "a.mp4").write_bytes(b"a clip")
+    RealFeatures(SETTINGS).keep(Measurement("a", "fvd", features=np.ones(4)), ClipSource(tmp_path / "a.mp4"))
+
+
+def test_the_same_command_goes_on_once_nothing_is_missing(place: Path) -> None:
+    config = RunConfig(models=("pan",), dataset=f"folder:{place / 'data'}", profile=str(place / "nine.toml"))
+    skipping = dataclasses.replace(config, skip_missing=True)
+    assert default_folder(config, "data") == default_folder(skipping, "data")
+
+
+def test_script_that_nobody_trusts_stops_a_run_before_it_begins(place: Path, small_i3d: list[str]) -> None:
+    file = place / "cache" / "weights" / "i3d_torchscript" / "i3d_torchscript.pt"
+    file.parent.mkdir(parents=True)
+    torch.jit.script(torch.nn.Identity()).save(str(file))
+    with pytest.raises(UserError, match="weights trust i3d_torchscript SHA256"):
+        go(place, "pan", metrics="fvd:stylegan-v")
+    assert not (place / "run").exists()
+
+
+def test_a_profiles_unknown_metric_is_named(place: Path, small_i3d: list[str]) -> None:
+    (place / "nine.toml").write_text(PROFILE.replace("[protocol]", '[checkpoints]\nfvdd = ["i3d_tats"]\n\n[protocol]'))
+    with pytest.raises(UserError, match="unknown metric 'fvdd': did you mean fvd"):
+        go(place, "pan")
 
 
 def test_damaged_real_features_are_computed_again(place: Path, small_i3d: list[str]) -> None:

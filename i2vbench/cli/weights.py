@@ -131,24 +131,20 @@ def needed_for(kind: str, name: str) -> list[str]:
     from i2vbench.weights import load_catalogue
 
     check_choice("--for", kind, KINDS)
-    user = f"{kind} {name.partition(':')[0]}"  # a variant, consisti2v:no-frameinit, reads what the thing reads
-    needed = [facts.name for facts in load_catalogue().values() if user in facts.used_by]
-    if kind == "metric" and not needed:
+    if kind == "metric":
         from i2vbench.registry import METRICS
 
-        return list(METRICS.create(name).info.checkpoints)
-    if not needed:
-        _check_exists(kind, name)
-    return needed
+        metric = METRICS.create(name)
+        source = metric if not metric.info.features_of else METRICS.create(metric.info.features_of)
+        return list(source.info.checkpoints)
+    if kind == "profile":
+        from i2vbench.profiles import load_profile
 
-
-def _check_exists(kind: str, name: str) -> None:
-    """Refuse a model or profile that there is none of; one that needs nothing is fine."""
-    if kind == "model":
+        return list(dict.fromkeys(name for names in load_profile(name).checkpoints.values() for name in names))
+    user = f"{kind} {name.partition(':')[0]}"  # a variant, consisti2v:no-frameinit, reads what the thing reads
+    needed = [facts.name for facts in load_catalogue().values() if user in facts.used_by]
+    if not needed:  # refuses a model that there is none of; one that needs nothing is fine
         from i2vbench.registry import MODELS
 
         MODELS.check_name(name)
-    else:
-        from i2vbench.profiles import load_profile
-
-        load_profile(name)
+    return needed

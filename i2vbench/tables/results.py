@@ -47,6 +47,7 @@ class Results:
         notes: Per metric, what happened to its clips.
         run_notes: What stands under every table: what the numbers were made with, and where runs differ.
         not_run: Per id of a metric whose code did not run, why; its cells are empty.
+        differing: Ids of metrics that are not the same in all runs: other code, other checkpoints.
     """
 
     runs: Sequence[Run]
@@ -57,6 +58,7 @@ class Results:
     notes: Sequence[Sequence[str]]
     run_notes: Sequence[str]
     not_run: Mapping[str, str]
+    differing: frozenset[str]
 
     @property
     def comparable(self) -> bool:
@@ -109,6 +111,8 @@ def collect(
     for m, (id_, (metric, spec)) in enumerate(made.items()):
         used = None if isinstance(metric, _NotRun) else spec
         found: list[str] = notes.metric_differences(id_, columns, opened, used)
+        looked = dict.fromkeys(filter(None, (notes.checkpoints_line(id_, run) for run in opened)))
+        found += [f"Looked through {text}." for text in looked]
         for c, column in enumerate(columns):
             run = opened[column.run]
             entries, remarks = _aggregate_column(id_, metric, run, column, categories, small_categories)
@@ -123,6 +127,7 @@ def collect(
         cells=pd.DataFrame(cells, columns=["metric", "row", "column", "entry"]),
         notes=metric_notes,
         run_notes=notes.run_notes(columns, opened),
+        differing=frozenset(id_ for id_ in made if len(notes.metric_groups(id_, columns, opened)) > 1),
         not_run={id_: metric.reason for id_, (metric, _) in made.items() if isinstance(metric, _NotRun)},
     )
 
@@ -259,13 +264,16 @@ def _aggregate(
     rows = [r.row for r in records if r.state == "done" and r.row is not None]
     if not rows:
         return Entry(Cell(None, 0, note=_why_empty(records)), planned)
+    real: _Lazy | None = None
+    if reference is not None:
+        # A real clip that failed takes its generated one with it: both sides are of the same samples.
+        there = {id_ for id_, row in reference.items() if row.state == "done"}
+        rows = [row for row in rows if row.sample_id in there]
+        found = [reference[id_] for id_ in dict.fromkeys(row.sample_id for row in rows) if id_ in reference]
+        real = _Lazy(store, [row for row in found if row.state == "done"])
     if len(rows) < least:
         note = f"of fewer than {least} clips it would be mostly bias (table --small-categories shows it)"
         return Entry(Cell(None, len(rows), note=note), planned)
-    real: _Lazy | None = None
-    if reference is not None:
-        found = [reference[id_] for id_ in dict.fromkeys(row.sample_id for row in rows) if id_ in reference]
-        real = _Lazy(store, [row for row in found if row.state == "done"])
     try:
         cell = metric.aggregate(_Lazy(store, rows), real)
         if not isinstance(cell, Cell):

@@ -123,6 +123,25 @@ def sha256_of(name: str) -> str:
     return checked(facts, find(name)).sha256
 
 
+def check_runnable(name: str) -> None:
+    """Refuse TorchScript that is here and that nobody trusts, before anything is done that would need it.
+
+    Raises:
+        UserError: With the command that trusts it.
+    """
+    facts = entry(name)
+    record = read_record(facts) if facts.kind == "torchscript" else None
+    if facts.kind == "torchscript" and len(facts.sha256) != 64 and not (record and record.trusted):
+        raise UserError(_untrusted(name))
+
+
+def _untrusted(name: str) -> str:
+    return (
+        f"checkpoint {name} is TorchScript, which can hold code, and its SHA-256 is not one you gave: "
+        f"`i2vbench weights trust {name} SHA256` runs it from then on"
+    )
+
+
 def load_script(name: str) -> ScriptModule:
     """A TorchScript module, on the CPU. It is code: only bytes whose SHA-256 is pinned or given by the user are run.
 
@@ -141,10 +160,7 @@ def load_script(name: str) -> ScriptModule:
     sha256 = hashlib.sha256(contents).hexdigest()
     record = read_record(facts)
     if sha256 not in (facts.sha256, record.trusted if record else ""):
-        raise UserError(
-            f"checkpoint {name} is TorchScript, which can hold code, and its SHA-256 is not one you gave: "
-            f"`i2vbench weights trust {name} SHA256` runs it from then on"
-        )
+        raise UserError(_untrusted(name))
     module: ScriptModule = torch.jit.load(io.BytesIO(contents), map_location="cpu")
     return module
 

@@ -89,8 +89,8 @@ def tokenize(texts: Sequence[str], say: Callable[[str], object] = warnings.warn)
 def _fit(frames: Tensor) -> Tensor:
     """[F, 3, H, W] -> [F, 3, 224, 224]."""
     height, width = frames.shape[-2:]
-    scale = SIZE_PX / min(height, width)
-    size = (SIZE_PX, int(width * scale)) if height <= width else (int(height * scale), SIZE_PX)
+    short = min(height, width)
+    size = (SIZE_PX * height // short, SIZE_PX * width // short)
     resized = F.interpolate(frames, size, mode="bicubic", align_corners=False, antialias=True)
     top, left = (round((side - SIZE_PX) / 2) for side in size)
     return resized[..., top : top + SIZE_PX, left : left + SIZE_PX].round().clamp(0, 255)

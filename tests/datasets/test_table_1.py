@@ -92,7 +92,9 @@ def test_ucf101_gives_the_clip_its_first_frame_and_its_stride(ucf: Path) -> None
     for sample in samples:
         assert sample.reference is not None
         start = drawn.choose_start(video_key(sample.id, 0), 50 - 45)
-        frames = read_to_protocol(sample.reference, protocol).frames
+        video = read_to_protocol(sample.reference, protocol)
+        frames = video.frames
+        assert video.fps == pytest.approx(25 / 3)
         np.testing.assert_allclose(frames[:, 0, 0, 0], [4 * (start + 3 * k) for k in range(16)], atol=3)
         request = build_request(sample, 0, Static.info, protocol, "pyav")
         assert request.frame_stride == 3, "a model that is told a stride is told the clip's"
@@ -100,6 +102,8 @@ def test_ucf101_gives_the_clip_its_first_frame_and_its_stride(ucf: Path) -> None
     dense = UCF101(f"stride-1={ucf}")
     assert dense.name == "ucf101-stride-1"
     assert all(sample.reference is not None and sample.reference.stride == 1 for sample in dense.samples())
+    assert build_request(dense.samples()[0], 0, Static.info, protocol, "pyav").frame_stride == 1
+    assert "at a stride of 1" in dense.note
 
 
 def test_a_part_of_ucf101_is_refused_with_the_classes(ucf: Path) -> None:
@@ -112,7 +116,7 @@ def test_a_video_without_16_frames_is_named(ucf: Path) -> None:
     for path in (ucf / "Archery").iterdir():
         write_video(path.with_suffix(".mp4"), Video(numbered(12), 25.0))
         path.with_suffix(".mp4").rename(path)
-    with pytest.raises(UserError, match=r"2 of 4 videos cannot be drawn from: .*has 12 frames, fewer than 16"):
+    with pytest.raises(UserError, match=r"2 videos cannot be drawn from: .*has 12 frames, fewer than 16"):
         UCF101(str(ucf)).samples()
 
 
@@ -162,7 +166,8 @@ def test_msrvtt_has_a_caption_and_a_clip_a_video(vtt: Path) -> None:
     dataset = MSRVTT(str(vtt))
     samples = dataset.samples()
     assert [sample.id for sample in samples] == ["video7010", "video7012"]
-    assert dataset.note == "1 of MSR-VTT's 3 test videos are not here and left out"
+    assert "16 frames at a stride of 3" in dataset.note
+    assert dataset.note.endswith("1 of MSR-VTT's 3 test videos are not here and left out")
     assert [sample.category for sample in samples] == ["music", "gaming"]
     for sample in samples:
         key = drawn.key_of(f"msrvtt:0:{sample.id}")
@@ -171,6 +176,13 @@ def test_msrvtt_has_a_caption_and_a_clip_a_video(vtt: Path) -> None:
         assert sample.reference is not None
         assert sample.reference.start == pytest.approx(int.from_bytes(key[8:16], "big") % 15 / 15, abs=1e-3)
     assert choose_caption(["a", "b"], bytes(7) + b"\x03" + bytes(24)) == "b"
+
+
+def test_msrvtt_leaves_out_what_cannot_be_read_and_counts_it(vtt: Path) -> None:
+    (vtt / "TestVideo" / "video7010.mp4").write_bytes(b"no video")
+    dataset = MSRVTT(str(vtt))
+    assert [sample.id for sample in dataset.samples()] == ["video7012"]
+    assert "2 of MSR-VTT's 3 test videos are not here and left out (1 cannot be read or are too short:" in dataset.note
 
 
 def test_msrvtt_without_captions_or_videos_is_refused(vtt: Path, tmp_path: Path) -> None:

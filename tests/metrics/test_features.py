@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 
@@ -13,7 +15,7 @@ from i2vbench.errors import UserError
 from i2vbench.measure import measure_clips
 from i2vbench.metrics.clipsim import CLIPSIM
 from i2vbench.metrics.fid import FID, KID, FIDInfinity
-from i2vbench.metrics.frechet import frechet_distance
+from i2vbench.metrics.frechet import frechet_distance, frechet_extrapolated
 from i2vbench.metrics.fvd import FVD, FVDInfinity
 from i2vbench.metrics.inception_score import InceptionScore, inception_score
 from i2vbench.metrics.kernel import kernel_distance
@@ -72,6 +74,36 @@ def test_distances_divide_as_each_metric_says() -> None:
     assert frames.value == pytest.approx(frechet_distance(real, ours, ddof=0), rel=1e-12)
     assert frames.n == 150, "clips, not frames"
     assert KID().aggregate(features(ours), features(real)).value == kernel_distance(real, ours)
+    wide, many = drawn(400, 10), drawn(900, 10, 1, 0.3)
+    for metric, ddof in ((FVDInfinity(), 1), (FIDInfinity(), 0)):
+        expected = frechet_extrapolated(many, wide, ddof=ddof).value
+        assert metric.aggregate(features(wide), features(many)).value == expected
+
+
+def alike(clips: int, seed: int) -> np.ndarray:  # type: ignore[type-arg]
+    """Features [n, 8, 30] of clips whose frames are nearly the same."""
+    rng = np.random.default_rng(seed)
+    frames: np.ndarray = rng.normal(size=(clips, 1, 30)) + 0.05 * rng.normal(size=(clips, 8, 30))  # type: ignore[type-arg]
+    return frames.astype(np.float32)
+
+
+def test_kid_is_unbiased_where_the_frames_of_a_clip_are_alike() -> None:
+    cells = [KID().aggregate(features(alike(12, s)), features(alike(12, 1000 + s))).value for s in range(40)]
+    values = np.array(cells, dtype=float)
+    assert abs(values.mean()) < 3 * values.std() / np.sqrt(40)
+    naive = [kernel_distance(alike(12, s).reshape(-1, 30), alike(12, 1000 + s).reshape(-1, 30)) for s in range(40)]
+    assert np.mean(naive) > 3 * np.std(naive) / np.sqrt(40), "pairs of frames of one clip would show"
+    shifted = KID().aggregate(features(alike(12, 1) + 1), features(alike(12, 2)))
+    assert shifted.value is not None
+    assert shifted.value > 10 * values.std()
+    assert shifted.n == 12
+
+
+def test_kid_of_many_clips_is_the_mean_of_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("i2vbench.metrics.distances.GROUP_CLIPS", 10)
+    ours, real = drawn(20, 6), drawn(17, 6, 1, 0.5)
+    halves = [kernel_distance(real[group::2], ours[group::2]) for group in (0, 1)]
+    assert KID().aggregate(features(ours), features(real)).value == pytest.approx(np.mean(halves), rel=1e-12)
 
 
 def test_few_clips_carry_a_warning_and_one_has_no_distance() -> None:
@@ -127,6 +159,8 @@ def test_the_inception_score_is_of_c3ds_classes(monkeypatch: pytest.MonkeyPatch)
     expected = inception_score(np.stack([m.features for m in measured if m.features is not None]))
     assert (cell.value, cell.spread, cell.n) == (*expected, 12)
     assert "biased low" in cell.note
+    assert "biased low" in metric.aggregate(measured * 84).note, "1,008 clips of 10 splits of 101 classes"
+    assert metric.aggregate(measured * 85).note == ""
     few = metric.aggregate(measured[:9])
     assert (few.value, few.n) == (None, 9)
     (short,) = measure_clips(metric, [make_clip(0, num_frames=9)])
@@ -152,6 +186,29 @@ def test_clipsim_is_the_mean_cosine_of_the_frames(monkeypatch: pytest.MonkeyPatc
         assert one.value == pytest.approx(float(cosines.mean()), abs=1e-6)
     with pytest.warns(UserWarning, match="more than 75 tokens"):
         assert clip.tokenize(["dog " * 100])[0, -1] == 49407, "the end token is kept"
+
+
+@pytest.mark.parametrize("size", [(256, 256), (40, 56), (110, 110), (223, 500), (1080, 1920)])
+def test_clip_is_shown_what_pillow_makes_of_a_frame(size: tuple[int, int]) -> None:
+    """Shorter side to 224, bicubic, antialiased, 8 bit, centre crop; on a smooth picture to one grey level."""
+    y, x = np.mgrid[: size[0], : size[1]]
+    waves = [np.sin(x / 9), np.cos(y / 7), np.sin((x + y) / 11)]
+    frame = np.stack([(127.5 + 120 * wave).astype(np.uint8) for wave in waves], axis=-1)
+    scale = 224 / min(size)
+    height, width = (224 if side == min(size) else int(side * scale + 1e-9) for side in size)
+    resized = PIL.Image.fromarray(frame).resize((width, height), PIL.Image.Resampling.BICUBIC)
+    left, top = round((width - 224) / 2), round((height - 224) / 2)
+    expected = np.asarray(resized.crop((left, top, left + 224, top + 224)), dtype=float)
+    seen = clip.preprocess(torch.from_numpy(frame)[None])[0].permute(1, 2, 0).numpy()
+    levels = 255 * (seen * np.array(clip.STD) + np.array(clip.MEAN))
+    np.testing.assert_allclose(levels, levels.round(), atol=1e-3, err_msg="8 bit")
+    np.testing.assert_allclose(levels, expected, atol=1.01)
+
+
+def test_a_profile_names_as_many_checkpoints_as_there_are() -> None:
+    profile = dataclasses.replace(load_profile("paper"), checkpoints={"fvd": ()})
+    with pytest.raises(UserError, match="checkpoints of fvd: expected 1, as i3d_tats, got none"):
+        FVD().prepare(profile)
 
 
 def test_the_profile_names_the_checkpoints() -> None:
