@@ -5,7 +5,7 @@
 Unlike a Fréchet distance it does not shrink as n grows, and it takes nothing for a Gaussian. It can be slightly
 negative: that is what makes it unbiased, so it is not cut off at 0.
 
-Must match torch-fidelity 0.4 given features in float64; `kernel_distance_over_subsets` draws the same subsets.
+Must match torch-fidelity 0.4 on each of its subsets, given features in float64.
 """
 
 from __future__ import annotations
@@ -33,46 +33,19 @@ def kernel_distance(real: Features, generated: Features) -> float:
     Raises:
         ValueError: The sets have different d, fewer than two rows, or values that are not finite.
     """
-    real, generated = _checked(real, generated, 2)
+    real, generated = _checked(real, generated)
     n, m = len(real), len(generated)
     within = _sum_of_pairs(real) / (n * (n - 1)) + _sum_of_pairs(generated) / (m * (m - 1))
     tiles = (_kernel(x, y).sum() for x in _chunks(real) for y in _chunks(generated))
     return float(within - 2 * math.fsum(tiles) / (n * m))
 
 
-def kernel_distance_over_subsets(
-    real: Features, generated: Features, *, subsets: int = 100, subset_size: int = 1000, seed: int = 2020
-) -> tuple[float, float]:
-    """The published form: mean and population deviation of the estimate over random subsets of both sides.
-
-    Args:
-        real: Rows [n, d], n >= subset_size.
-        generated: Rows [m, d], m >= subset_size.
-        subsets: How many.
-        subset_size: Rows of each, drawn without replacement.
-        seed: Of the draws; the default is torch-fidelity's.
-
-    Raises:
-        ValueError: As `kernel_distance`; or a side has fewer rows than a subset.
-    """
-    if subsets < 1 or subset_size < 2:
-        raise ValueError(f"kernel distance: expected a subset of two rows or more, got {subsets} of {subset_size}")
-    real, generated = _checked(real, generated, subset_size)
-    random = np.random.RandomState(seed)
-    estimates = []
-    for _ in range(subsets):
-        real_rows = random.choice(len(real), subset_size, replace=False)
-        generated_rows = random.choice(len(generated), subset_size, replace=False)
-        estimates.append(kernel_distance(real[real_rows], generated[generated_rows]))
-    return float(np.mean(estimates)), float(np.std(estimates))
-
-
-def _checked(real: Features, generated: Features, rows: int) -> tuple[Features, Features]:
+def _checked(real: Features, generated: Features) -> tuple[Features, Features]:
     real = check_features(real)
     generated = check_features(generated, real.shape[1])
-    if min(len(real), len(generated)) < rows:
+    if min(len(real), len(generated)) < 2:
         raise ValueError(
-            f"kernel distance: expected at least {rows} rows on each side, "
+            "kernel distance: expected at least 2 rows on each side, "
             f"got {len(real)} real and {len(generated)} generated"
         )
     return real, generated
