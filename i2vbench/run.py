@@ -14,7 +14,7 @@ import signal
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,7 +41,7 @@ from i2vbench.settings import RunConfig, Settings, merge_settings, resolve_devic
 from i2vbench.store import REFERENCE, Store, folder_name
 from i2vbench.types import ClipSource, PlannedClip, Sample
 from i2vbench.video import VideoError
-from i2vbench.weights import check_runnable, missing, missing_table
+from i2vbench.weights.needs import lacking
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
         model.prepare(Preparation(plan, ids, profile.protocol, config.reader))
     # The device comes last: asking for it imports torch, and a faulty data set is told at once without.
     config = replace(config, categories=categories, device=resolve_device(config.device))
-    skipped = _without_checkpoints({id_: metric for id_, (metric, _) in metrics.items()}, config.skip_missing)
+    skipped = lacking({id_: metric.info for id_, (metric, _) in metrics.items()}, config.skip_missing)
     settings = Settings(
         config=config,
         dataset=dataset,
@@ -162,37 +162,6 @@ def _profile(config: RunConfig, dataset: Dataset) -> Profile:
     # A protocol that the profile states itself has no name, and stays.
     protocol = config.protocol or (dataset.protocol if profile.protocol.name else "")
     return profile.under(protocol) if protocol else profile
-
-
-def _without_checkpoints(metrics: Mapping[str, Metric], skip: bool) -> dict[str, str]:
-    """Why some metrics are left out, by id: a checkpoint of theirs is not here.
-
-    Raises:
-        UserError: If they are not to be skipped; with a table of what is missing and the command that gets it.
-    """
-    wanted = {id_: _checkpoints(metric, metrics) for id_, metric in metrics.items()}
-    lacking = missing(name for names in wanted.values() for name in names)
-    if lacking and not skip:
-        raise UserError(
-            "the metrics need checkpoints that are not here (--skip-missing goes on without these metrics):\n"
-            f"{missing_table(lacking)}"
-        )
-    gone = {entry.name for entry in lacking}
-    for names in wanted.values():
-        for name in names:
-            if name not in gone:
-                check_runnable(name)
-    return {
-        id_: f"not here: {', '.join(name for name in names if name in gone)} (i2vbench weights fetch)"
-        for id_, names in wanted.items()
-        if gone.intersection(names)
-    }
-
-
-def _checkpoints(metric: Metric, metrics: Mapping[str, Metric]) -> tuple[str, ...]:
-    """Those of a metric, or of the metric whose features it aggregates."""
-    source = metrics.get(metric.info.features_of, metric)
-    return source.info.checkpoints
 
 
 def _create_metrics(specs: Sequence[str]) -> dict[str, tuple[Metric, str]]:

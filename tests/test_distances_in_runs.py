@@ -182,6 +182,32 @@ def test_two_files_of_one_checkpoint_are_not_compared(place: Path, small_i3d: li
     assert not any("DIFFERS" in note for note in alone.notes[0])
 
 
+def test_a_cell_that_took_long_is_kept_until_its_features_change(
+    place: Path, small_i3d: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go(place, "pan")
+    monkeypatch.setattr("i2vbench.tables.kept_cells.KEPT_SECONDS", 0.0)
+    before = cell(collect([place / "run"]), "fvd")
+    computed: list[object] = []
+    aggregate = FVD.aggregate
+
+    def spy(self: FVD, *sides: object) -> Cell:
+        computed.append(self)
+        return aggregate(self, *sides)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(FVD, "aggregate", spy)
+    assert cell(collect([place / "run"]), "fvd") == before
+    assert computed == []
+    file = place / "run" / "features" / "fvd" / "models" / "pan" / "clip-0-seed0.npy"
+    np.save(file, np.load(file) + 1)
+    assert cell(collect([place / "run"]), "fvd").value != before.value
+    assert len(computed) == 1
+    for kept in (place / "run" / "features" / "cells").iterdir():
+        kept.write_text("{}")
+    assert cell(collect([place / "run"]), "fvd").value != before.value
+    assert len(computed) == 2, "a damaged one is computed again"
+
+
 SETTINGS = {
     "i2vbench": "1", "versions": {"torch": "2"}, "device": "cpu", "reader": {"name": "pyav", "version": "18"},
     "profile": {"protocol": {"num_frames": 9, "height": 32, "note": "x"}, "precision": "float32"},

@@ -18,6 +18,7 @@ from i2vbench.registry import METRICS
 from i2vbench.rows import ClipState, MeasurementRow
 from i2vbench.store import REFERENCE, Store
 from i2vbench.tables import notes
+from i2vbench.tables.kept_cells import kept_cell
 from i2vbench.tables.runs import Column, Record, Run, open_run
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
 
@@ -264,18 +265,23 @@ def _aggregate(
     rows = [r.row for r in records if r.state == "done" and r.row is not None]
     if not rows:
         return Entry(Cell(None, 0, note=_why_empty(records)), planned)
-    real: _Lazy | None = None
+    real: list[MeasurementRow] | None = None
     if reference is not None:
         # A real clip that failed takes its generated one with it: both sides are of the same samples.
         there = {id_ for id_, row in reference.items() if row.state == "done"}
         rows = [row for row in rows if row.sample_id in there]
         found = [reference[id_] for id_ in dict.fromkeys(row.sample_id for row in rows) if id_ in reference]
-        real = _Lazy(store, [row for row in found if row.state == "done"])
+        real = [row for row in found if row.state == "done"]
     if len(rows) < least:
         note = f"of fewer than {least} clips it would be mostly bias (table --small-categories shows it)"
         return Entry(Cell(None, len(rows), note=note), planned)
     try:
-        cell = metric.aggregate(_Lazy(store, rows), real)
+        cell = kept_cell(
+            metric,
+            store.folder,
+            [*rows, *(real or ())],
+            lambda: metric.aggregate(_Lazy(store, rows), None if real is None else _Lazy(store, real)),
+        )
         if not isinstance(cell, Cell):
             raise TypeError(f"expected a Cell, got {type(cell).__name__}")
         if cell.value is not None and not math.isfinite(cell.value):

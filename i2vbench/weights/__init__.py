@@ -7,6 +7,7 @@
     store.py                       find, missing, read: what models and metrics call
     fetch.py, http.py, hub.py      bringing files here
     bring.py                       files that come by hand, and trust in TorchScript
+    needs.py                       what a run's metrics lack
     report.py, progress.py         listings and bars
 
 A metric declares its checkpoints by name (`MetricInfo.checkpoints`) and reads them in `load`:
