@@ -18,8 +18,8 @@ def lacking(metrics: Mapping[str, MetricInfo], skip: bool) -> dict[str, str]:
         skip: Whether they may be left out.
 
     Raises:
-        UserError: If they may not; with a table of what is missing and the command that gets it. If a checkpoint that is
-            here must not be run.
+        UserError: If they may not, with a table of what is missing and the command that gets it; or if a checkpoint
+            that is here must not be run.
     """
     needed = {id_: metrics.get(info.features_of, info).checkpoints for id_, info in metrics.items()}
     entries = missing(name for names in needed.values() for name in names)

@@ -50,17 +50,36 @@ def test_the_list_says_what_is_here_and_what_its_hash_is_held_to(shelf: Shelf, c
     assert (rows["pinned"]["here"], rows["pinned"]["path"], rows["pinned"]["hash"]) == (False, None, "pinned")
 
 
+PROFILE = """
+name = "mine"
+title = "another I3D"
+protocol = "i2v-bench"
+
+[checkpoints]
+fvd = ["i3d_torchscript"]
+"""
+
+
 def test_fetch_for_a_metric_gets_what_it_needs(shelf: Shelf, call: Inside, tmp_path: Path) -> None:
     shelf.site.answers["/a"] = good(FILE)
-    shelf.add("a", "/a", used_by=["metric fvd", "profile paper"])
-    shelf.add("b", "/a")
+    for name in ("i3d_tats", "inception_2015_12_05", "b", "i3d_torchscript"):
+        shelf.add(name, "/a")
     (tmp_path / "mine.py").write_text(METRIC)
+    (tmp_path / "mine.toml").write_text(PROFILE)
+
+    def here() -> set[str]:
+        return {row["name"] for row in json.loads(call("weights", "--json").stdout) if row["here"]}
+
     done = call("weights", "fetch", "--for", "metric", "fvd")
     assert done.code == 0
-    assert "fetching a (1 of unknown size)" in done.stderr
-    assert [row["name"] for row in json.loads(call("weights", "--json").stdout) if row["here"]] == ["a"]
+    assert "fetching i3d_tats (1 of unknown size)" in done.stderr
+    assert here() == {"i3d_tats"}
     assert call("weights", "fetch", "--quiet", "--for", "metric", "mine.py:Mine").code == 0
-    assert [row["name"] for row in json.loads(call("weights", "--json").stdout) if row["here"]] == ["a", "b"]
+    assert here() == {"i3d_tats", "b"}
+    assert call("weights", "fetch", "--quiet", "--for", "metric", "kid").code == 0
+    assert "inception_2015_12_05" in here(), "what it aggregates the features of"
+    assert call("weights", "fetch", "--quiet", "--for", "profile", "mine.toml").code == 0
+    assert here() == {"i3d_tats", "b", "inception_2015_12_05", "i3d_torchscript"}
 
 
 @pytest.mark.parametrize(
