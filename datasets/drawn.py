@@ -6,18 +6,64 @@ The key of a video is a SHA-256; bytes 8 to 15 choose where its clip begins (PRO
 from __future__ import annotations
 
 import hashlib
+import os
+from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from i2vbench.types import ClipSource, FrameSource
+from i2vbench.datasets.base import Dataset
+from i2vbench.errors import UserError
+from i2vbench.names import split_word
+from i2vbench.types import ClipSource, FrameSource, Sample
 from i2vbench.video import VideoError, probe
 
 NUM_FRAMES = 16
 STRIDE = 3
 """ConsistI2V's released inference configuration has it, and DynamiCrafter's authors name it for this comparison."""
+
+
+STRIDES = {"": STRIDE, "stride-1": 1}
+"""What may stand before a data set's path; unconditional models are evaluated at stride 1."""
+
+
+class DrawnDataset(Dataset):
+    """A data set whose clips are drawn from the videos below a folder, `NAME:[stride-1=]PATH`.
+
+    Args:
+        argument: The folder, and the stride if it is not 3.
+        seed: Of the draw.
+
+    Raises:
+        UserError: No folder is named.
+    """
+
+    def __init__(self, argument: str, seed: int = 0) -> None:
+        word, path = split_word(argument, STRIDES)
+        if not path:
+            raise UserError(
+                f"data set {self.name}: expected the folder of its videos, {self.name}:PATH, got '{argument}'"
+            )
+        self._folder, self._seed, self._stride = Path(os.path.abspath(os.path.expanduser(path))), seed, STRIDES[word]
+        if word:
+            self.name = f"{self.name}-{word}"
+        self._samples: list[Sample] | None = None
+
+    def samples(self) -> Sequence[Sample]:
+        """The samples, drawn when they are first asked for.
+
+        Raises:
+            UserError: The videos, or what goes with them, are not there or not whole.
+        """
+        if self._samples is None:
+            self._samples = self._draw()
+        return self._samples
+
+    @abstractmethod
+    def _draw(self) -> list[Sample]:
+        """The samples in their order; sets `note`."""
 
 
 @dataclass(frozen=True, slots=True)

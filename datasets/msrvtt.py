@@ -6,18 +6,14 @@ Which caption, which clip and its stride the paper does not say. They are drawn 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from i2vbench.datasets.base import Dataset
-from i2vbench.datasets.drawn import STRIDE, describe_draw, draw_clips, key_of
+from i2vbench.datasets.drawn import DrawnDataset, describe_draw, draw_clips, key_of
 from i2vbench.errors import UserError
-from i2vbench.names import split_word
 from i2vbench.types import Sample
 
-STRIDES = {"": STRIDE, "stride-1": 1}
 TEST_SPLIT = range(7010, 10000)
 
 CATEGORIES = (
@@ -29,7 +25,7 @@ CATEGORIES = (
 _SUFFIXES = (".mp4", ".avi", ".webm", ".mkv")
 
 
-class MSRVTT(Dataset):
+class MSRVTT(DrawnDataset):
     """`msrvtt:[stride-1=]PATH`: a folder with the test videos and the JSON of their captions, anywhere below it.
 
     Videos that are not there are left out, on both sides of every distance; `note` says how many.
@@ -43,25 +39,6 @@ class MSRVTT(Dataset):
     title = "MSR-VTT, the test split, a clip and a caption of each video"
     licence = "as its authors state (research); Xu et al., CVPR 2016"
     protocol = "msrvtt"
-
-    def __init__(self, argument: str, seed: int = 0) -> None:
-        word, path = split_word(argument, STRIDES)
-        if not path:
-            raise UserError(f"data set msrvtt: expected the folder of its videos, msrvtt:PATH, got '{argument}'")
-        self._folder, self._seed, self._stride = Path(os.path.abspath(os.path.expanduser(path))), seed, STRIDES[word]
-        if word:
-            self.name = f"msrvtt-{word}"
-        self._samples: list[Sample] | None = None
-
-    def samples(self) -> Sequence[Sample]:
-        """A sample a video, in the order of their numbers; the annotation's category is the category.
-
-        Raises:
-            UserError: If there is no video or no annotation; if a video cannot be read.
-        """
-        if self._samples is None:
-            self._samples = self._draw()
-        return self._samples
 
     def _draw(self) -> list[Sample]:
         wanted = [f"video{number}" for number in TEST_SPLIT]

@@ -7,23 +7,17 @@ are drawn by hash here (docs/table-1.md), so that everybody has the same ones.
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from i2vbench.datasets.base import Dataset
-from i2vbench.datasets.drawn import STRIDE, describe_draw, draw_clips, key_of
+from i2vbench.datasets.drawn import DrawnDataset, describe_draw, draw_clips, key_of
 from i2vbench.errors import UserError
-from i2vbench.names import split_word
 from i2vbench.types import Sample
-
-STRIDES = {"": STRIDE, "stride-1": 1}
-"""What may stand before the path; unconditional models are evaluated at stride 1."""
 
 _CLASSES = Path(__file__).with_name("ucf101.csv")
 
 
-class UCF101(Dataset):
+class UCF101(DrawnDataset):
     """`ucf101:[stride-1=]PATH`: the folder with UCF-101's .avi files, in their classes' folders or all in one.
 
     Args:
@@ -35,25 +29,6 @@ class UCF101(Dataset):
     title = "UCF-101, 2,048 clips drawn by class"
     licence = "as its authors state (research); Soomro, Zamir and Shah, CRCV-TR-12-01"
     protocol = "ucf101"
-
-    def __init__(self, argument: str, seed: int = 0) -> None:
-        word, path = split_word(argument, STRIDES)
-        if not path:
-            raise UserError(f"data set ucf101: expected the folder of its videos, ucf101:PATH, got '{argument}'")
-        self._folder, self._seed, self._stride = Path(os.path.abspath(os.path.expanduser(path))), seed, STRIDES[word]
-        if word:
-            self.name = f"ucf101-{word}"
-        self._samples: list[Sample] | None = None
-
-    def samples(self) -> Sequence[Sample]:
-        """2,048 samples in the order of the classes, then of the file names; the class is the category.
-
-        Raises:
-            UserError: If videos are missing, naming the classes; if one of those drawn cannot be read.
-        """
-        if self._samples is None:
-            self._samples = self._draw()
-        return self._samples
 
     def _draw(self) -> list[Sample]:
         classes = read_classes()

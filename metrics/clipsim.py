@@ -7,11 +7,11 @@ nothing is cut off, since cutting per video or per frame would move the mean of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from i2vbench.metrics.base import Metric
+from i2vbench.metrics.base import NetworkMetric
 from i2vbench.metrics.distances import on_device
 from i2vbench.metrics.moments import Features, Matrix
 from i2vbench.types import Clip, Measurement, MetricInfo
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FRAMES_AT_ONCE = 64
 
 
-class CLIPSIM(Metric):
+class CLIPSIM(NetworkMetric):
     """Mean cosine between a clip's frames and its prompt, by CLIP ViT-B/32."""
 
     info = MetricInfo(
@@ -37,16 +37,8 @@ class CLIPSIM(Metric):
         hides="The first frame brings most of it: a still clip scores what its picture does.",
     )
 
-    def __init__(self) -> None:
-        self._network: Any = None
-        self._device = "cpu"
-
-    def load(self, device: str, dtype: str) -> None:
-        (name,) = self.info.checkpoints
-        self._network, self._device = load_network(name).to(device), device
-
-    def unload(self) -> None:
-        self._network = None
+    def read_network(self, checkpoint: str) -> nn.Module:
+        return load_network(checkpoint)
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
         cosines = prompt_cosines(self._network, on_device(clips, self._device), [c.sample.prompt for c in clips])

@@ -7,9 +7,9 @@ divided by n. All frames of all clips count, the first one too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from i2vbench.metrics.base import Metric
+from i2vbench.metrics.base import DerivedMetric, NetworkMetric
 from i2vbench.metrics.distances import extrapolated_cell, frechet_cell, kernel_cell, on_device
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
 
@@ -23,7 +23,7 @@ LEAST_CLIPS = 128
 """2,048 frames of clips of 16."""
 
 
-class FID(Metric):
+class FID(NetworkMetric):
     info = MetricInfo(
         id="fid",
         title="FID",
@@ -35,16 +35,8 @@ class FID(Metric):
         hides="Frames by themselves: a video that jumps scores as one that flows. The number falls as n grows.",
     )
 
-    def __init__(self) -> None:
-        self._network: Any = None
-        self._device = "cpu"
-
-    def load(self, device: str, dtype: str) -> None:
-        (name,) = self.info.checkpoints
-        self._network, self._device = load_network(name).to(device), device
-
-    def unload(self) -> None:
-        self._network = None
+    def read_network(self, checkpoint: str) -> nn.Module:
+        return load_network(checkpoint)
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
         features = frame_features(self._network, on_device(clips, self._device)).cpu().numpy()
@@ -74,7 +66,7 @@ def frame_features(network: nn.Module, videos: Tensor) -> Tensor:
     return features
 
 
-class FIDInfinity(Metric):
+class FIDInfinity(DerivedMetric):
     """FID without the bias of few generated frames: extrapolated to infinitely many (Chong and Forsyth, CVPR 2020)."""
 
     info = MetricInfo(
@@ -88,14 +80,11 @@ class FIDInfinity(Metric):
         hides="The bias that the number of real frames adds stays; frames of one clip are no independent samples.",
     )
 
-    def measure(self, clips: Sequence[Clip]) -> Sequence[Measurement]:
-        raise NotImplementedError("it aggregates the features of fid")
-
     def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
         return extrapolated_cell(generated, reference, ddof=DDOF)
 
 
-class KID(Metric):
+class KID(DerivedMetric):
     """Kernel distance of frames (Binkowski et al., ICLR 2018): unbiased for any number of clips, and no Gaussian.
 
     The mean over the positions of frames, at each of which a clip has one: pairs of frames of one clip, which are
@@ -112,9 +101,6 @@ class KID(Metric):
         source="Binkowski et al., ICLR 2018, on FID's features, by position in the clip; not in the paper",
         hides="Frames by themselves, as FID. Around 0 it is noise, and can lie below.",
     )
-
-    def measure(self, clips: Sequence[Clip]) -> Sequence[Measurement]:
-        raise NotImplementedError("it aggregates the features of fid")
 
     def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
         return kernel_cell(generated, reference)

@@ -8,10 +8,10 @@ float64. `fvd:stylegan-v` is the field's other variant: StyleGAN-V's TorchScript
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from i2vbench.errors import UserError
-from i2vbench.metrics.base import Metric
+from i2vbench.metrics.base import DerivedMetric, NetworkMetric
 from i2vbench.metrics.distances import extrapolated_cell, frechet_cell, on_device
 from i2vbench.names import nearest
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
@@ -28,7 +28,7 @@ _HIDES = (
 )
 
 
-class FVD(Metric):
+class FVD(NetworkMetric):
     """`fvd`, or `fvd:stylegan-v`.
 
     Args:
@@ -38,6 +38,7 @@ class FVD(Metric):
     def __init__(self, argument: str = "") -> None:
         if argument not in ("", STYLEGAN_V):
             raise UserError(f"metric 'fvd:{argument}': no variant '{argument}': {nearest(argument, [STYLEGAN_V])}")
+        super().__init__()
         self.variant, self.ddof = argument, 0 if argument else 1
         self.info = MetricInfo(
             id="fvd_stylegan_v" if argument else "fvd",
@@ -49,15 +50,9 @@ class FVD(Metric):
             source="Section 5.2, Appendix B.2; " + ("StyleGAN-V's I3D, TorchScript" if argument else "TATS, tats/fvd"),
             hides=_HIDES,
         )
-        self._network: Any = None
-        self._device = "cpu"
 
-    def load(self, device: str, dtype: str) -> None:
-        (name,) = self.info.checkpoints
-        self._network, self._device = load_network(name, self.variant).to(device), device
-
-    def unload(self) -> None:
-        self._network = None
+    def read_network(self, checkpoint: str) -> nn.Module:
+        return load_network(checkpoint, self.variant)
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
         features = video_features(self._network, on_device(clips, self._device), self.variant).cpu().numpy()
@@ -94,7 +89,7 @@ def video_features(network: nn.Module, videos: Tensor, variant: str) -> Tensor:
     return features
 
 
-class FVDInfinity(Metric):
+class FVDInfinity(DerivedMetric):
     """FVD without the bias of few generated clips: extrapolated to infinitely many (Chong and Forsyth, CVPR 2020)."""
 
     info = MetricInfo(
@@ -107,9 +102,6 @@ class FVDInfinity(Metric):
         source="Chong and Forsyth, CVPR 2020, on FVD's features; not in the paper",
         hides="The bias that the number of real clips adds stays.",
     )
-
-    def measure(self, clips: Sequence[Clip]) -> Sequence[Measurement]:
-        raise NotImplementedError("it aggregates the features of fvd")
 
     def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
         return extrapolated_cell(generated, reference, ddof=1)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from i2vbench.metrics.base import Metric
+from i2vbench.metrics.base import NetworkMetric
 from i2vbench.metrics.distances import on_device
 from i2vbench.metrics.moments import Features, Matrix, check_features
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
@@ -35,7 +35,7 @@ SUM_TOLERANCE = 1e-3
 """How far the sum of a row may be from 1: float16 rounding, and no logits."""
 
 
-class InceptionScore(Metric):
+class InceptionScore(NetworkMetric):
     """The video inception score: C3D's classes of UCF-101 (Section 5.2)."""
 
     info = MetricInfo(
@@ -49,17 +49,19 @@ class InceptionScore(Metric):
     )
 
     def __init__(self) -> None:
-        self._network: Any = None
+        super().__init__()
         self._mean: Any = None
-        self._device = "cpu"
+
+    def read_network(self, checkpoint: str) -> nn.Module:
+        return load_network(checkpoint)
 
     def load(self, device: str, dtype: str) -> None:
-        network, mean = self.info.checkpoints
-        self._network, self._device = load_network(network).to(device), device
-        self._mean = load_mean(mean).to(device)
+        super().load(device, dtype)
+        self._mean = load_mean(self.info.checkpoints[1]).to(device)
 
     def unload(self) -> None:
-        self._network = self._mean = None
+        super().unload()
+        self._mean = None
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
         videos = on_device(clips, self._device)
