@@ -545,7 +545,8 @@ def test_two_processes_are_one(tmp_path: Path) -> None:
         more = [0] * share.endswith("one more")
         order = [*range(border), *more, *range(border, 7), *more]  # process by process
         take(alone, GENERATED[order], REAL, texts=[prompts(7)[i] for i in order])
-        assert found == pytest.approx(numbers(alone), rel=1e-12), (share, name)
+        # Features are float32 and round by the number of threads; that nothing is lost in merging is tested above.
+        assert found == pytest.approx(numbers(alone), rel=1e-6), (share, name)
 
 
 # The docs.
