@@ -15,6 +15,7 @@ extrapolate.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,27 +49,29 @@ def frechet_distance(real: Features | Moments, generated: Features | Moments, *,
         )
     shift = a.mean - b.mean
     root_a, root_b = _root(a, ddof), _root(b, ddof)
+    full_rank = all(len(root) == a.dimensions < side.count for root, side in ((root_a, a), (root_b, b)))
     traces = np.linalg.norm(root_a) ** 2 + np.linalg.norm(root_b) ** 2
-    return max(float(shift @ shift + traces - 2 * _nuclear_norm(root_a @ root_b.T, a.dimensions)), 0.0)
+    return max(float(shift @ shift + traces - 2 * _nuclear_norm(root_a @ root_b.T, full_rank)), 0.0)
 
 
 def _root(moments: Moments, ddof: int) -> Matrix:
     """A [r, d] with A^T A the covariance, r <= d.
 
-    Fewer rows than dimensions: the centred rows themselves, n x n work instead of d x d. Else Cholesky's factor, a
+    No more rows than dimensions: the centred rows themselves, n x n work instead of d x d. Else Cholesky's factor, a
     tenth of the work of eigenvectors; where a pivot is rounding alone the covariance is singular, and eigenvectors of
     eigenvalues that are rounding alone are left out.
     """
     moments.require_rows(ddof)
-    if moments.rows is not None and moments.count < moments.dimensions:
+    few = moments.count <= moments.dimensions  # centred, they have rank n - 1 at most
+    if moments.rows is not None and few:
         scaled: Matrix = (moments.rows - moments.mean) / np.sqrt(moments.count - ddof)
         return scaled
     covariance = moments.covariance(ddof)
     rounding = max(moments.dimensions, MIN_ROUNDING) * np.finfo(np.float64).eps
-    try:
-        factor = np.linalg.cholesky(covariance).T
-    except np.linalg.LinAlgError:
-        factor = None
+    factor: Matrix | None = None
+    if not few:
+        with suppress(np.linalg.LinAlgError):
+            factor = np.linalg.cholesky(covariance).T
     if factor is not None and factor.diagonal().min() ** 2 > rounding * covariance.diagonal().max():
         return factor
     values, vectors = np.linalg.eigh(covariance)
@@ -77,13 +80,13 @@ def _root(moments: Moments, ddof: int) -> Matrix:
     return root
 
 
-def _nuclear_norm(product: Matrix, dimensions: int) -> float:
+def _nuclear_norm(product: Matrix, full_rank: bool) -> float:
     """Sum of the singular values of A B^T, [r, s].
 
     Where both covariances have full rank, as roots of eigenvalues: four times as fast, and none of them is rounding
     alone.
     """
-    if product.shape == (dimensions, dimensions):
+    if full_rank:
         return float(np.sqrt(np.linalg.eigvalsh(product @ product.T).clip(min=0)).sum())
     return float(np.linalg.svd(product, compute_uv=False).sum()) if product.size else 0.0
 

@@ -546,7 +546,7 @@ def test_two_processes_are_one(tmp_path: Path) -> None:
         order = [*range(border), *more, *range(border, 7), *more]  # process by process
         take(alone, GENERATED[order], REAL, texts=[prompts(7)[i] for i in order])
         # Features are float32 and round by the number of threads; that nothing is lost in merging is tested above.
-        assert found == pytest.approx(numbers(alone), rel=1e-6), (share, name)
+        assert found == pytest.approx(numbers(alone), rel=1e-5), (share, name)
 
 
 # The docs.
