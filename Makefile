@@ -8,7 +8,7 @@ TYPES := .typecheck
 .PHONY: demo test lint types pytest clean
 
 demo: $(VENV)/.demo
-	$(BIN)/i2vbench run --model static --model pan --model ground_truth --metrics all --dataset demo
+	$(BIN)/i2vbench run --model static --model pan --model ground_truth --metrics all --dataset demo --skip-missing
 
 test: lint types pytest
 

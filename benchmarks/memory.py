@@ -23,7 +23,16 @@ from i2vbench.progress import Quiet
 from i2vbench.run import run
 from i2vbench.settings import RunConfig
 folder = Path(sys.argv[1])
-run(RunConfig(models=("static",), dataset=f"folder:{folder / 'data'}", device="cpu", out=folder / "run"), Quiet())
+run(
+    RunConfig(
+        models=("static",),
+        metrics=("temporal_flickering",),
+        dataset=f"folder:{folder / 'data'}",
+        device="cpu",
+        out=folder / "run",
+    ),
+    Quiet(),
+)
 """
 
 

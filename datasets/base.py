@@ -23,11 +23,16 @@ class Dataset(ABC):
         name: As it stands in a run's readable name and in the tables' captions.
         title: One line that says what it is.
         licence: Under which terms its clips may be used, and whom to name.
+        protocol: The protocol that its numbers are made under, by name, unless another is asked for; "" leaves it to
+            the profile.
+        note: What a reader of its numbers must know; known once `samples` was asked.
     """
 
     name: str
     title: str = ""
     licence: str = ""
+    protocol: str = ""
+    note: str = ""
 
     @abstractmethod
     def samples(self) -> Sequence[Sample]:
@@ -74,7 +79,7 @@ def fingerprint_samples(samples: Sequence[Sample], stated: Mapping[Path, str] | 
             "fps": sample.fps,
             "size": sample.size,
             "first_frame": [hashes[first.path], first.seconds],
-            "reference": clip and [hashes[clip.path], clip.start, clip.end],
+            "reference": clip and [hashes[clip.path], clip.start, clip.end, clip.stride],
         }
         total.update(json.dumps(facts, sort_keys=True).encode() + b"\n")
     others = [path.name for path, found in hashes.items() if (stated or {}).get(path, found) != found]

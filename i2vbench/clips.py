@@ -24,10 +24,11 @@ def read_counting(source: ClipSource, protocol: Protocol, reader: str = "pyav") 
         VideoError: If the file cannot be read, or is too short for the protocol.
     """
     info = probe(source.path)
-    shown = shown_frames(info, source.start, source.end)
+    shown = shown_frames(info, source.start, source.end)[:: source.stride]
+    stride = source.stride or 1
     times = [info.times[i] - info.times[shown.start] for i in shown]
     try:
-        wanted = protocol.frame_indices(times, info.fps)
+        wanted = protocol.frame_indices(times, info.fps / stride)
     except ValueError as error:
         raise VideoError(source.path, str(error)) from error
     video = read_video(
@@ -39,7 +40,7 @@ def read_counting(source: ClipSource, protocol: Protocol, reader: str = "pyav") 
         info=info,
     )
     # "first" takes frames whatever their rate, so the clip keeps it; "nearest" has made the protocol's.
-    taken = Video(video.frames, info.fps if protocol.sampling == "first" else protocol.fps)
+    taken = Video(video.frames, info.fps / stride if protocol.sampling == "first" else protocol.fps)
     return taken, len(wanted) - len(set(wanted))
 
 

@@ -36,7 +36,8 @@ class Entry:
         """What a listing says of it: the name with its argument, and a line for each word."""
         argument = f":{self.argument}" if self.argument else ""
         first = {f"{name}[{argument}]" if self.optional else name + argument: self.summary}
-        return first | {f"{name}:{word}": summary for word, summary in self.words.items()}
+        end = "" if self.optional else "=PATH"
+        return first | {f"{name}:{word}{end}": summary for word, summary in self.words.items()}
 
     def split(self, argument: str) -> tuple[str, str]:
         """(label or word, path) of an argument that is, stands for, or ends in a path; "" for what is not there."""
@@ -66,6 +67,8 @@ class Entry:
         word, path = self.split(argument)
         if word and word not in self.words:
             raise UserError(f"{subject}: there is no variant '{word}': {nearest(word, self.words)}")
+        if argument != word and not self.takes_path:
+            raise UserError(f"{subject}: there is no variant '{argument}': {nearest(argument, self.words)}")
         if argument != word and not os.path.exists(os.path.expanduser(path)):
             unknown = "" if word or "/" in path else f", nor a variant of that name: {nearest(path, self.words)}"
             raise UserError(f"{subject}: there is no folder '{path}'{unknown}")

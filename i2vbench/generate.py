@@ -136,6 +136,7 @@ def build_request(sample: Sample, seed: int, info: ModelInfo, protocol: Protocol
         width=width,
         fps=info.fps or protocol.fps,
         seed=seed,
+        frame_stride=None if sample.reference is None else sample.reference.stride,
     )
 
 

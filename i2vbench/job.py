@@ -10,6 +10,7 @@ from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model
 from i2vbench.profiles import Protocol
 from i2vbench.progress import Progress
+from i2vbench.real_features import RealFeatures
 from i2vbench.store import Store
 from i2vbench.types import Sample
 
@@ -22,11 +23,13 @@ class Job:
         store: The run on disk, locked by this process, its plan written.
         samples: The plan's samples by id.
         models: By the name of their column.
-        metrics: By id.
+        metrics: Those that measure clips, by id.
+        real: What is known of real clips from other runs.
         protocol: What clips are brought to.
         reader: The video reader.
         device: As torch names it.
-        dtype: As torch names it.
+        dtype: Of the models' networks, as torch names it.
+        precision: Of the metrics' networks, as torch names it.
         measure_batch: How many neighbouring clips of the plan are measured together.
         progress: Where to say how far it is.
         stop: Set when the user wants to stop; work ends at the next batch.
@@ -36,10 +39,12 @@ class Job:
     samples: Mapping[str, Sample]
     models: Mapping[str, Model]
     metrics: Mapping[str, Metric]
+    real: RealFeatures
     protocol: Protocol
     reader: str
     device: str
     dtype: str
+    precision: str
     measure_batch: int
     progress: Progress
     stop: threading.Event = field(default_factory=threading.Event)

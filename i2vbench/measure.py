@@ -69,12 +69,26 @@ def model_group(name: str, positions: range, job: Job) -> Group:
 
 
 def reference_groups(job: Job) -> Iterator[Group]:
-    """The real clips, for the metrics that compare with them; each clip once, whatever the seeds."""
+    """The real clips, for the metrics that compare with them; each clip once, whatever the seeds.
+
+    What another run has measured of them is taken over first.
+    """
     metrics = {id_: metric for id_, metric in job.metrics.items() if "reference" in metric.info.reads}
     targets = [Target(sample, 0, sample.reference) for sample in job.samples.values() if sample.reference is not None]
     for start in range(0, len(targets) if metrics else 0, job.measure_batch):
         some = targets[start : start + job.measure_batch]
+        _take_over(some, metrics, job)
         yield Group(REFERENCE, some, len(some), _owed(REFERENCE, some, metrics, job))
+
+
+def _take_over(targets: Sequence[Target], metrics: Mapping[str, Metric], job: Job) -> None:
+    """Record what other runs have measured of these real clips."""
+    done = job.store.measured(REFERENCE, [(target.sample.id, 0) for target in targets])
+    for id_ in metrics:
+        owed = [target for target in targets if (id_, target.sample.id, 0) not in done]
+        known = [job.real.find(id_, target.sample.id, target.source) for target in owed]
+        found = [measurement for measurement in known if measurement is not None]
+        job.store.record(REFERENCE, [0] * len(found), found)
 
 
 def _owed(model: str, targets: Sequence[Target], metrics: Mapping[str, Metric], job: Job) -> dict[str, Sequence[int]]:
@@ -110,8 +124,8 @@ class Metrics:
         """The metric, ready to measure; or why it is not."""
         if id_ not in self._loaded:
             metric = self._job.metrics[id_]
-            device, dtype = self._job.device, self._job.dtype
-            failure = try_once(lambda: metric.load(device, dtype), f"{id_}: load")
+            device, precision = self._job.device, self._job.precision
+            failure = try_once(lambda: metric.load(device, precision), f"{id_}: load")
             self._loaded[id_] = metric if failure is None else failure
         return self._loaded[id_]
 
@@ -160,6 +174,9 @@ def _measure_group(id_: str, positions: Sequence[int], read: ReadGroup, job: Job
     job.store.record_not_applicable(id_, read.group.model, not_applicable)
     ordered = sorted(results)
     job.store.record(read.group.model, [read.group.targets[i].seed for i in ordered], [results[i] for i in ordered])
+    if read.group.model == REFERENCE:
+        for i in ordered:
+            job.real.keep(results[i], read.group.targets[i].source)
 
 
 def measure_clips(metric: Metric, clips: Sequence[Clip]) -> list[Measurement]:

@@ -254,6 +254,21 @@ METRICS: Registry[Metric] = Registry(
             "i2vbench.metrics.temporal_flickering:TemporalFlickering",
             "mean absolute difference of neighbouring frames (VBench; Table 8)",
         ),
+        "fvd": Entry(
+            "i2vbench.metrics.fvd:FVD",
+            "Fréchet distance to the real clips through I3D (TATS; Table 1)",
+            argument="VARIANT",
+            optional=True,
+            words={"stylegan-v": "the field's other FVD: StyleGAN-V's TorchScript I3D; a column of its own"},
+        ),
+        "fvd_infinity": Entry("i2vbench.metrics.fvd:FVDInfinity", "FVD extrapolated to infinitely many clips"),
+        "fid": Entry("i2vbench.metrics.fid:FID", "Fréchet distance of frames through Inception (StyleGAN3; Table 1)"),
+        "fid_infinity": Entry("i2vbench.metrics.fid:FIDInfinity", "FID extrapolated to infinitely many frames"),
+        "kid": Entry("i2vbench.metrics.fid:KID", "kernel distance of frames: FID's alternative for few clips"),
+        "inception_score": Entry(
+            "i2vbench.metrics.inception_score:InceptionScore", "video Inception Score through C3D (StyleGAN-V; Table 1)"
+        ),
+        "clipsim": Entry("i2vbench.metrics.clipsim:CLIPSIM", "cosine of frames and prompt by CLIP ViT-B/32 (Table 1)"),
     },
 )
 
@@ -264,6 +279,21 @@ DATASETS: Registry[Dataset] = Registry(
     group="i2vbench.datasets",
     builtin={
         "demo": Entry("i2vbench.datasets.demo:DemoDataset", "a few real clips and photographs; needs no network"),
+        "i2v-bench": Entry(
+            "i2vbench.datasets.i2v_bench:I2VBenchDataset", "the paper's 2,950 clips in 16 categories (Section 4)"
+        ),
+        "ucf101": Entry(
+            "i2vbench.datasets.ucf101:UCF101",
+            "UCF-101 as in Table 1: 2,048 clips; PATH holds its videos",
+            argument="[VARIANT=]PATH",
+            words={"stride-1": "every frame instead of every third"},
+        ),
+        "msrvtt": Entry(
+            "i2vbench.datasets.msrvtt:MSRVTT",
+            "MSR-VTT as in Table 1: the test split; PATH holds its videos and captions",
+            argument="[VARIANT=]PATH",
+            words={"stride-1": "every frame instead of every third"},
+        ),
         "folder": Entry(
             "i2vbench.datasets.folder:FolderDataset", "a folder of clips with a metadata.csv", argument="PATH"
         ),

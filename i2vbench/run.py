@@ -31,15 +31,17 @@ from i2vbench.job import Job
 from i2vbench.log import log_to
 from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model, Preparation
-from i2vbench.names import ALL
+from i2vbench.names import ALL, nearest
 from i2vbench.profiles import Profile, load_profile
 from i2vbench.progress import Progress
+from i2vbench.real_features import RealFeatures
 from i2vbench.registry import DATASETS, METRICS, MODELS
 from i2vbench.run_file import read_settings
 from i2vbench.settings import RunConfig, Settings, merge_settings, resolve_device
 from i2vbench.store import REFERENCE, Store, folder_name
 from i2vbench.types import ClipSource, PlannedClip, Sample
 from i2vbench.video import VideoError
+from i2vbench.weights.needs import lacking
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,14 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
         UserError: For anything the user must mend; nothing is half-written then.
     """
     config = _resolved(config)
-    profile = config.profile if isinstance(config.profile, Profile) else load_profile(config.profile)
-    models, metrics = _create_models(config.models), _create_metrics(config.metrics)
-    dataset = DATASETS.create(config.dataset)
+    models, dataset = _create_models(config.models), DATASETS.create(config.dataset)
+    profile = _profile(config, dataset)
+    metrics = _create_metrics(config.metrics or profile.protocol.metrics or (ALL,))
+    for metric, _ in metrics.values():
+        metric.prepare(profile)
+    if strangers := sorted(set(profile.checkpoints) - {*METRICS.builtin, *metrics}):
+        near = nearest(strangers[0], METRICS.builtin)
+        raise UserError(f"profile {profile.name}: checkpoints of an unknown metric '{strangers[0]}': {near}")
     everything = _samples_of(dataset, config.dataset)
     categories = resolve_categories(everything, config.categories)
     plan = _plan(select(everything, config.limit, categories), config.seeds)
@@ -77,6 +84,7 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
         model.prepare(Preparation(plan, ids, profile.protocol, config.reader))
     # The device comes last: asking for it imports torch, and a faulty data set is told at once without.
     config = replace(config, categories=categories, device=resolve_device(config.device))
+    skipped = lacking({id_: metric.info for id_, (metric, _) in metrics.items()}, config.skip_missing)
     settings = Settings(
         config=config,
         dataset=dataset,
@@ -84,12 +92,14 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
         num_samples=len(samples),
         models=models,
         metrics=metrics,
+        skipped=skipped,
         profile=profile,
-    ).as_dict()
+    )
+    recorded = settings.as_dict()
     folder = config.out or default_folder(config, dataset.name)
     if config.resume and not (folder / "run.json").exists():
         raise UserError(f"there is no run at {folder} to resume")
-    with _writable(folder), Store.create(folder, settings, merge_settings) as store, log_to(folder):
+    with _writable(folder), Store.create(folder, recorded, merge_settings) as store, log_to(folder):
         recorded = read_settings(folder)
         for name in models:
             store.plan(name, plan, recorded["models"][name]["batch_size"])
@@ -98,11 +108,17 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
             store=store,
             samples=samples,
             models={name: model for name, (model, _) in models.items()},
-            metrics={id_: metric for id_, (metric, _) in metrics.items()},
+            metrics={
+                id_: metric
+                for id_, (metric, _) in metrics.items()
+                if id_ not in skipped and not metric.info.features_of
+            },
+            real=RealFeatures(recorded),
             protocol=profile.protocol,
             reader=config.reader,
             device=config.device,
             dtype=config.dtype,
+            precision=profile.precision,
             measure_batch=recorded["measure_batch"],
             progress=progress,
         )
@@ -138,13 +154,28 @@ def _create_models(specs: Sequence[str]) -> dict[str, tuple[Model, str]]:
     return models
 
 
+def _profile(config: RunConfig, dataset: Dataset) -> Profile:
+    """The profile under the protocol that was asked for, else under the data set's own, if it has one."""
+    if isinstance(config.profile, Profile):  # of a run that is gone on with
+        return config.profile
+    profile = load_profile(config.profile)
+    # A protocol that the profile states itself has no name, and stays.
+    protocol = config.protocol or (dataset.protocol if profile.protocol.name else "")
+    return profile.under(protocol) if protocol else profile
+
+
 def _create_metrics(specs: Sequence[str]) -> dict[str, tuple[Metric, str]]:
-    """The metrics with what named them, by id."""
+    """The metrics with what named them, by id; those whose features another one aggregates come before it."""
     names = [name for spec in specs for name in (list(METRICS.builtin) if spec == ALL else [spec])]
     metrics: dict[str, tuple[Metric, str]] = {}
     for spec in dict.fromkeys(names):
         metric = METRICS.create(spec)
+        source = metric.info.features_of
+        if source and source not in metrics:
+            metrics[source] = METRICS.create(source), source
         if metric.info.id in metrics:
+            if spec == metric.info.id:  # it is there for another one's sake
+                continue
             raise UserError(f"metrics '{metrics[metric.info.id][1]}' and '{spec}' have one id, '{metric.info.id}'")
         metrics[metric.info.id] = (metric, spec)
     return metrics
@@ -205,7 +236,9 @@ def request_seed(seed: int, sample_id: str) -> int:
 def default_folder(config: RunConfig, dataset_name: str) -> Path:
     """`runs/DATASET-MODELS-HASH`: readable, and the same for the same models and data, whatever the metrics."""
     specs = tuple(sorted(config.models))
-    decides = replace(config, models=specs, metrics=(), out=None, resume=False, retry_failed=False, device="")
+    decides = replace(
+        config, models=specs, metrics=(), out=None, resume=False, retry_failed=False, skip_missing=False, device=""
+    )
     digest = hashlib.sha256(repr(decides).encode()).hexdigest()[:6]
     names = [Path(spec).stem if "/" in spec else spec for spec in specs]
     models = "-".join(re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-") for name in names)

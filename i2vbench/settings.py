@@ -16,12 +16,13 @@ from i2vbench.datasets.base import Dataset
 from i2vbench.errors import UserError
 from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model
-from i2vbench.names import ALL, DEVICE
+from i2vbench.names import DEVICE
 from i2vbench.profiles import Profile, parse_profile
 from i2vbench.registry import METRICS, MODELS
 from i2vbench.run_file import FORMAT, read_settings
 from i2vbench.types import MetricInfo, ModelInfo
 from i2vbench.video import reader_version
+from i2vbench.weights import sha256_of
 
 MEASURE_BATCH = 8
 """Neighbouring clips of the plan that are measured together."""
@@ -42,9 +43,10 @@ class RunConfig:
 
     Attributes:
         models: NAME, NAME:ARGUMENT or FILE.py:Class each.
-        metrics: The same; "all" stands for every built-in one.
+        metrics: The same; "all" stands for every built-in one. None given: those of the protocol, else all.
         dataset: The same.
         profile: A bundled profile's name, a TOML file, or a profile.
+        protocol: Instead of the profile's; None takes the data set's, where it has one.
         seeds: Every sample is generated once under each.
         limit: Only the first so many samples.
         categories: Only samples of these; several may stand in one text, separated by commas.
@@ -55,12 +57,14 @@ class RunConfig:
         out: The run's folder; None makes one up under `runs/` from the rest.
         resume: Refuse to begin a new run.
         retry_failed: Do again what failed before.
+        skip_missing: Leave out metrics whose checkpoints are not here.
     """
 
     models: tuple[str, ...]
-    metrics: tuple[str, ...] = (ALL,)
+    metrics: tuple[str, ...] = ()
     dataset: str = "demo"
     profile: str | Profile = "paper"
+    protocol: str | None = None
     seeds: tuple[int, ...] = (0,)
     limit: int | None = None
     categories: tuple[str, ...] | None = None
@@ -71,11 +75,15 @@ class RunConfig:
     out: Path | None = None
     resume: bool = False
     retry_failed: bool = False
+    skip_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The resolved settings of a run; models and metrics come with the text that named them."""
+    """The resolved settings of a run; models and metrics come with the text that named them.
+
+    `skipped` says of metrics by id why they are left out.
+    """
 
     config: RunConfig
     dataset: Dataset
@@ -83,6 +91,7 @@ class Settings:
     num_samples: int
     models: Mapping[str, tuple[Model, str]]
     metrics: Mapping[str, tuple[Metric, str]]
+    skipped: Mapping[str, str]
     profile: Profile
 
     def as_dict(self) -> dict[str, Any]:
@@ -94,6 +103,7 @@ class Settings:
             "dataset": {
                 "spec": config.dataset,
                 "name": self.dataset.name,
+                **({"note": self.dataset.note} if self.dataset.note else {}),
                 "samples": self.num_samples,
                 "fingerprint": self.fingerprint,
             },
@@ -125,10 +135,18 @@ class Settings:
                     "spec": spec,
                     **METRICS.origin(spec),
                     "info": info_as_dict(metric.info),
+                    **self._checkpoints(id_, metric),
                 }
                 for id_, (metric, spec) in self.metrics.items()
             },
         }
+
+    def _checkpoints(self, id_: str, metric: Metric) -> dict[str, Any]:
+        """Which files a metric looks through, or why it does not."""
+        if id_ in self.skipped:
+            return {"skipped": self.skipped[id_]}
+        hashes = {name: sha256_of(name) for name in metric.info.checkpoints}
+        return {"checkpoints": hashes} if hashes else {}
 
 
 def config_of(folder: Path) -> RunConfig:
@@ -154,6 +172,7 @@ def config_of(folder: Path) -> RunConfig:
             reader=settings["reader"]["name"],
             out=folder,
             resume=True,
+            skip_missing=any("skipped" in metric for metric in settings["metrics"].values()),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{folder / 'run.json'} is damaged: {error!r}") from error
@@ -192,6 +211,8 @@ def merge_settings(before: dict[str, Any], now: Mapping[str, Any]) -> dict[str, 
     differences = [line for key in fixed for line in _differences(key, before.get(key), now[key])]
     for kind in _GROWS:
         for name in now[kind].keys() & before[kind].keys():
+            if "skipped" in before[kind][name] or "skipped" in now[kind][name]:
+                continue
             differences += _differences(f"{kind}.{name}", before[kind][name], now[kind][name])
     if differences:
         listed = "".join(f"\n  {line}" for line in differences)
@@ -199,8 +220,13 @@ def merge_settings(before: dict[str, Any], now: Mapping[str, Any]) -> dict[str, 
             "the run in this folder was made under another configuration; go on with that one, or name another --out:"
             f"{listed}"
         )
-    grown = {kind: {**before[kind], **now[kind]} for kind in _GROWS}
+    grown = {kind: {**before[kind], **_newer(before[kind], now[kind])} for kind in _GROWS}
     return {**before, **grown, "dataset": {**before["dataset"], "spec": now["dataset"]["spec"]}}
+
+
+def _newer(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """The new records, but for metrics that were measured before and are skipped now."""
+    return {name: record for name, record in now.items() if name not in before or "skipped" not in record}
 
 
 def _differences(key: str, before: Any, now: Any) -> list[str]:

@@ -51,11 +51,14 @@ class ClipSource:
         path: The video file.
         start: Seconds after the file's first frame.
         end: Seconds after the file's first frame; None is the end of the file.
+        stride: Of these frames one in so many is taken, from the first on, and models are told so. None takes all, and
+            tells nothing.
     """
 
     path: Path
     start: float = 0.0
     end: float | None = None
+    stride: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +332,9 @@ class MetricInfo:
         range: The values it can take (before scaling); a value outside is an error. None if unbounded.
         reads: What it needs of a clip and its sample.
         checkpoints: Names in the catalogue of checkpoints.
+        features_of: Id of the metric whose features it aggregates, instead of measuring clips itself.
+        least_per_category: With fewer clips, a category's cell stays empty unless small ones are asked for: the number
+            would be mostly bias.
         source: What it must match: paper section and published implementation.
         hides: What a good number hides; one sentence for the page.
     """
@@ -342,6 +348,8 @@ class MetricInfo:
     range: tuple[float, float] | None = None
     reads: frozenset[Need] = frozenset({"video"})
     checkpoints: tuple[str, ...] = ()
+    features_of: str = ""
+    least_per_category: int = 0
     source: str = ""
     hides: str = ""
 

@@ -9,8 +9,15 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+from i2vbench.errors import UserError
+from i2vbench.profiles import Profile
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Metric(ABC):
@@ -18,8 +25,28 @@ class Metric(ABC):
 
     info: MetricInfo
 
+    def prepare(self, profile: Profile) -> None:
+        """Called once, before anything is asked of the metric: the profile may name other checkpoints.
+
+        Raises:
+            UserError: It names more or fewer than the metric reads.
+        """
+        names = profile.checkpoints.get(self.info.id)
+        if names is not None:
+            if len(names) != len(self.info.checkpoints):
+                raise UserError(
+                    f"profile {profile.name}: checkpoints of {self.info.id}: expected {len(self.info.checkpoints)}, as "
+                    f"{', '.join(self.info.checkpoints) or 'none'}, got {', '.join(names) or 'none'}"
+                )
+            self.info = replace(self.info, checkpoints=tuple(names))
+
     def load(self, device: str, dtype: str) -> None:  # noqa: B027 - metrics without a network have nothing to load
-        """Bring the networks into memory; called once, before `measure`. Arguments as `Model.load`."""
+        """Bring the networks into memory; called once, before `measure`.
+
+        Args:
+            device: As torch names it.
+            dtype: The profile's precision, as torch names it.
+        """
 
     def unload(self) -> None:  # noqa: B027 - a metric that holds nothing has nothing to let go
         """Let go of what `load` brought into memory, so that a generator can have it; `load` may come again."""
@@ -47,3 +74,28 @@ class Metric(ABC):
             return Cell(mean, 1)
         variance = math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1)
         return Cell(mean, len(values), spread=math.sqrt(variance))
+
+
+class NetworkMetric(Metric):
+    """A metric that looks through a network, which `read_network` makes of the first checkpoint that it names."""
+
+    def __init__(self) -> None:
+        self._network: Any = None
+        self._device = "cpu"
+
+    @abstractmethod
+    def read_network(self, checkpoint: str) -> nn.Module:
+        """The network with this name in the catalogue, in evaluation mode on the CPU."""
+
+    def load(self, device: str, dtype: str) -> None:
+        self._network, self._device = self.read_network(self.info.checkpoints[0]).to(device), device
+
+    def unload(self) -> None:
+        self._network = None
+
+
+class DerivedMetric(Metric):
+    """A metric that aggregates the features of another one, `info.features_of`, and measures nothing itself."""
+
+    def measure(self, clips: Sequence[Clip]) -> Sequence[Measurement]:
+        raise NotImplementedError(f"{self.info.id} aggregates the features of {self.info.features_of}")

@@ -102,6 +102,7 @@ def test_stopped_by_hand_a_run_says_how_to_go_on_and_does(place: Path, number: i
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     while not list((place / "run").glob("videos/*/*.mp4")):
+        assert process.poll() is None, "it ended before it began"
         time.sleep(0.005)
     process.send_signal(number)
     output, errors = process.communicate(timeout=60)
@@ -136,11 +137,12 @@ class Stuck(Static):
 def test_a_second_ctrl_c_ends_at_once(place: Path) -> None:
     (place / "stuck.py").write_text(STUCK)
     process = subprocess.Popen(
-        command("run", "--model", "stuck.py:Stuck", "--dataset", "folder:data", "--profile", "small.toml",
-                "--device", "cpu", "--out", "stuck"),
+        command("run", "--model", "stuck.py:Stuck", "--metrics", "temporal_flickering", "--dataset", "folder:data",
+                "--profile", "small.toml", "--device", "cpu", "--out", "stuck"),
         cwd=place, env=environment(), stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     while not (place / "begun").exists():
+        assert process.poll() is None, "it ended before it began"
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     time.sleep(0.5)
@@ -155,8 +157,9 @@ def test_a_second_ctrl_c_ends_at_once(place: Path) -> None:
 def test_ctrl_c_to_the_whole_group_fails_no_clip(place: Path) -> None:
     """A terminal sends Ctrl-C to the reader's process too; a clip that it is reading must not be lost by it."""
     pytest.importorskip("decord")
-    args = command("run", "--model", "ground_truth", "--model", "pan", "--dataset", "folder:data", "--profile",
-                   "small.toml", "--device", "cpu", "--reader", "decord", "--out", "run")  # fmt: skip
+    args = command("run", "--model", "ground_truth", "--model", "pan", "--metrics", "temporal_flickering", "--dataset",
+                   "folder:data", "--profile", "small.toml", "--device", "cpu", "--reader", "decord",
+                   "--out", "run")  # fmt: skip
     for delay in (0.05, 0.2, 0.4):
         process = subprocess.Popen(
             args, cwd=place, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True

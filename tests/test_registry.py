@@ -105,7 +105,10 @@ def test_a_models_argument_and_package_decide_its_numbers(
     plugin: Path, tmp_path: Path, small_profile_file: Path
 ) -> None:
     data = make_dataset(tmp_path / "data", num_clips=1)
-    common = ("--dataset", f"folder:{data}", "--profile", small_profile_file, "--device", "cpu", "--out", "run", "-q")
+    common = (
+        "--dataset", f"folder:{data}", "--profile", small_profile_file, "--metrics", "temporal_flickering",
+        "--device", "cpu", "--out", "run", "-q",
+    )  # fmt: skip
     assert run_with(plugin, "run", "--model", "strong:10", *common, cwd=tmp_path).returncode == 0
     made = json.loads((tmp_path / "run" / "run.json").read_text())["models"]["strong"]
     assert (made["package"], made["argument"]) == ("i2vbench-test-plugin 1.0", "10")

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from i2vbench import __version__
-from i2vbench.cli import adapter, catalogue, data, generate, profile, reproduce, run, show, table, train
+from i2vbench.cli import adapter, catalogue, data, generate, profile, reproduce, run, show, table, train, weights
 from i2vbench.errors import UserError
 
 app = typer.Typer(
@@ -46,6 +46,7 @@ show.register(app)
 catalogue.register(app)
 app.add_typer(adapter.app, name="adapter")
 app.add_typer(data.app, name="data")
+app.add_typer(weights.app, name="weights")
 
 
 def main() -> None:

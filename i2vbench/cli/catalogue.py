@@ -57,7 +57,8 @@ def _list(registry: Registry[Any]) -> None:
 
 def _print_facts(thing: Any) -> None:
     pairs = {key: value for key, value in dataclasses.asdict(thing.info).items() if value not in (None, "", ())}
-    _print_pairs({key: ", ".join(sorted(v)) if isinstance(v, frozenset) else v for key, v in pairs.items()})
+    sets = {key: tuple(sorted(v)) for key, v in pairs.items() if isinstance(v, frozenset)}
+    _print_pairs({k: ", ".join(map(str, v)) if isinstance(v, tuple) else v for k, v in (pairs | sets).items()})
     text = (type(thing).__doc__ or "").strip()
     if text:
         print(f"\n{text.splitlines()[0]}")

@@ -34,16 +34,23 @@ def run(
     metrics: Annotated[
         list[str] | None,
         typer.Option(
-            help="'all' (every built-in one), or names separated by commas. A finished run measures only what is new."
+            help="'all' (every built-in one), or names separated by commas. Default: the protocol's, else all. A "
+            "finished run measures only what is new."
         ),
     ] = None,
     dataset: Annotated[
         str, typer.Option(help="NAME, folder:PATH or FILE.py:Class: what the models are shown.")
-    ] = "demo",
+    ] = "i2v-bench",
     profile: Annotated[
         str,
-        typer.Option(help="Sizes, frames and rates of the clips measured: a name or a TOML file. Moves the numbers."),
+        typer.Option(help="What metrics look through, and under which protocol: a name or a TOML file."),
     ] = "paper",
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="i2v-bench, ucf101 or msrvtt: frames, sizes and metrics. Default: the data set's. Moves the numbers."
+        ),
+    ] = None,
     seed: Annotated[
         list[int] | None,
         typer.Option(
@@ -61,7 +68,7 @@ def run(
     ] = None,
     device: Annotated[str, typer.Option(help=f"{DEVICE_HELP} Networks round differently on each; recorded.")] = "auto",
     dtype: Annotated[
-        str, typer.Option(help=f"{DTYPE_HELP} for the networks. Moves the numbers; recorded.")
+        str, typer.Option(help=f"{DTYPE_HELP} for the models' networks. Moves the numbers; recorded.")
     ] = "float32",
     batch_size: Annotated[
         int, typer.Option(min=1, help="Clips a model generates at once. Changes rounding at most; part of the plan.")
@@ -78,6 +85,9 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Do again what failed before; without it, failures stand.")
     ] = False,
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing", help="Leave metrics out whose checkpoints are not here; cells say so.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print the final tables as JSON on standard output.")
@@ -87,7 +97,7 @@ def run(
 
     Stopped at any moment, it goes on where it was when the same command is given again.
 
-    Example: i2vbench run --model static --model ground_truth --metrics all --dataset demo
+    Example: i2vbench run --model static --metrics all --dataset demo --skip-missing
     """
     check_choice("--reader", reader, READERS)
     dtype = parse_dtype(dtype)
@@ -101,6 +111,8 @@ def run(
         raise UserError("name at least one --model (or --resume --out RUN to go on with a run); see `i2vbench models`")
     if not models:
         _check_given(context)
+    if protocol in ("ucf101", "msrvtt") and dataset == "i2v-bench":
+        raise UserError(f"--protocol {protocol}: name its data too, --dataset {protocol}:PATH")
     _check_names(models, wanted, dataset)
 
     from i2vbench import progress as progress_module
@@ -110,9 +122,10 @@ def run(
     if models:
         config = RunConfig(
             models=models,
-            metrics=wanted or (ALL,),
+            metrics=wanted,
             dataset=dataset,
             profile=profile,
+            protocol=protocol,
             seeds=tuple(seed or (0,)),
             limit=limit,
             categories=tuple(categories) if categories else None,
@@ -123,11 +136,17 @@ def run(
             out=out,
             resume=resume,
             retry_failed=retry_failed,
+            skip_missing=skip_missing,
         )
     else:
         assert out is not None
         recorded = config_of(out)
-        config = replace(recorded, metrics=(*recorded.metrics, *wanted), retry_failed=retry_failed)
+        config = replace(
+            recorded,
+            metrics=(*recorded.metrics, *wanted),
+            retry_failed=retry_failed,
+            skip_missing=skip_missing or recorded.skip_missing,
+        )
     # What a model or metric prints is not the result: standard output is for the tables alone.
     with redirect_stdout(sys.stderr), progress_module.choose(quiet) as progress:
         outcome = run_job(config, progress)
@@ -140,7 +159,7 @@ def _check_given(context: typer.Context) -> None:
     Raises:
         UserError: For an option that would change them.
     """
-    free = {"resume", "out", "metrics", "retry_failed", "quiet", "json_output"}
+    free = {"resume", "out", "metrics", "retry_failed", "skip_missing", "quiet", "json_output"}
     given = [
         f"--{name.replace('_', '-')}"
         for name in context.params

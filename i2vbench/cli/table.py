@@ -37,6 +37,10 @@ def table(
             "else's, so the code that it names is not run unasked."
         ),
     ] = None,
+    small_categories: Annotated[
+        bool,
+        typer.Option("--small-categories", help="Show distances of categories too small for them; mostly bias."),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -63,7 +67,7 @@ def table(
     # A choice of the metrics goes to a place of its own, or it would stand beside older files of the others.
     folder = out or (runs[0] / "tables" if len(runs) == 1 and not wanted else Path("tables"))
     with redirect_stdout(sys.stderr):  # what a metric prints is not the result
-        results = collect(runs, wanted or None, trusted=trusted)
+        results = collect(runs, wanted or None, trusted, small_categories)
         # --json alone asks for no files, and a run may lie where nothing can be written.
         writes = not json_output or bool(formats) or out is not None
         if writes and results.not_run and out is None:

@@ -1,89 +1,59 @@
-"""Profiles: which sizes, frames and rates (later: which backbones) a run's numbers are made under.
+"""Profiles: which sizes, frames, rates and checkpoints a run's numbers are made under.
 
-A profile is a TOML file, one of those beside this module or the user's own. A run records it whole; numbers made
-under different profiles are never put in one table without saying so.
+A profile is a TOML file, one of those beside this module or the user's own. Its protocol is one of those in
+protocols/, by name, or a table of its own. A run records it whole; numbers made under different profiles are never put
+in one table without saying so.
 """
 
 from __future__ import annotations
 
-import bisect
+import json
 import tomllib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from dataclasses import fields as fields_of
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from i2vbench.errors import UserError
+from i2vbench.names import nearest
+from i2vbench.profiles.protocol import Interpolation, Protocol, Sampling, check_names, parse_protocol
 
-Interpolation = Literal["lanczos", "bicubic", "bilinear"]
-Sampling = Literal["nearest", "first"]
+__all__ = ["Interpolation", "Profile", "Protocol", "Sampling", "load_profile", "load_protocol", "parse_profile"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
-    """What every clip is brought to before a metric sees it.
-
-    Attributes:
-        num_frames: Frames per clip.
-        fps: Frames per second.
-        height: Pixels.
-        width: Pixels.
-        interpolation: How frames are resized; the shorter side is fitted, the rest centre-cropped.
-        sampling: "nearest" takes the frames nearest in time to 0, 1/fps, 2/fps, ...; "first" takes the first
-            `num_frames` frames as they come, whatever the clip's rate.
-    """
-
-    num_frames: int
-    fps: float
-    height: int
-    width: int
-    interpolation: Interpolation
-    sampling: Sampling
-
-    def frame_indices(self, times: Sequence[float], fps: float) -> list[int]:
-        """Which frames of a clip the protocol takes.
-
-        Args:
-            times: Seconds of each frame, ascending, the first one at 0.
-            fps: The clip's own rate.
-
-        Raises:
-            ValueError: If the clip is too short, with the reason.
-        """
-        if self.sampling == "first":
-            if len(times) < self.num_frames:
-                raise ValueError(f"has {len(times)} frames; the protocol takes {self.num_frames}")
-            return list(range(self.num_frames))
-        wanted = [i / self.fps for i in range(self.num_frames)]
-        # A frame is shown until the next one comes: the last one reaches half a frame beyond its own time.
-        reach = times[-1] + 0.5 / fps
-        if wanted[-1] > reach + 1e-6:
-            raise ValueError(
-                f"lasts {times[-1]:.3f} s from its first to its last frame ({len(times)} frames at {fps:g} fps); "
-                f"the protocol takes {self.num_frames} frames at {self.fps:g} fps, up to {wanted[-1]:.3f} s"
-            )
-        return [_nearest(times, t) for t in wanted]
-
-    def describe(self) -> str:
-        """The protocol in one line, as it stands under every table."""
-        how = "nearest in time" if self.sampling == "nearest" else "the first ones"
-        return (
-            f"{self.num_frames} frames at {self.fps:g} fps ({how}), {self.height} x {self.width} pixels "
-            f"({self.interpolation}, shorter side fitted, centre crop)"
-        )
+_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A named set of such decisions."""
+    """A named set of such decisions.
+
+    Attributes:
+        name: A word for the tables.
+        title: One line that says what it is.
+        protocol: What clips are brought to.
+        precision: Number type of the metrics' networks, as torch names it.
+        checkpoints: Names in the catalogue of checkpoints by metric id, for metrics that look through others than
+            those they name themselves.
+    """
 
     name: str
     title: str
     protocol: Protocol
+    precision: str = "float32"
+    checkpoints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """As JSON holds it."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return plain
+
+    def under(self, protocol: str) -> Profile:
+        """The same with another bundled protocol.
+
+        Raises:
+            UserError: For an unknown name.
+        """
+        return replace(self, protocol=load_protocol(protocol))
 
 
 def load_profile(name: str) -> Profile:
@@ -92,18 +62,29 @@ def load_profile(name: str) -> Profile:
     Raises:
         UserError: For an unknown name, a missing or malformed file, a missing, unknown or impossible field.
     """
-    bundled = {p.stem: p for p in sorted(Path(__file__).parent.glob("*.toml"))}
+    bundled = {p.stem: p for p in sorted(_HERE.glob("*.toml"))}
     path = bundled.get(name, Path(name))
     if name not in bundled and path.suffix != ".toml":
         raise UserError(f"unknown profile '{name}': expected one of {', '.join(bundled)}, or a TOML file")
+    data = _read(path, "profile")
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"profile {path}: cannot be read: {error}") from error
-    try:
+        if isinstance(data.get("protocol"), str):
+            data["protocol"] = asdict(load_protocol(data["protocol"]))
         return parse_profile(data)
     except (TypeError, ValueError) as error:
         raise UserError(f"profile {path}: {error}") from error
+
+
+def load_protocol(name: str) -> Protocol:
+    """A bundled protocol by name.
+
+    Raises:
+        UserError: For an unknown name.
+    """
+    bundled = {p.stem: p for p in sorted((_HERE / "protocols").glob("*.toml"))}
+    if name not in bundled:
+        raise UserError(f"unknown protocol '{name}': {nearest(name, bundled)}")
+    return parse_protocol({"name": name, **_read(bundled[name], "protocol")})
 
 
 def parse_profile(data: dict[str, Any]) -> Profile:
@@ -113,37 +94,22 @@ def parse_profile(data: dict[str, Any]) -> Profile:
         ValueError, TypeError: If a field is missing, unknown or impossible.
     """
     fields = dict(data)
-    given = fields.pop("protocol", {})
-    if not isinstance(given, dict):
-        raise ValueError("protocol: expected a table, [protocol]")
-    _check_names("protocol.", given, Protocol)
-    _check_names("", {**fields, "protocol": given}, Profile)
-    protocol = Protocol(**given)
-    for name in ("num_frames", "height", "width", "fps"):
-        value = getattr(protocol, name)
-        kind = (int, float) if name == "fps" else int
-        if isinstance(value, bool) or not isinstance(value, kind) or value <= 0:
-            raise ValueError(f"protocol.{name}: expected a positive number, got {value!r}")
-    for name, allowed in (("interpolation", get_args(Interpolation)), ("sampling", get_args(Sampling))):
-        if getattr(protocol, name) not in allowed:
-            raise ValueError(f"protocol.{name}: expected one of {', '.join(allowed)}, got {getattr(protocol, name)!r}")
-    return Profile(protocol=protocol, **fields)
+    fields.setdefault("protocol", {})
+    check_names("", fields, Profile)
+    protocol = parse_protocol(fields.pop("protocol"))
+    checkpoints = fields.pop("checkpoints", {})
+    if not isinstance(checkpoints, dict) or not all(isinstance(names, list | tuple) for names in checkpoints.values()):
+        raise ValueError("checkpoints: expected a table of lists, as fvd = ['i3d_tats']")
+    profile = Profile(
+        protocol=protocol, checkpoints={id_: tuple(names) for id_, names in checkpoints.items()}, **fields
+    )
+    if profile.precision != "float32":
+        raise ValueError(f"precision: expected float32, got {profile.precision!r}; metrics' networks have no other")
+    return profile
 
 
-def _check_names(prefix: str, given: dict[str, Any], kind: type) -> None:
-    known = [field.name for field in fields_of(kind)]
-    missing = [prefix + name for name in known if name not in given]
-    unknown = [prefix + name for name in given if name not in known]
-    if missing or unknown:
-        parts = [f"{word} {', '.join(names)}" for word, names in (("missing", missing), ("unknown", unknown)) if names]
-        raise ValueError("; ".join(parts))
-
-
-def _nearest(times: Sequence[float], wanted: float) -> int:
-    """Index of the time nearest to `wanted`; of two equally near ones the earlier."""
-    right = bisect.bisect_left(times, wanted)
-    if right == 0:
-        return 0
-    if right == len(times):
-        return len(times) - 1
-    return right if times[right] - wanted < wanted - times[right - 1] - 1e-9 else right - 1
+def _read(path: Path, what: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"{what} {path}: cannot be read: {error}") from error

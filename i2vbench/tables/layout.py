@@ -186,7 +186,8 @@ def marks(printed: Sequence[str], direction: Direction) -> list[Mark]:
 
 
 def _marks(results: Results, printed: Sequence[str], info: MetricInfo) -> list[Mark]:
-    return marks(printed, info.direction) if results.comparable else ["" for _ in printed]
+    comparable = results.comparable and info.id not in results.differing
+    return marks(printed, info.direction) if comparable else ["" for _ in printed]
 
 
 def print_value(info: MetricInfo, value: float | None) -> str:

@@ -69,20 +69,35 @@ def run_notes(columns: Sequence[Column], runs: Sequence[Run]) -> list[str]:
 
 def metric_differences(id_: str, columns: Sequence[Column], runs: Sequence[Run], used: str | None) -> list[str]:
     """Whether a metric is the same in all runs, and the same as it was then."""
-    made = {i: run.settings["metrics"][id_] for i, run in enumerate(runs) if id_ in run.settings["metrics"]}
-    groups: dict[str, list[str]] = {}
-    for column in columns:
-        if column.run in made:
-            key = _short_hash([made[column.run]["info"], _origin(made[column.run])])
-            groups.setdefault(key, []).append(column.label)
+    groups = metric_groups(id_, columns, runs)
     found = []
     if len(groups) > 1:
         listing = "; ".join(f"{', '.join(labels)}: {text}" for text, labels in groups.items())
         found.append(f"THE METRIC DIFFERS between the runs, so these columns are not comparable ({listing}).")
-    first = next(iter(made.values()))
+    first = next(run.settings["metrics"][id_] for run in runs if id_ in run.settings["metrics"])
     if used is not None and METRICS.origin(used) != _origin(first):
         found.append("The metric's code has changed since the run: clips were measured by another version of it.")
     return found
+
+
+def metric_groups(id_: str, columns: Sequence[Column], runs: Sequence[Run]) -> dict[str, list[str]]:
+    """The columns that have a metric, by what it was measured with: its facts, its code, its checkpoints' contents."""
+    groups: dict[str, list[str]] = {}
+    for column in columns:
+        metrics = runs[column.run].settings["metrics"]
+        record = metrics.get(id_)
+        if record is None or "skipped" in record:
+            continue
+        source = metrics.get(record["info"].get("features_of"), record)
+        key = _short_hash([record["info"], _origin(record), source.get("checkpoints")])
+        groups.setdefault(key, []).append(column.label)
+    return groups
+
+
+def checkpoints_line(id_: str, run: Run) -> str:
+    """Which files a run's metric looked through; "" without any."""
+    hashes = run.settings["metrics"].get(id_, {}).get("checkpoints", {})
+    return ", ".join(f"{name} {sha256[:8]}" for name, sha256 in hashes.items())
 
 
 def _origin(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,6 +116,7 @@ def _data_line(run: Run) -> str:
     return (
         f"Data set {run.settings['dataset']['name']}, {_samples_text(run)}{only}; "
         f"seed{'s' if len(seeds) != 1 else ''} {', '.join(map(str, seeds))}."
+        + (f" {note}." if (note := run.settings["dataset"].get("note")) else "")
     )
 
 
@@ -112,7 +128,10 @@ def _samples_text(run: Run) -> str:
 
 def _profile_line(run: Run) -> str:
     profile = parse_profile(run.settings["profile"])
-    return f"Profile {profile.name} ({profile.title}): {profile.protocol.describe()}."
+    protocol = profile.protocol
+    under = f", protocol {protocol.name}" if protocol.name else ""
+    note = f" {protocol.note}" if protocol.note else ""
+    return f"Profile {profile.name} ({profile.title}){under}: {protocol.describe()}.{note}"
 
 
 def _engine_line(run: Run) -> str:

@@ -18,6 +18,7 @@ from i2vbench.registry import METRICS
 from i2vbench.rows import ClipState, MeasurementRow
 from i2vbench.store import REFERENCE, Store
 from i2vbench.tables import notes
+from i2vbench.tables.kept_cells import kept_cell
 from i2vbench.tables.runs import Column, Record, Run, open_run
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
 
@@ -47,6 +48,7 @@ class Results:
         notes: Per metric, what happened to its clips.
         run_notes: What stands under every table: what the numbers were made with, and where runs differ.
         not_run: Per id of a metric whose code did not run, why; its cells are empty.
+        differing: Ids of metrics that are not the same in all runs: other code, other checkpoints.
     """
 
     runs: Sequence[Run]
@@ -57,6 +59,7 @@ class Results:
     notes: Sequence[Sequence[str]]
     run_notes: Sequence[str]
     not_run: Mapping[str, str]
+    differing: frozenset[str]
 
     @property
     def comparable(self) -> bool:
@@ -74,12 +77,16 @@ class Results:
         run = self.runs[column.run]
         if metric not in run.settings["metrics"]:
             return []
+        metric = run.settings["metrics"][metric]["info"].get("features_of") or metric
         with Store.open(run.folder) as store:
             return list(_records(run, column.model, store.measurements(metric, column.model)))
 
 
 def collect(
-    runs: Sequence[Path], metrics: Sequence[str] | None = None, trusted: Sequence[str] | None = None
+    runs: Sequence[Path],
+    metrics: Sequence[str] | None = None,
+    trusted: Sequence[str] | None = None,
+    small_categories: bool = False,
 ) -> Results:
     """Aggregate the measurements of one or several runs; finished or not, they are only read.
 
@@ -87,6 +94,9 @@ def collect(
         runs: Folders of runs; their models become columns in this order.
         metrics: Ids of the metrics wanted; None takes all.
         trusted: The FILE.py:Class whose code may run: a run's folder may be somebody else's. None trusts every run.
+
+        small_categories: Whether categories of fewer clips than a metric asks for (`MetricInfo.least_per_category`)
+            have numbers.
 
     Raises:
         UserError: If a folder is no run, or no run has a metric of that id.
@@ -102,9 +112,11 @@ def collect(
     for m, (id_, (metric, spec)) in enumerate(made.items()):
         used = None if isinstance(metric, _NotRun) else spec
         found: list[str] = notes.metric_differences(id_, columns, opened, used)
+        looked = dict.fromkeys(filter(None, (notes.checkpoints_line(id_, run) for run in opened)))
+        found += [f"Looked through {text}." for text in looked]
         for c, column in enumerate(columns):
             run = opened[column.run]
-            entries, remarks = _aggregate_column(id_, metric, run, column, categories)
+            entries, remarks = _aggregate_column(id_, metric, run, column, categories, small_categories)
             cells += [(m, row, c, entry) for row, entry in enumerate(entries)]
             found += remarks
         metric_notes.append(found)
@@ -116,6 +128,7 @@ def collect(
         cells=pd.DataFrame(cells, columns=["metric", "row", "column", "entry"]),
         notes=metric_notes,
         run_notes=notes.run_notes(columns, opened),
+        differing=frozenset(id_ for id_ in made if len(notes.metric_groups(id_, columns, opened)) > 1),
         not_run={id_: metric.reason for id_, (metric, _) in made.items() if isinstance(metric, _NotRun)},
     )
 
@@ -128,7 +141,8 @@ def _wanted_metrics(
     records: dict[str, Mapping[str, Any]] = {}
     for run in runs:
         for id_, record in run.settings["metrics"].items():
-            records.setdefault(id_, record)
+            if id_ not in records or "skipped" in records[id_]:
+                records[id_] = record
     for id_ in wanted or ():
         if id_ not in records:
             raise UserError(f"no metric '{id_}' in these runs: they have {', '.join(records) or 'none'}")
@@ -138,12 +152,14 @@ def _wanted_metrics(
         spec = own.get(id_, record["spec"])
         metric: Metric
         if METRICS.is_file(spec) and trusted is not None and id_ not in own:
-            metric = _NotRun(spec, record["info"], "its code was not asked to run (--trust FILE.py:Class)")
+            metric = _NotRun(
+                spec, record["info"], "not aggregated: its code was not asked to run (--trust FILE.py:Class)"
+            )
         else:
             try:
                 metric = METRICS.create(spec)
             except UserError as error:  # the numbers of the other metrics are there all the same
-                metric = _NotRun(spec, record["info"], describe(error))
+                metric = _NotRun(spec, record["info"], f"not aggregated: {describe(error)}")
         metrics[id_] = metric, spec
     return metrics
 
@@ -158,7 +174,7 @@ class _NotRun(Metric):
             self.info = MetricInfo(**(facts | {"range": tuple(bounds) if bounds else None}))
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"a run's record of the metric {spec} is damaged: {error}") from error
-        self.reason = f"not aggregated: {reason}"
+        self.reason = reason
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
         raise NotImplementedError
@@ -204,23 +220,29 @@ class _Lazy:
 
 
 def _aggregate_column(
-    id_: str, metric: Metric, run: Run, column: Column, categories: Sequence[str]
+    id_: str, metric: Metric, run: Run, column: Column, categories: Sequence[str], small_categories: bool
 ) -> tuple[list[Entry], list[str]]:
     """One metric's cells of one model, categories first and the total last; and what happened to its clips."""
-    if id_ not in run.settings["metrics"]:
+    skipped = run.settings["metrics"].get(id_, {}).get("skipped", "")
+    if id_ not in run.settings["metrics"] or skipped:
         planned = Counter(run.samples[clip.sample_id].category for clip in run.clips[column.model])
-        empty = Cell(None, 0, note="this run has no such metric")
+        empty = Cell(None, 0, note=f"not measured: {skipped}" if skipped else "this run has no such metric")
         return [Entry(empty, n) for n in [*(planned[c] for c in categories), planned.total()]], []
+    source = metric.info.features_of or id_
     with Store.open(run.folder) as store:
-        records = list(_records(run, column.model, store.measurements(id_, column.model)))
+        records = list(_records(run, column.model, store.measurements(source, column.model)))
         done = [r.row for r in records if r.state == "done" and r.row is not None]
         compares = "reference" in metric.info.reads and any(row.features for row in done)
-        reference = _reference_rows(store, id_) if compares else None
+        reference = _reference_rows(store, source) if compares else None
         groups: dict[str | None, list[Record]] = {category: [] for category in (*categories, None)}
         for record in records:
             groups[record.sample.category].append(record)
             groups[None].append(record)
-        entries = [_aggregate(metric, store, some, reference) for some in groups.values()]
+        least = 0 if small_categories else metric.info.least_per_category
+        entries = [
+            _aggregate(metric, store, some, reference, 0 if category is None else least)
+            for category, some in groups.items()
+        ]
     found = notes.clip_counts(column.label, records)
     if reference is not None:
         found += notes.reference_counts(column.label, [r.sample_id for r in done], reference)
@@ -236,18 +258,30 @@ def _reference_rows(store: Store, id_: str) -> dict[str, MeasurementRow]:
 
 
 def _aggregate(
-    metric: Metric, store: Store, records: Sequence[Record], reference: Mapping[str, MeasurementRow] | None
+    metric: Metric, store: Store, records: Sequence[Record], reference: Mapping[str, MeasurementRow] | None, least: int
 ) -> Entry:
+    """The cell of some clips; empty where they are fewer than `least`."""
     planned = len(records)
     rows = [r.row for r in records if r.state == "done" and r.row is not None]
     if not rows:
         return Entry(Cell(None, 0, note=_why_empty(records)), planned)
-    real: _Lazy | None = None
+    real: list[MeasurementRow] | None = None
     if reference is not None:
+        # A real clip that failed takes its generated one with it: both sides are of the same samples.
+        there = {id_ for id_, row in reference.items() if row.state == "done"}
+        rows = [row for row in rows if row.sample_id in there]
         found = [reference[id_] for id_ in dict.fromkeys(row.sample_id for row in rows) if id_ in reference]
-        real = _Lazy(store, [row for row in found if row.state == "done"])
+        real = [row for row in found if row.state == "done"]
+    if len(rows) < least:
+        note = f"of fewer than {least} clips it would be mostly bias (table --small-categories shows it)"
+        return Entry(Cell(None, len(rows), note=note), planned)
     try:
-        cell = metric.aggregate(_Lazy(store, rows), real)
+        cell = kept_cell(
+            metric,
+            store.folder,
+            [*rows, *(real or ())],
+            lambda: metric.aggregate(_Lazy(store, rows), None if real is None else _Lazy(store, real)),
+        )
         if not isinstance(cell, Cell):
             raise TypeError(f"expected a Cell, got {type(cell).__name__}")
         if cell.value is not None and not math.isfinite(cell.value):

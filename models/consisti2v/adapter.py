@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from i2vbench.checkpoints import weight_file
 from i2vbench.errors import UserError
 from i2vbench.files import file_sha256
 from i2vbench.models.base import Model, Preparation
-from i2vbench.models.consisti2v.checkpoint import LICENCE, find_checkpoint, weight_file
+from i2vbench.models.consisti2v.checkpoint import LICENCE, find_checkpoint
 from i2vbench.models.consisti2v.long_video import chunks_needed
 from i2vbench.models.consisti2v.sampling import VARIANTS, Sampling
 from i2vbench.names import nearest, split_word

@@ -14,9 +14,10 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from i2vbench.checkpoints import read_state
 from i2vbench.errors import UserError
 from i2vbench.files import write_bytes, write_json
-from i2vbench.models.consisti2v.checkpoint import fill, find_checkpoint, read_state
+from i2vbench.models.consisti2v.checkpoint import fill, find_checkpoint
 from i2vbench.models.consisti2v.unet import ConsistI2VUNet
 from i2vbench.names import nearest
 

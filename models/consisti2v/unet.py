@@ -20,7 +20,8 @@ from diffusers.models.embeddings import TimestepEmbedding, Timesteps
 from diffusers.models.unets.unet_3d_condition import UNet3DConditionOutput
 from torch import Tensor, nn
 
-from i2vbench.models.consisti2v.checkpoint import fill, read_state
+from i2vbench.checkpoints import read_state
+from i2vbench.models.consisti2v.checkpoint import fill
 from i2vbench.models.consisti2v.positions import PositionKind
 from i2vbench.models.consisti2v.temporal import Gate
 from i2vbench.models.consisti2v.transformer import ProjectedText, TextAttention

@@ -54,7 +54,9 @@ def place(tmp_path: Path, small_profile_file: Path) -> Path:
 
 
 def run(cli: Cli, *args: str, out: str = "run"):  # type: ignore[no-untyped-def]
-    return cli("run", "--device", "cpu", "--dataset", "folder:data", "--profile", "small.toml", "--out", out, *args)
+    metrics = () if "--metrics" in args else ("--metrics", "temporal_flickering")
+    common = ("--device", "cpu", "--dataset", "folder:data", "--profile", "small.toml", "--out", out)
+    return cli("run", *common, *metrics, *args)
 
 
 def test_standard_output_is_json_and_nothing_else(cli: Cli, place: Path) -> None:

@@ -34,6 +34,8 @@ HEAVY = {"torch", "diffusers", "transformers", "pandas", "numpy", "av", "decord"
         ["reproduce", "figure5"],
         ["table", "somewhere", "--format", "excel"],
         ["models"],
+        ["weights"],
+        ["weights", "fetch", "i3d_tat"],
     ],
 )
 def test_help_and_refusals_import_nothing_heavy(args: list[str], tmp_path: Path) -> None:
@@ -70,7 +72,7 @@ def refused(cli: Cli, *args: object, lines: int = 1) -> str:
     return done.stderr
 
 
-RUN = ("run", "--device", "cpu", "--quiet")
+RUN = ("run", "--device", "cpu", "--quiet", "--dataset", "demo", "--metrics", "temporal_flickering")
 GPU = torch.cuda.is_available()
 
 

@@ -1,7 +1,8 @@
 """Recorded cases: which files are one, and where what they name is found.
 
-A case is NAME.safetensors, NAME.json, or both. What a case names (key lists, configurations, clips, tokenizers) is
-looked for beside the case first, then in its top-level folder, then in the bundled copies here.
+A case is NAME.safetensors, NAME.json, or both; or NAME.json and files that are parts of it (`PARTS`). What a case
+names (key lists, configurations, clips, tokenizers) is looked for beside the case first, then in its top-level folder,
+then in the bundled copies here.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ BUNDLED = Path(__file__).resolve().parent
 SUFFIXES = (".json", ".safetensors")
 NO_CASES = ("calibrated-*", "flops", "ties")
 NO_CASE_FOLDERS = ("clips", "tokenizer*", ".*", "__pycache__")
+PARTS = {"frechet/features-": "frechet/expected-", "frechet/probabilities-": "frechet/expected-"}
+"""How the stem of a part begins -> how that of its case does."""
 KIND_FIELDS = ("kind", "component", "metric")
 
 
@@ -75,17 +78,23 @@ class Case:
         Raises:
             CaseError: There is no such file, or it cannot be read, or it is empty.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        return _read_tensors(self._file(".safetensors"))
+
+    @cached_property
+    def metadata(self) -> dict[str, str]:
+        """What NAME.safetensors says of itself.
+
+        Raises:
+            CaseError: There is no such file, or it cannot be read.
+        """
+        from safetensors import SafetensorError, safe_open
 
         path = self._file(".safetensors")
         try:
-            tensors = load_file(path)
+            with safe_open(path, framework="pt") as file:
+                return dict(file.metadata() or {})
         except (SafetensorError, OSError) as error:
             raise CaseError(f"{path.name} cannot be read: {error}") from error
-        if not tensors:
-            raise CaseError(f"{path.name} holds no tensors")
-        return tensors
 
     @property
     def has_tensors(self) -> bool:
@@ -144,6 +153,15 @@ class Case:
             return False
         return True
 
+    def part(self, name: str) -> dict[str, Tensor]:
+        """Everything in a file of tensors beside the sidecar that is a part of the case; empty where there is none.
+
+        Raises:
+            CaseError: It cannot be read, or it is empty.
+        """
+        path = self._file(".json").with_name(name)
+        return _read_tensors(path) if path.exists() else {}
+
     def read_json(self, name: str) -> dict[str, Any]:
         """A configuration or key list that the case names."""
         data: dict[str, Any] = json.loads(self.find(name).read_text(encoding="utf-8"))
@@ -156,8 +174,28 @@ class Case:
 def discover(root: Path) -> list[Case]:
     """The cases under `root`, a folder laid out like the one of this file, sorted by name."""
     # Not with_suffix(): "case-alpha1.5-steps5-s1" has a dot of its own.
-    stems = {path.relative_to(root).as_posix().removesuffix(path.suffix) for path in _files(root)}
+    stems = {_case_of(path.relative_to(root).as_posix().removesuffix(path.suffix)) for path in _files(root)}
     return [Case(root, stem) for stem in sorted(stems)]
+
+
+def _case_of(stem: str) -> str:
+    for part, case in PARTS.items():
+        if stem.startswith(part):
+            return case + stem.removeprefix(part)
+    return stem
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CaseError(f"{path.name} cannot be read: {error}") from error
+    if not tensors:
+        raise CaseError(f"{path.name} holds no tensors")
+    return tensors
 
 
 def _files(root: Path) -> Iterable[Path]:

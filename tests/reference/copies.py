@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.reference.cases import BUNDLED, Case
+from tests.reference.cases import BUNDLED, PARTS, Case
 
 
 def copy(stem: str, folder: Path) -> Case:
@@ -17,7 +17,15 @@ def copy(stem: str, folder: Path) -> Case:
     for suffix in (".json", ".safetensors"):
         if (BUNDLED / f"{stem}{suffix}").exists():
             shutil.copy(BUNDLED / f"{stem}{suffix}", folder / f"{stem}{suffix}")
+    for path in parts(Case(BUNDLED, stem)):
+        shutil.copy(path, folder / path.relative_to(BUNDLED))
     return Case(folder, stem)
+
+
+def parts(case: Case) -> list[Path]:
+    """The files of tensors that are parts of a case."""
+    stems = [part + case.stem.removeprefix(whole) for part, whole in PARTS.items() if case.stem.startswith(whole)]
+    return [case.root / f"{stem}.safetensors" for stem in stems]
 
 
 def edit(case: Case, change: Callable[[dict[str, Any]], None]) -> None:

@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from tests.reference.cases import BUNDLED, Case, discover
-from tests.reference.copies import copy, edit
+from tests.reference.copies import copy, edit, parts
 from tests.reference.kinds import KINDS
 from tests.reference.runner import main, run_case
 
 STEMS = [case.stem for case in discover(BUNDLED)]
 
 INPUTS = {
+    "clipsim": ["image_features", "text_features"],
     "consisti2v/unet_forward": ["in.*"],
     "consisti2v/frameinit": ["x.*", "noise.*"],
     "consisti2v/frameinit_step": ["first_frame_latents", "noise"],
@@ -27,6 +29,9 @@ INPUTS = {
     "consisti2v/pipeline": ["image.*"],
     "consisti2v/autoregressive_pipeline": ["image.*"],
     "consisti2v/training_step": ["pixel_values", "randn*", "timesteps", "frame_stride"],
+    "i3d": ["videos"],
+    "c3d": ["videos", "mean.base", "mean.row", "mean.col"],
+    "inception_fid": ["images"],
 }
 """What goes into a case of each kind; all else comes out and is compared."""
 
@@ -34,7 +39,7 @@ INPUTS = {
 def bundled(kind: str) -> str:
     """The smallest bundled case of a kind."""
     cases = [case for case in discover(BUNDLED) if case.kind == kind]
-    smallest = min(cases, key=lambda case: (BUNDLED / f"{case.stem}.safetensors").stat().st_size)
+    smallest = min(cases, key=lambda case: sum(path.stat().st_size for path in BUNDLED.glob(f"{case.stem}.*")))
     return smallest.stem
 
 
@@ -44,14 +49,19 @@ def is_input(kind: str, name: str) -> bool:
 
 def corrupt(case: Case, names: list[str], rng: np.random.Generator) -> None:
     """Change one element, chosen at random, of each of these tensors: a float by a hundredth, an integer by one."""
-    path = case.root / f"{case.stem}.safetensors"
+    corrupt_file(case.root / f"{case.stem}.safetensors", names, rng)
+
+
+def corrupt_file(path: Path, names: list[str], rng: np.random.Generator, by: float = 0.01) -> None:
     tensors = {name: tensor.clone() for name, tensor in load_file(path).items()}
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
     for name in names:
         flat = tensors[name].view(-1)
         index = int(rng.integers(flat.numel()))
         value = flat[index].item()
-        flat[index] = value + 0.01 * (1 + abs(value)) if flat.is_floating_point() else int(value) ^ 1
-    save_file(tensors, path)
+        flat[index] = value + by * (1 + abs(value)) if flat.is_floating_point() else int(value) ^ 1
+    save_file(tensors, path, metadata)
 
 
 @pytest.mark.parametrize("stem", STEMS)
@@ -90,6 +100,8 @@ def test_one_wrong_number_is_exit_status_1(kind: str, tmp_path: Path, capsys: py
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
+        ("clipsim", "image_features"),
+        ("clipsim", "text_features"),
         ("consisti2v/unet_forward", "in.sample"),
         ("consisti2v/frameinit", "noise.1"),
         ("consisti2v/frameinit_step", "first_frame_latents"),
@@ -97,6 +109,7 @@ def test_one_wrong_number_is_exit_status_1(kind: str, tmp_path: Path, capsys: py
         ("consisti2v/ddim", "variance_noise.25"),
         ("consisti2v/training_step", "randn0"),
         ("consisti2v/training_step", "timesteps"),
+        ("c3d", "mean.base"),
     ],
 )
 def test_one_wrong_number_in_an_input_is_found(kind: str, name: str, tmp_path: Path) -> None:
@@ -109,13 +122,18 @@ SIDECAR_NUMBERS = {
     "consisti2v/unet_forward": ["out_std"],
     "consisti2v/pipeline": ["final_latents_std", "torch_seed"],
     "consisti2v/training_step": ["loss", "grad_norms.conv_in.weight", "parameters_without_gradient.count"],
+    "frechet": [
+        "frechet_distance.full_rank.expected_sample_covariance", "frechet_distance.few_rows.shape.1.0",
+        "frechet_distance.few_rows.expected_population_covariance", "inception_score.with_zeros.float64_splits_10.0",
+        "frechet_distance.identical.expected_sample_covariance", "inception_score.not_divisible.float64_splits_1.1",
+    ],
     "vbench/temporal_flickering": ["dataset_score", "clips.pan.score", "clips.rush.mae_per_pair.3"],
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "where"), [(kind, where) for kind, all_ in SIDECAR_NUMBERS.items() for where in all_])
 def test_one_wrong_number_in_the_sidecar_is_found(kind: str, where: str, tmp_path: Path) -> None:
-    stem = "vbench/temporal_flickering" if kind.startswith("vbench") else bundled(kind)
+    stem = bundled(kind)
     case = copy(stem, tmp_path)
 
     def change(sidecar: dict[str, Any]) -> None:
@@ -123,7 +141,7 @@ def test_one_wrong_number_in_the_sidecar_is_found(kind: str, where: str, tmp_pat
         first, _, rest = where.partition(".")
         keys = [first, rest] if first == "grad_norms" else where.split(".")
         for key in keys[:-1]:
-            holder = holder[key]
+            holder = holder[int(key) if isinstance(holder, list) else key]
         last: Any = int(keys[-1]) if isinstance(holder, list) else keys[-1]
         holder[last] += 1 if isinstance(holder[last], int) else 0.01 * (1 + holder[last])
 
@@ -131,8 +149,65 @@ def test_one_wrong_number_in_the_sidecar_is_found(kind: str, where: str, tmp_pat
     assert not run_case(Case(tmp_path, stem)).passed
 
 
+def part_names() -> list[tuple[int, str]]:
+    return [(i, name) for i, path in enumerate(parts(Case(BUNDLED, bundled("frechet")))) for name in load_file(path)]
+
+
+@pytest.mark.parametrize(("part", "name"), part_names())
+def test_one_wrong_number_in_a_part_is_found(part: int, name: str, tmp_path: Path) -> None:
+    case = copy(bundled("frechet"), tmp_path)
+    # A hundredth in one feature moves a distance by less than the 1e-4 that its README allows where n <= d.
+    corrupt_file(parts(case)[part], [name], np.random.default_rng(3), by=0.1)
+    assert not run_case(Case(tmp_path, case.stem)).passed
+
+
+def test_some_of_the_names_are_a_case_but_not_names_of_which_nothing_is_expected(tmp_path: Path) -> None:
+    case = copy(bundled("frechet"), tmp_path)
+    features = parts(case)[0]
+    some = {name: tensor for name, tensor in load_file(features).items() if name.startswith("few_rows")}
+    save_file(some, features)
+    assert run_case(Case(tmp_path, case.stem)).passed
+    save_file({"few_rows.real": some["few_rows.real"]}, features)
+    assert "few_rows lacks few_rows.generated" in run_case(Case(tmp_path, case.stem)).failures[0]
+    save_file({name.replace("few", "no"): tensor for name, tensor in some.items()}, features)
+    assert "no_rows lacks what is expected" in run_case(Case(tmp_path, case.stem)).failures[0]
+
+
+@pytest.mark.parametrize("missing", ["expected-0.json", "features-0.safetensors", "probabilities-0.safetensors"])
+def test_all_parts_of_a_case_must_be_there(missing: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copy(bundled("frechet"), tmp_path)
+    (tmp_path / "frechet" / missing).unlink()
+    assert main([str(tmp_path)]) == 1
+    line, summary = capsys.readouterr().out.splitlines()
+    assert line.startswith("frechet/expected-0")
+    assert missing in line
+    assert summary == "0 passed, 1 failed"
+
+
 def test_which_text_and_image_are_dropped_is_compared(tmp_path: Path) -> None:
     case = copy("consisti2v/training/case-dropout-s1", tmp_path)
     edit(case, lambda sidecar: sidecar.update(text_used=["a panda", "a red fox"], image_dropped=[True, True]))
     failures = run_case(Case(tmp_path, case.stem)).failures
     assert [failure.split(" is ")[0] for failure in failures] == ["sidecar: text_used", "sidecar: image_dropped"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"seed": ""}, "metadata: expected network i3d and a seed, got network i3d, seed ''"),
+        ({"network": "c3d"}, "metadata: expected network i3d and a seed, got network c3d, seed '1'"),
+        ({"state": "calibrated-9.safetensors"}, "calibrated-9.safetensors is neither beside the case nor among"),
+        ({"seed": "2"}, "mean.Conv3d_1a_7x7["),
+    ],
+)
+def test_what_fills_a_network_stands_in_the_metadata(change: dict[str, str], says: str, tmp_path: Path) -> None:
+    case = copy("i3d/case-1", tmp_path)
+    save_file(case.tensors, tmp_path / "i3d" / "case-1.safetensors", case.metadata | change)
+    assert any(failure.startswith(says) for failure in run_case(Case(tmp_path, case.stem)).failures)
+
+
+def test_a_case_without_its_state_has_the_tolerances_of_a_plain_one_and_fails(tmp_path: Path) -> None:
+    case = copy("i3d/case-1", tmp_path)
+    metadata = {key: value for key, value in case.metadata.items() if key != "state"}
+    save_file(case.tensors, tmp_path / "i3d" / "case-1.safetensors", metadata)
+    assert not run_case(Case(tmp_path, case.stem)).passed

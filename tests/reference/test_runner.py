@@ -112,13 +112,13 @@ def test_a_bug_of_ours_in_a_case_is_a_failure_that_says_where(tmp_path: Path, mo
 
 
 def test_an_unknown_kind_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    save(tmp_path, "i3d/case-0", logits=IN)
+    save(tmp_path, "other/case-0", logits=IN)
     case = copy("consisti2v/unet/case-default-s0", tmp_path)
     edit(case, lambda sidecar: sidecar.update(kind="unet_backward"))
     assert main([str(tmp_path)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert "FAIL  kind consisti2v/unet_backward is unknown; known in folder consisti2v: consisti2v/unet_f" in lines[0]
-    assert "FAIL  kind i3d is unknown; known in folder i3d: none" in lines[1]
+    assert "FAIL  kind other is unknown; known in folder other: none" in lines[1]
     assert lines[2] == "0 passed, 2 failed"
 
 
@@ -150,10 +150,11 @@ def test_a_folder_that_is_not_there_is_exit_status_1(tmp_path: Path, capsys: pyt
 
 
 def test_only_names_folders_that_are_there(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--only", "vbench,i3d"]) == 1
+    assert main(["--only", "vbench,other"]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err == "no case in i3d: cases are in consisti2v, vbench.\n"
+    folders = sorted({case.folder for case in discover(BUNDLED)})
+    assert captured.err == f"no case in other: cases are in {', '.join(folders)}.\n"
 
 
 def test_a_folder_of_cases_alone_takes_the_rest_from_the_bundled_copies(

@@ -16,8 +16,9 @@ from typing import Any
 
 import torch
 
+from i2vbench.checkpoints import read_state
 from i2vbench.errors import UserError
-from i2vbench.models.consisti2v.checkpoint import fill, find_folder, lacking_files, read_state
+from i2vbench.models.consisti2v.checkpoint import fill, find_folder, lacking_files
 from i2vbench.models.consisti2v.components import read_json
 from i2vbench.models.consisti2v.unet import ConsistI2VUNet
 

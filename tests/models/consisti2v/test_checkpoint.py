@@ -13,9 +13,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from i2vbench.checkpoints import CheckpointError, read_state
 from i2vbench.errors import UserError
 from i2vbench.models.consisti2v import ConsistI2VUNet
-from i2vbench.models.consisti2v.checkpoint import CheckpointError, fill, find_checkpoint, read_state
+from i2vbench.models.consisti2v.checkpoint import fill, find_checkpoint
 from i2vbench.models.consisti2v.components import load_components, load_frozen, load_unet
 from i2vbench.models.consisti2v.pipeline import ConsistI2VPipeline
 from tests.models.consisti2v.tiny import REFERENCE

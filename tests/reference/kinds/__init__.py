@@ -15,6 +15,7 @@ from tests.reference.compare import Check
 Kind = Callable[[Case], Iterable[Check]]
 
 KINDS: dict[str, str | Kind] = {
+    "clipsim": "clipsim:clipsim",
     "consisti2v/unet_forward": "consisti2v.unet:unet_forward",
     "consisti2v/frameinit": "consisti2v.parts:frameinit",
     "consisti2v/frameinit_step": "consisti2v.parts:frameinit_step",
@@ -24,6 +25,10 @@ KINDS: dict[str, str | Kind] = {
     "consisti2v/pipeline": "consisti2v.sampling:pipeline",
     "consisti2v/autoregressive_pipeline": "consisti2v.sampling:pipeline",
     "consisti2v/training_step": "consisti2v.training:training",
+    "i3d": "feature_networks:i3d",
+    "c3d": "feature_networks:c3d",
+    "inception_fid": "feature_networks:inception_fid",
+    "frechet": "frechet:frechet",
     "vbench/temporal_flickering": "vbench:temporal_flickering",
 }
 """Folder, and the sidecar's kind, component or metric where it has one -> function, or module below here and name."""

@@ -1,0 +1,31 @@
+"""I2V-Bench: the paper's 2,950 clips in 16 categories (Section 4)."""
+
+from __future__ import annotations
+
+from i2vbench.datasets.folder import FolderDataset
+from i2vbench.datasets.metadata import METADATA
+from i2vbench.errors import UserError
+from i2vbench.weights.places import cache_folder
+
+
+class I2VBenchDataset(FolderDataset):
+    """`i2v-bench`: the set in the cache folder, data/i2v-bench.
+
+    Raises:
+        UserError: If it is not there; in one line, with the ways to go on.
+    """
+
+    licence = "clips of YouTube, for research; see the ConsistI2V repository"
+    protocol = "i2v-bench"
+
+    def __init__(self) -> None:
+        folder = cache_folder() / "data" / "i2v-bench"
+        if not (folder / METADATA).is_file():
+            raise UserError(
+                "the I2V-Bench data set is not here: its clips are linked in the README of TIGER-AI-Lab/ConsistI2V; "
+                f"lay them out with a {METADATA} in {folder}, or name a folder by --dataset folder:PATH; "
+                "--dataset demo needs no download"
+            )
+        super().__init__(str(folder))
+        self.name = "i2v-bench"
+        self.title = "I2V-Bench (Ren et al., Section 4)"

@@ -1,0 +1,85 @@
+"""UCF-101 as Table 1 measures it: 2,048 clips, drawn by class from the 13,320 videos (Section 5.2, Appendix B.1).
+
+The paper gives the prompts and the number of clips; which clips, their stride and their first frame it does not. They
+are drawn by hash here (docs/table-1.md), so that everybody has the same ones.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from i2vbench.datasets.drawn import DrawnDataset, describe_draw, draw_clips, key_of
+from i2vbench.errors import UserError
+from i2vbench.types import Sample
+
+_CLASSES = Path(__file__).with_name("ucf101.csv")
+
+
+class UCF101(DrawnDataset):
+    """`ucf101:[stride-1=]PATH`: the folder with UCF-101's .avi files, in their classes' folders or all in one.
+
+    Args:
+        argument: The folder, and the stride if it is not 3.
+        seed: Of the draw.
+    """
+
+    name = "ucf101"
+    title = "UCF-101, 2,048 clips drawn by class"
+    licence = "as its authors state (research); Soomro, Zamir and Shah, CRCV-TR-12-01"
+    protocol = "ucf101"
+
+    def _draw(self) -> list[Sample]:
+        classes = read_classes()
+        found: dict[str, dict[str, Path]] = {row["class"].lower(): {} for row in classes}
+        for path in sorted(self._folder.rglob("*.avi")):
+            # v_HandStandPushups_g01_c01.avi lies in the class HandstandPushups.
+            of_class = path.stem.removeprefix("v_").partition("_")[0].lower()
+            if of_class in found:
+                found[of_class][path.stem] = path
+        short = [
+            f"{row['class']} ({len(found[row['class'].lower()])} of {row['videos']})"
+            for row in classes
+            if len(found[row["class"].lower()]) != int(row["videos"])
+        ]
+        if short:
+            raise UserError(
+                f"data set ucf101: expected the 13,320 .avi files of UCF-101 in {self._folder}; not whole are "
+                f"{len(short)} classes: {', '.join(short[:5])}{', ...' if len(short) > 5 else ''}"
+            )
+        chosen: list[tuple[dict[str, str], Path]] = []
+        for row in classes:
+            names = choose_videos(list(found[row["class"].lower()]), int(row["quota_2048"]), self._seed)
+            chosen += [(row, found[row["class"].lower()][name]) for name in names]
+        clips, faults = draw_clips({path: video_key(path.stem, self._seed) for _, path in chosen}, self._stride)
+        if faults:
+            listed = "; ".join(faults[:10]) + (f"; and {len(faults) - 10} more" if len(faults) > 10 else "")
+            raise UserError(f"data set ucf101: {len(faults)} videos cannot be drawn from: {listed}")
+        self.note = describe_draw(clips.values(), self._stride, "drawn by class from train and test")
+        return [
+            Sample(
+                id=path.stem,
+                category=row["class"],
+                prompt=row["prompt"],
+                first_frame=clips[path].first_frame,
+                reference=clips[path].reference,
+            )
+            for row, path in chosen
+        ]
+
+
+def read_classes() -> list[dict[str, str]]:
+    """The 101 classes in the order of classInd.txt: class, prompt (Appendix B.1), videos, quota_2048."""
+    with open(_CLASSES, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def video_key(name: str, seed: int) -> bytes:
+    """What decides whether a video, and which of its frames, is drawn; `name` is without .avi."""
+    return key_of(f"ucf101:{seed}:{name}")
+
+
+def choose_videos(names: Sequence[str], count: int, seed: int) -> list[str]:
+    """The `count` videos of the smallest keys, by name."""
+    return sorted(sorted(names, key=lambda name: video_key(name, seed))[:count])

@@ -1,0 +1,150 @@
+"""`i2vbench weights ...`: which checkpoints there are, and bringing them here."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from i2vbench.cli.options import check_choice
+
+app = typer.Typer(
+    help="List the checkpoints of models and metrics (without a command); fetch, verify, import or trust them.",
+    rich_markup_mode=None,
+)
+
+KINDS = ("metric", "model", "profile")
+_Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Checkpoints by name.")]
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="The checkpoint's name.")]
+
+
+@app.callback(invoke_without_command=True)
+def _list(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, on stdout.")] = False,
+) -> None:
+    """List every checkpoint: what uses it, size, licence, source, whether it is here, and what its hash is held to.
+
+    Hash: pinned by the catalogue, recorded when it was first seen, or unknown; a folder's files have one each.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from i2vbench.weights import load_catalogue
+    from i2vbench.weights.places import cache_folder
+    from i2vbench.weights.report import listing
+    from i2vbench.weights.store import details
+
+    rows = [details(facts) for facts in load_catalogue().values()]
+    if as_json:
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    print("\n".join(listing(rows)))
+    print(f"\nFiles go to {cache_folder()} (I2VBENCH_CACHE), those of the Hugging Face hub to its cache (HF_HOME).")
+
+
+@app.command("fetch")
+def fetch(
+    names: _Names = None,
+    needed: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--for", metavar="KIND NAME", help="All that a metric, model or profile needs: --for metric fvd."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Fetch checkpoints, several at once; without a name, all but the optional ones. Exit code 1 if any failed.
+
+    Stopped at any moment, the same command goes on where it was.
+    """
+    from i2vbench.weights import entry, load_catalogue, missing
+    from i2vbench.weights.fetch import fetch as fetch_all
+    from i2vbench.weights.fetch import total_text
+    from i2vbench.weights.progress import choose
+
+    chosen = list(dict.fromkeys(names or ()))
+    if needed:
+        chosen += [name for name in needed_for(*needed) if name not in chosen]
+    if not names and not needed:
+        chosen = [facts.name for facts in load_catalogue().values() if not facts.optional]
+    entries = [entry(name) for name in chosen]
+    absent = missing(chosen)
+    if absent and not quiet:
+        print(f"fetching {', '.join(facts.name for facts in absent)} ({total_text(absent)})", file=sys.stderr)
+    with choose(quiet) as watch:
+        reasons = fetch_all(entries, watch)
+    for reason in reasons:
+        print(f"i2vbench: {reason}", file=sys.stderr)
+    if reasons:
+        raise typer.Exit(1)
+
+
+@app.command("verify")
+def verify(names: _Names = None) -> None:
+    """Read and hash every checkpoint that is here. Exit code 1 if one is not what it is called."""
+    from i2vbench.weights import entry, load_catalogue
+    from i2vbench.weights.bring import verify as verify_all
+
+    entries = [entry(name) for name in names] if names else list(load_catalogue().values())
+    bad = 0
+    for facts, text, good in verify_all(entries):
+        print(f"{'good' if good else 'BAD '}  {facts.name}: {text}", flush=True)
+        bad += not good
+    if bad:
+        raise typer.Exit(1)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file, under any name.")],
+    name: _Name,
+    trust: Annotated[
+        str, typer.Option("--trust", metavar="SHA256", help="Of TorchScript: the hash that you trust to run.")
+    ] = "",
+) -> None:
+    """Copy a file in, after its size, hash, tensor names and shapes check out: for machines without a network."""
+    from i2vbench.weights import entry
+    from i2vbench.weights.bring import import_file
+
+    print(import_file(file, entry(name), trust))
+
+
+@app.command("trust")
+def trust(
+    name: _Name, sha256: Annotated[str, typer.Argument(metavar="SHA256", help="The hash of the file that you trust.")]
+) -> None:
+    """Let a TorchScript file run: it can hold code, so its hash comes from you, not from what was downloaded."""
+    from i2vbench.weights import entry
+    from i2vbench.weights.bring import trust_script
+
+    trust_script(entry(name), sha256)
+    print(f"{name} is run from now on, as long as its SHA-256 is {sha256}")
+
+
+def needed_for(kind: str, name: str) -> list[str]:
+    """The names of the checkpoints that a metric, model or profile needs.
+
+    Raises:
+        UserError: There is no such kind or thing.
+    """
+    from i2vbench.weights import load_catalogue
+
+    check_choice("--for", kind, KINDS)
+    if kind == "metric":
+        from i2vbench.registry import METRICS
+
+        metric = METRICS.create(name)
+        source = metric if not metric.info.features_of else METRICS.create(metric.info.features_of)
+        return list(source.info.checkpoints)
+    if kind == "profile":
+        from i2vbench.profiles import load_profile
+
+        return list(dict.fromkeys(name for names in load_profile(name).checkpoints.values() for name in names))
+    user = f"{kind} {name.partition(':')[0]}"  # a variant, consisti2v:no-frameinit, reads what the thing reads
+    needed = [facts.name for facts in load_catalogue().values() if user in facts.used_by]
+    if not needed:  # refuses a model that there is none of; one that needs nothing is fine
+        from i2vbench.registry import MODELS
+
+        MODELS.check_name(name)
+    return needed

@@ -1,0 +1,60 @@
+"""Cells that took long, kept in the run's folder: a distance over tens of thousands of features takes up to a minute.
+
+They lie in features/cells/KEY.json; a key is a hash of the metric's code and facts and of every file of features that
+the cell stands on, as the file system has it. They can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from i2vbench.files import file_sha256, write_json
+from i2vbench.metrics.base import Metric
+from i2vbench.real_features import code_sha256
+from i2vbench.rows import MeasurementRow
+from i2vbench.types import Cell
+
+KEPT_SECONDS = 1.0
+"""What takes less is computed again."""
+
+
+def kept_cell(metric: Metric, folder: Path, rows: Sequence[MeasurementRow], compute: Callable[[], Cell]) -> Cell:
+    """The cell that `compute` gives, taken from the run's folder if it is there.
+
+    Args:
+        metric: Whose cell it is.
+        folder: The run's.
+        rows: Everything that the cell stands on, on both sides.
+        compute: Makes it.
+    """
+    if not any(row.features for row in rows):
+        return compute()
+    path = folder / "features" / "cells" / f"{_key(metric, folder, rows)}.json"
+    try:
+        return Cell(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        pass  # not there, or damaged
+    begun = time.monotonic()
+    cell = compute()
+    if time.monotonic() - begun > KEPT_SECONDS and isinstance(cell, Cell):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(path, asdict(cell))
+        except (OSError, TypeError):
+            pass  # a run may lie where nothing can be written
+    return cell
+
+
+def _key(metric: Metric, folder: Path, rows: Sequence[MeasurementRow]) -> str:
+    files = []
+    for row in rows:
+        state = (folder / row.features).stat() if row.features else None
+        files.append([row.model, row.sample_id, row.seed, row.value, state and [state.st_size, state.st_mtime_ns]])
+    code = [code_sha256(), file_sha256(Path(inspect.getfile(type(metric)))), type(metric).__qualname__]
+    return hashlib.sha256(json.dumps([code, repr(metric.info), files]).encode()).hexdigest()

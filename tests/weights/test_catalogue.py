@@ -1,0 +1,81 @@
+"""The catalogue that ships: every fact of it that can be held to something here."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from i2vbench.models.consisti2v import checkpoint
+from i2vbench.weights import entry, load_catalogue
+from i2vbench.weights.catalogue import Checkpoint, human_size
+from i2vbench.weights.shapes import fingerprint
+from tests.conftest import ROOT
+
+KEYS = {
+    "i3d_tats": "i3d", "c3d_ucf": "c3d", "inception_2015_12_05": "inception_fid", "clip_vit_b32": "clip_vit_b32",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "folder"), KEYS.items())
+def test_fingerprints_are_those_of_the_published_key_lists(name: str, folder: str) -> None:
+    file = ROOT / "tests" / "reference" / folder / "keys.json"
+    if not file.is_file():
+        pytest.skip(f"no {file.relative_to(ROOT)} here")
+    keys = json.loads(file.read_text())
+    # OpenAI's CLIP archive has three numbers beside its parameters, which open_clip's copy has not.
+    shapes = {key: facts["shape"] for key, facts in keys.items() if facts["dtype"] != "int64"}
+    assert fingerprint(shapes) in entry(name).keys
+
+
+def test_the_mean_of_c3d_is_known_in_both_sizes() -> None:
+    assert {fingerprint({"mean": [3, 16, 128, width]}) for width in (171, 128)} == set(entry("c3d_mean").keys)
+
+
+def test_inceptions_hash_begins_as_its_name_says() -> None:
+    facts = entry("inception_2015_12_05")
+    match = re.search(r"-([0-9a-f]{8})\.pth", facts.file)
+    assert match
+    assert facts.sha256.startswith(match[1])
+
+
+def test_every_checkpoint_can_be_had_and_says_under_what() -> None:
+    for facts in load_catalogue().values():
+        assert facts.sources, facts.name
+        assert facts.licence, facts.name
+        assert facts.citation, facts.name
+        assert facts.used_by or facts.optional, facts.name
+        assert all(re.fullmatch(r"[0-9a-f]{64}", key) for key in facts.keys), facts.name
+        assert facts.kind != "torchscript" or facts.optional, facts.name
+
+
+def test_consisti2v_takes_its_facts_from_here() -> None:
+    line = checkpoint._missing_line("it is not here")
+    for part in ("TIGER-Lab/ConsistI2V", "about 6.7 GB", entry("consisti2v").licence, "weights fetch consisti2v"):
+        assert part in line
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sources": ("http://example.org/a",)},
+        {"sources": ("hf:owner",)},
+        {"file": "../a.pt"},
+        {"sha256": "67"},
+        {"sha256": "G" * 64},
+        {"kind": "folder"},
+    ],
+)
+def test_an_entry_that_cannot_be_right_is_refused(wrong: dict[str, object]) -> None:
+    facts = {
+        "name": "a", "title": "a", "file": "a.pt", "sources": ("https://example.org/a",), "licence": "MIT",
+        "citation": "a", "used_by": (),
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="checkpoint a: "):
+        Checkpoint(**(facts | wrong))  # type: ignore[arg-type]
+
+
+def test_sizes_are_for_people() -> None:
+    sizes = [human_size(n) for n in (17, 2_000, 95_628_359, 6_696_067_776)]
+    assert sizes == ["17 bytes", "2.0 kB", "95.6 MB", "6.7 GB"]
