@@ -274,7 +274,9 @@ def test_a_cache_that_cannot_be_written_to_ends_no_run(tmp_path: Path, monkeypat
     (tmp_path / "cache" / "real-features").symlink_to(tmp_path / "nowhere" / "else")
     monkeypatch.setenv("I2VBENCH_CACHE", str(tmp_path / "cache"))
     (tmp_path / "a.mp4").write_bytes(b"a clip")
-    RealFeatures(SETTINGS).keep(Measurement("a", "fvd", features=np.ones(4)), ClipSource(tmp_path / "a.mp4"))
+    real, source = RealFeatures(SETTINGS), ClipSource(tmp_path / "a.mp4")
+    real.keep(Measurement("a", "fvd", features=np.ones(4)), source)
+    assert real.find("fvd", "a", source) is None
 
 
 def test_the_same_command_goes_on_once_nothing_is_missing(place: Path) -> None:

@@ -7,7 +7,7 @@ import io
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -516,6 +516,15 @@ SHARES = {"uneven": [(0, 5), (5, 7)], "one has nothing": [(0, 7), (7, 7)]}
 """Which of the generated videos each process sees; of the real ones the first sees 0 to 2, the second the rest."""
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As many as `one_of_two` has: float32 features round by the number of threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def one_of_two(rank: int, folder: str) -> None:
     """What each of the two processes runs."""
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
@@ -535,7 +544,7 @@ def one_of_two(rank: int, folder: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
-def test_two_processes_are_one(tmp_path: Path) -> None:
+def test_two_processes_are_one(tmp_path: Path, one_thread: None) -> None:
     torch.multiprocessing.spawn(one_of_two, args=(str(tmp_path),), nprocs=2)
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
     assert first == second, "every process has the number"
@@ -545,8 +554,7 @@ def test_two_processes_are_one(tmp_path: Path) -> None:
         more = [0] * share.endswith("one more")
         order = [*range(border), *more, *range(border, 7), *more]  # process by process
         take(alone, GENERATED[order], REAL, texts=[prompts(7)[i] for i in order])
-        # Features are float32 and round by the number of threads; that nothing is lost in merging is tested above.
-        assert found == pytest.approx(numbers(alone), rel=1e-5), (share, name)
+        assert found == pytest.approx(numbers(alone), rel=1e-12), (share, name)
 
 
 # The docs.
