@@ -24,7 +24,6 @@ NUM_FRAMES = 16
 STRIDE = 3
 """ConsistI2V's released inference configuration has it, and DynamiCrafter's authors name it for this comparison."""
 
-
 STRIDES = {"": STRIDE, "stride-1": 1}
 """What may stand before a data set's path; unconditional models are evaluated at stride 1."""
 

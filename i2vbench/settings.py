@@ -62,7 +62,7 @@ class RunConfig:
 
     models: tuple[str, ...]
     metrics: tuple[str, ...] = ()
-    dataset: str = "demo"
+    dataset: str = "i2v-bench"
     profile: str | Profile = "paper"
     protocol: str | None = None
     seeds: tuple[int, ...] = (0,)

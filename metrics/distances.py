@@ -22,6 +22,8 @@ TOO_FEW = "a distance between distributions needs at least two clips on each sid
 
 NO_REAL = "no real clip was measured to compare with"
 
+NO_CLIP = "no clip was measured"
+
 
 def frechet_cell(generated: Iterable[Measurement], reference: Iterable[Measurement] | None, *, ddof: int) -> Cell:
     """The Fréchet distance between the features of clips and of the real ones.
@@ -34,7 +36,7 @@ def frechet_cell(generated: Iterable[Measurement], reference: Iterable[Measureme
     ours, clips = _moments(generated)
     real, real_clips = _moments(reference or ())
     if ours is None or real is None:
-        return Cell(None, clips, note=NO_REAL if ours is not None else "no clip was measured")
+        return Cell(None, clips, note=NO_REAL if ours is not None else NO_CLIP)
     if min(clips, real_clips) < 2:
         return Cell(None, clips, note=TOO_FEW)
     value = frechet_distance(real, ours, ddof=ddof)
@@ -44,11 +46,13 @@ def frechet_cell(generated: Iterable[Measurement], reference: Iterable[Measureme
 def extrapolated_cell(generated: Iterable[Measurement], reference: Iterable[Measurement] | None, *, ddof: int) -> Cell:
     """The Fréchet distance at infinitely many generated rows; empty where there are too few to extrapolate from."""
     real, real_clips = _moments(reference or ())
-    rows, clips = _rows(generated)
-    if real is None:
-        return Cell(None, clips, note=NO_REAL)
-    if real_clips < 2:
+    ours = _stack(generated)  # [n, T, d]
+    clips = 0 if ours is None else len(ours)
+    if ours is None or real is None:
+        return Cell(None, clips, note=NO_REAL if ours is not None else NO_CLIP)
+    if min(clips, real_clips) < 2:
         return Cell(None, clips, note=TOO_FEW)
+    rows = ours.reshape(-1, ours.shape[-1])
     least = 4 * real.dimensions
     if len(rows) < least:
         return Cell(None, clips, note=f"too few to extrapolate from: {len(rows)} features, {least} are needed")
@@ -66,7 +70,7 @@ def kernel_cell(generated: Iterable[Measurement], reference: Iterable[Measuremen
     ours, real = _stack(generated), _stack(reference or ())  # [n, T, d]
     clips = 0 if ours is None else len(ours)
     if ours is None or real is None:
-        return Cell(None, clips, note=NO_REAL if ours is not None else "no clip was measured")
+        return Cell(None, clips, note=NO_REAL if ours is not None else NO_CLIP)
     if min(len(ours), len(real)) < 2:
         return Cell(None, clips, note=TOO_FEW)
     groups = -(-max(len(ours), len(real)) // GROUP_CLIPS)
@@ -100,12 +104,6 @@ def _moments(measurements: Iterable[Measurement]) -> tuple[Moments | None, int]:
         moments.update(rows)
         clips += 1
     return moments, clips
-
-
-def _rows(measurements: Iterable[Measurement]) -> tuple[Features, int]:
-    """All rows [n, d], and how many clips they are of."""
-    parts = list(_features(measurements))
-    return (np.concatenate(parts) if parts else np.empty((0, 0), np.float32)), len(parts)
 
 
 def _few_real(real: Moments) -> str:

@@ -94,7 +94,6 @@ def collect(
         runs: Folders of runs; their models become columns in this order.
         metrics: Ids of the metrics wanted; None takes all.
         trusted: The FILE.py:Class whose code may run: a run's folder may be somebody else's. None trusts every run.
-
         small_categories: Whether categories of fewer clips than a metric asks for (`MetricInfo.least_per_category`)
             have numbers.
 
