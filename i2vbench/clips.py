@@ -3,32 +3,60 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from i2vbench.profiles import Interpolation, Protocol
-from i2vbench.types import ClipSource, FrameSource, Image, Video
+from i2vbench.types import Clip, ClipSource, FrameSource, Image, Sample, Video
 from i2vbench.video import VideoError, VideoInfo, probe, read_image, read_video, resize_and_crop
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """How a clip is in its file."""
+
+    num_frames: int
+    fps: float
+    height: int
+    width: int
+
+
 def read_to_protocol(source: ClipSource, protocol: Protocol, reader: str = "pyav") -> Video:
-    """The frames of a clip that the protocol takes, at its size and rate; as `read_counting` without the count."""
-    return read_counting(source, protocol, reader)[0]
-
-
-def read_counting(source: ClipSource, protocol: Protocol, reader: str = "pyav") -> tuple[Video, int]:
-    """The frames of a clip that the protocol takes, and how many of them stand for more than one of its times.
+    """The frames of a clip that the protocol takes, at its size and rate.
 
     Raises:
         VideoError: If the file cannot be read, or is too short for the protocol.
     """
+    return _read(source, protocol, reader)[0]
+
+
+def read_clip(sample: Sample, source: ClipSource, protocol: Protocol, reader: str = "pyav") -> Clip:
+    """What metrics look at of a model's video: the protocol's frames, and what brought it there.
+
+    Raises:
+        VideoError: As `read_to_protocol`; a video that is not the protocol's, if that refuses others.
+    """
+    video, wanted, made = _read(source, protocol, reader)
+    brought = _brought(wanted, made, protocol)
+    made_as = f"{made.num_frames} frames at {made.fps:g} fps, {made.height} x {made.width} pixels"
+    if brought and protocol.other_videos == "refuse":
+        raise VideoError(
+            Path(source.path), f"has {made_as}; the protocol takes {protocol.describe()}, and refuses other videos"
+        )
+    return Clip(sample, video, len(wanted) - len(set(wanted)), brought, made_as)
+
+
+def _read(source: ClipSource, protocol: Protocol, reader: str) -> tuple[Video, Sequence[int], _Made]:
+    """The protocol's frames, which of the shown ones they are, and how the clip was before."""
     info = probe(source.path)
     shown = shown_frames(info, source.start, source.end)[:: source.stride]
-    stride = source.stride or 1
+    fps = info.fps / (source.stride or 1)
     times = [info.times[i] - info.times[shown.start] for i in shown]
     try:
-        wanted = protocol.frame_indices(times, info.fps / stride)
+        wanted = protocol.frame_indices(times, fps)
     except ValueError as error:
         raise VideoError(source.path, str(error)) from error
     video = read_video(
@@ -40,8 +68,20 @@ def read_counting(source: ClipSource, protocol: Protocol, reader: str = "pyav") 
         info=info,
     )
     # "first" takes frames whatever their rate, so the clip keeps it; "nearest" has made the protocol's.
-    taken = Video(video.frames, info.fps / stride if protocol.sampling == "first" else protocol.fps)
-    return taken, len(wanted) - len(set(wanted))
+    taken = Video(video.frames, fps if protocol.sampling == "first" else protocol.fps)
+    return taken, wanted, _Made(len(shown), fps, info.height, info.width)
+
+
+def _brought(wanted: Sequence[int], made: _Made, protocol: Protocol) -> str:
+    """What was done to a clip, in words; "" if it was the protocol's already."""
+    done = []
+    if (made.height, made.width) != (protocol.height, protocol.width):
+        done.append(f"resized ({protocol.interpolation})")
+        if made.height * protocol.width != made.width * protocol.height:
+            done.append("centre-cropped")
+    if list(wanted) != list(range(made.num_frames)):
+        done.append("frames nearest in time" if protocol.sampling == "nearest" else "the first frames")
+    return ", ".join(done)
 
 
 def read_first_frame(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from i2vbench.attempt import Failure, attempt, free_memory, one_each, try_once
-from i2vbench.clips import read_counting
+from i2vbench.clips import read_clip, read_to_protocol
 from i2vbench.job import Job
 from i2vbench.metrics.base import Metric
 from i2vbench.rows import parse_details
@@ -140,10 +140,12 @@ class Metrics:
 
 def _read(group: Group, job: Job, decoders: ThreadPoolExecutor) -> ReadGroup:
     def read(target: Target) -> Clip | Failure:
-        taken = try_once(
-            lambda: read_counting(target.source, job.protocol, job.reader), f"reading {target.source.path}"
-        )
-        return taken if isinstance(taken, Failure) else Clip(target.sample, *taken)
+        def clip() -> Clip:
+            if group.model == REFERENCE:
+                return Clip(target.sample, read_to_protocol(target.source, job.protocol, job.reader))
+            return read_clip(target.sample, target.source, job.protocol, job.reader)
+
+        return try_once(clip, f"reading {target.source.path}")
 
     wanted = sorted({i for positions in group.owed.values() for i in positions})
     return ReadGroup(group, dict(zip(wanted, decoders.map(read, [group.targets[i] for i in wanted]), strict=True)))
@@ -170,7 +172,11 @@ def _measure_group(id_: str, positions: Sequence[int], read: ReadGroup, job: Job
             reason = f"the metric could not be loaded: {metric.reason}"
             results |= {i: Measurement(clip.sample.id, id_, error=reason) for i, clip in clips.items()}
         else:
-            results |= dict(zip(clips, measure_clips(metric, list(clips.values())), strict=True))
+            for i, result in zip(clips, measure_clips(metric, list(clips.values())), strict=True):
+                if result.not_applicable is not None:
+                    not_applicable[result.sample_id, read.group.targets[i].seed] = result.not_applicable
+                else:
+                    results[i] = result
     job.store.record_not_applicable(id_, read.group.model, not_applicable)
     ordered = sorted(results)
     job.store.record(read.group.model, [read.group.targets[i].seed for i in ordered], [results[i] for i in ordered])
@@ -215,6 +221,8 @@ def _checked(measurement: Measurement, clip: Clip, info: MetricInfo) -> Measurem
     details = parse_details(json.dumps(dict(measurement.details), default=_plain))
     if clip.repeated_frames:
         details["repeated_frames"] = clip.repeated_frames
+    if clip.brought:
+        details |= {"brought": clip.brought, "made_as": clip.made_as}
     value = None if measurement.value is None else float(measurement.value)
     features = None if measurement.features is None else np.asarray(measurement.features)
     if features is not None and features.dtype.kind != "f":

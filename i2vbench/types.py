@@ -206,7 +206,7 @@ class Video:
         return int(self.frames.shape[2])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Clip:
     """What a metric looks at: a video, brought to the profile's protocol, and the sample it was made for.
 
@@ -216,11 +216,15 @@ class Clip:
         sample: What the video was made for.
         video: At the protocol's size, length and rate.
         repeated_frames: How many of its frames repeat the one before because the clip is slower than the protocol.
+        brought: What was done to bring it there, as "resized, 16 of 48 frames"; "" if nothing was.
+        made_as: How the model made it, as "48 frames at 24 fps, 320 x 512 pixels".
     """
 
     sample: Sample
     video: Video
     repeated_frames: int = 0
+    brought: str = ""
+    made_as: str = ""
 
     def __post_init__(self) -> None:
         self.video.frames.setflags(write=False)
@@ -228,7 +232,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measurement:
-    """What one metric says of one clip: a number, or features, or the reason why there is neither.
+    """What one metric says of one clip: a number, or features, or one of two reasons why there is neither.
 
     Attributes:
         sample_id: The clip's sample.
@@ -236,7 +240,8 @@ class Measurement:
         value: The number of a per-clip metric.
         features: float array of a distribution metric, any shape.
         details: What the number was made of; small, JSON-serialisable.
-        error: Why there is no number.
+        error: Why there is no number, though there should be one.
+        not_applicable: Why the metric does not judge this clip (say, it moves, and only still ones count).
     """
 
     sample_id: str
@@ -245,12 +250,14 @@ class Measurement:
     features: npt.NDArray[np.floating[Any]] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
+    not_applicable: str | None = None
 
     def __post_init__(self) -> None:
-        given = [name for name in ("value", "features", "error") if getattr(self, name) is not None]
+        one_of = ("value", "features", "error", "not_applicable")
+        given = [name for name in one_of if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(
-                f"measurement of '{self.sample_id}' by {self.metric}: expected one of value, features, error; "
+                f"measurement of '{self.sample_id}' by {self.metric}: expected one of {', '.join(one_of)}; "
                 f"got {' and '.join(given) or 'none'}"
             )
         if self.value is not None and not math.isfinite(self.value):

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from i2vbench.errors import UserError
 from i2vbench.profiles import Profile
@@ -76,6 +77,10 @@ class Metric(ABC):
         return Cell(mean, len(values), spread=math.sqrt(variance))
 
 
+_IN_MEMORY: WeakValueDictionary[tuple[str, str], nn.Module] = WeakValueDictionary()
+"""Networks by checkpoint and device, as long as a metric holds them: those that look through one share it."""
+
+
 class NetworkMetric(Metric):
     """A metric that looks through a network, which `read_network` makes of the first checkpoint that it names."""
 
@@ -88,7 +93,11 @@ class NetworkMetric(Metric):
         """The network with this name in the catalogue, in evaluation mode on the CPU."""
 
     def load(self, device: str, dtype: str) -> None:
-        self._network, self._device = self.read_network(self.info.checkpoints[0]).to(device), device
+        key = self.info.checkpoints[0], device
+        network = _IN_MEMORY.get(key)
+        if network is None:
+            network = _IN_MEMORY[key] = self.read_network(self.info.checkpoints[0]).to(device)
+        self._network, self._device = network, device
 
     def unload(self) -> None:
         self._network = None

@@ -145,6 +145,15 @@ class One(Metric):
         return Measurement(clip.sample.id, "one", value=1.0)
 
 
+class NotForOneClip(One):
+    info = MetricInfo(id="picky", title="Picky", direction="higher")
+
+    def of(self, clip: Clip) -> Measurement:
+        if clip.sample.id == "clip-1":
+            return Measurement(clip.sample.id, "picky", not_applicable="it moves")
+        return Measurement(clip.sample.id, "picky", value=1.0)
+
+
 class FailsOnOneClipToo(Metric):
     info = MetricInfo(id="other", title="Other", direction="higher")
 

@@ -34,6 +34,7 @@ from tests.parts import (
     Noise,
     NotANumber,
     NotANumberInDetails,
+    NotForOneClip,
     NothingForImages,
     NumpyNumbers,
     One,
@@ -333,6 +334,32 @@ def test_videos_of_another_size_length_and_rate_are_brought_to_the_protocol(go: 
     assert video.frames.shape == (12, 64, 80, 3), "stored as the model made it"
     assert {row.value for row in rows} == {4e6 + 32e3 + 48}
     assert {row.details["fps"] for row in rows} == {8.0}
+    (noted,) = (note for note in collect([outcome.folder]).notes[0] if "brought" in note)
+    assert noted == (
+        "wide: 6 of 6 clips were brought to the protocol: resized (bilinear), centre-cropped, frames nearest in time "
+        "(first: clip-0, made as 12 frames at 16 fps, 64 x 80 pixels)"
+    )
+
+
+def test_a_profile_can_refuse_videos_that_are_not_the_protocols(go: Go, small_profile_file: Path) -> None:
+    text = small_profile_file.read_text()
+    small_profile_file.write_text(text.replace("[protocol]", '[protocol]\nother_videos = "refuse"'))
+    outcome = go([Wide, Noise], [One, Colours])
+    assert len(measured(outcome.folder, "one", "noise")) == 6
+    with Store.open(outcome.folder) as store:
+        reasons = {row.reason for row in store.measurements("one", "wide")}
+        assert {row.state for row in store.measurements("colours", REFERENCE)} == {"done"}, "real clips are footage"
+    assert len(reasons) == 6
+    assert all("has 12 frames at 16 fps, 64 x 80 pixels; the protocol takes 4 frames at 8 fps" in r for r in reasons)
+
+
+def test_a_clip_that_a_metric_does_not_judge_is_not_applicable(go: Go) -> None:
+    outcome = go([Noise], [NotForOneClip])
+    assert outcome.failed == 0
+    states = measured(outcome.folder, "picky")
+    assert states.pop("clip-1") == ("not_applicable", "it moves")
+    assert {state for state, _ in states.values()} == {"done"}
+    assert "noise: 1 of 6 clips not applicable (it moves)" in collect([outcome.folder]).notes[0]
 
 
 def test_a_clip_slower_than_the_protocol_says_so(go: Go) -> None:

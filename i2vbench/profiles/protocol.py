@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 Interpolation = Literal["lanczos", "bicubic", "bilinear"]
 Sampling = Literal["nearest", "first"]
+OtherVideos = Literal["bring", "refuse"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,8 @@ class Protocol:
         interpolation: How frames are resized; the shorter side is fitted, the rest centre-cropped.
         sampling: "nearest" takes the frames nearest in time to 0, 1/fps, 2/fps, ...; "first" takes the first
             `num_frames` frames as they come, whatever the clip's rate.
+        other_videos: What becomes of a model's video of another size, length or rate: "bring" brings it to the
+            protocol, by `interpolation` and `sampling`, and the tables say so; "refuse" leaves it without a number.
         metrics: Ids of the metrics that it is for; none names them all.
         note: What a reader of its numbers must know; stands under every table.
     """
@@ -36,6 +39,7 @@ class Protocol:
     width: int
     interpolation: Interpolation
     sampling: Sampling
+    other_videos: OtherVideos = "bring"
     metrics: tuple[str, ...] = ()
     note: str = ""
 
@@ -89,7 +93,9 @@ def parse_protocol(given: Any) -> Protocol:
         kind = (int, float) if name == "fps" else int
         if isinstance(value, bool) or not isinstance(value, kind) or value <= 0:
             raise ValueError(f"protocol.{name}: expected a positive number, got {value!r}")
-    for name, allowed in (("interpolation", get_args(Interpolation)), ("sampling", get_args(Sampling))):
+    choices = {"interpolation": Interpolation, "sampling": Sampling, "other_videos": OtherVideos}
+    for name, literal in choices.items():
+        allowed = get_args(literal)
         if getattr(protocol, name) not in allowed:
             raise ValueError(f"protocol.{name}: expected one of {', '.join(allowed)}, got {getattr(protocol, name)!r}")
     for name, value in (("name", protocol.name), ("note", protocol.note), *(("metrics", m) for m in protocol.metrics)):

@@ -34,12 +34,26 @@ def clip_counts(label: str, records: Sequence[Record]) -> list[str]:
     slow = sum("repeated_frames" in record.row.details for record in records if record.row is not None)
     if slow:
         found.append(f"{label}: {slow} of {total} clips are slower than the protocol; frames stand there repeatedly")
+    found += _brought(label, records)
     owed = [record for record in records if record.state == "owed"]
     if owed:
         missing = sum(record.clip.state == "owed" for record in owed)
         of_these = f" ({missing} of them not generated yet)" if missing else ""
         found.append(f"{label}: {len(owed)} of {total} clips not measured yet{of_these}")
     return found
+
+
+def _brought(label: str, records: Sequence[Record]) -> list[str]:
+    """What was done to videos that were not the protocol's."""
+    ways: dict[str, list[Record]] = {}
+    for record in records:
+        if record.row is not None and "brought" in record.row.details:
+            ways.setdefault(str(record.row.details["brought"]), []).append(record)
+    return [
+        f"{label}: {len(some)} of {len(records)} clips were brought to the protocol: {how} "
+        f"(first: {some[0].sample.id}, made as {some[0].row.details['made_as'] if some[0].row else ''})"
+        for how, some in ways.items()
+    ]
 
 
 def reference_counts(label: str, samples: Sequence[str], reference: Mapping[str, MeasurementRow]) -> list[str]:
