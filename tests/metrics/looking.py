@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -14,14 +13,14 @@ from i2vbench.types import Clip, FrameSource, Sample, Video
 from i2vbench.weights import catalogue
 from tests.conftest import moving_frames
 from tests.reference import recipe
-from tests.reference.cases import BUNDLED
+from tests.reference.cases import bundled_json
 
 PINS = re.compile(r"^(sha256|size|git_object) = .*\n", re.MULTILINE)
 
 
 def recipe_state(folder: str, seed: int = 0) -> dict[str, torch.Tensor]:
     """The recipe's checkpoint of a folder of recorded cases, its statistics such that clips differ."""
-    keys = json.loads((BUNDLED / folder / "keys.json").read_text())
+    keys = bundled_json(f"{folder}/keys.json")
     return {key: torch.from_numpy(array) for key, array in recipe.state(keys, seed).items()}
 
 

@@ -7,6 +7,7 @@ then in the bundled copies here.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -141,8 +142,9 @@ class Case:
             CaseError: It is nowhere.
         """
         for place in ((self.root / self.stem).parent, self.root / self.folder, BUNDLED / self.folder):
-            if (place / name).exists():
-                return place / name
+            for found in (place / name, place / f"{name}.gz"):
+                if found.exists():
+                    return found
         raise CaseError(f"{name} is neither beside the case nor among the bundled copies")
 
     def has(self, name: str) -> bool:
@@ -164,11 +166,16 @@ class Case:
 
     def read_json(self, name: str) -> dict[str, Any]:
         """A configuration or key list that the case names."""
-        data: dict[str, Any] = json.loads(self.find(name).read_text(encoding="utf-8"))
-        return data
+        return _load_json(self.find(name))
 
     def _file(self, suffix: str) -> Path:
         return self.root / f"{self.stem}{suffix}"
+
+
+def bundled_json(name: str) -> dict[str, Any]:
+    """A configuration or key list among the bundled copies, "i3d/keys.json"; long ones are stored compressed."""
+    path = BUNDLED / name
+    return _load_json(path if path.exists() else path.with_name(f"{path.name}.gz"))
 
 
 def discover(root: Path) -> list[Case]:
@@ -183,6 +190,12 @@ def _case_of(stem: str) -> str:
         if stem.startswith(part):
             return case + stem.removeprefix(part)
     return stem
+
+
+def _load_json(path: Path) -> dict[str, Any]:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        data: dict[str, Any] = json.load(file)
+    return data
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tests.conftest import ROOT, environment
-from tests.reference.cases import BUNDLED, Case, discover
+from tests.reference.cases import BUNDLED, Case, bundled_json, discover
 from tests.reference.compare import Check, Tolerance
 from tests.reference.copies import copy, edit
 from tests.reference.kinds import KINDS
@@ -124,9 +124,12 @@ def test_an_unknown_kind_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_no_cases(tmp_path: Path) -> None:
     """Key lists, configurations, tokenizers, clips and calibrations are none; anything else is."""
-    for name in ("unet_tiny_keys-conv2d.json", "unet_config.json", "flops.json", "tokenizer_tiny/vocab.json"):
+    for name in ("unet_config.json", "flops.json", "tokenizer_tiny/vocab.json"):
         (tmp_path / "a" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(BUNDLED / "consisti2v" / name, tmp_path / "a" / name)
+    (tmp_path / "a" / "unet_tiny_keys-conv2d.json").write_text(
+        json.dumps(bundled_json("consisti2v/unet_tiny_keys-conv2d.json"))
+    )
     save(tmp_path, "a/calibrated-1", x=IN)
     save(tmp_path, "clips/pan", x=IN)
     (tmp_path / "a" / "ties.json").write_text("{}")
@@ -177,20 +180,19 @@ def test_what_lies_beside_a_case_goes_before_the_bundled_copies(tmp_path: Path) 
 def test_a_configuration_of_another_name_is_found_beside_the_case(tmp_path: Path) -> None:
     case = copy("consisti2v/training/case-no-scond-progressive-s1", tmp_path)
     for part in ("config", "keys"):
-        shutil.copy(
-            BUNDLED / "consisti2v" / f"unet_tiny_{part}.json", tmp_path / "consisti2v" / f"unet_second_{part}.json"
-        )
+        copied = json.dumps(bundled_json(f"consisti2v/unet_tiny_{part}.json"))
+        (tmp_path / "consisti2v" / f"unet_second_{part}.json").write_text(copied)
     edit(case, lambda sidecar: sidecar.update(unet_config="unet_second_config.json"))
     assert run_case(Case(tmp_path, case.stem)).passed
 
 
 def test_linked_folders_are_searched(tmp_path: Path) -> None:
-    (tmp_path / "vbench").symlink_to(BUNDLED / "vbench")
-    assert [case.stem for case in discover(tmp_path)] == ["vbench/temporal_flickering"]
+    (tmp_path / "clipsim").symlink_to(BUNDLED / "clipsim")
+    assert [case.stem for case in discover(tmp_path)] == ["clipsim/case-0"]
 
 
 def test_it_runs_as_a_module_in_the_root_of_a_checkout() -> None:
-    command = [sys.executable, "-m", "tests.reference", "--only", "vbench"]
+    command = [sys.executable, "-m", "tests.reference", "--only", "clipsim"]
     environ = {key: value for key, value in environment().items() if key != "PYTHONPATH"}
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")

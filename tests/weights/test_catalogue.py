@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -11,7 +10,7 @@ from i2vbench.models.consisti2v import checkpoint
 from i2vbench.weights import entry, load_catalogue
 from i2vbench.weights.catalogue import Checkpoint, human_size
 from i2vbench.weights.shapes import fingerprint
-from tests.conftest import ROOT
+from tests.reference.cases import bundled_json
 
 KEYS = {
     "i3d_tats": "i3d", "c3d_ucf": "c3d", "inception_2015_12_05": "inception_fid", "clip_vit_b32": "clip_vit_b32",
@@ -20,10 +19,7 @@ KEYS = {
 
 @pytest.mark.parametrize(("name", "folder"), KEYS.items())
 def test_fingerprints_are_those_of_the_published_key_lists(name: str, folder: str) -> None:
-    file = ROOT / "tests" / "reference" / folder / "keys.json"
-    if not file.is_file():
-        pytest.skip(f"no {file.relative_to(ROOT)} here")
-    keys = json.loads(file.read_text())
+    keys = bundled_json(f"{folder}/keys.json")
     # OpenAI's CLIP archive has three numbers beside its parameters, which open_clip's copy has not.
     shapes = {key: facts["shape"] for key, facts in keys.items() if facts["dtype"] != "int64"}
     assert fingerprint(shapes) in entry(name).keys

@@ -21,11 +21,12 @@ from i2vbench.models.consisti2v.components import load_components, load_frozen, 
 from i2vbench.models.consisti2v.pipeline import ConsistI2VPipeline
 from tests.models.consisti2v.tiny import REFERENCE
 from tests.reference import recipe
+from tests.reference.cases import bundled_json
 
-CONFIG = json.loads((REFERENCE / "unet_tiny_config.json").read_text())
+CONFIG = bundled_json("consisti2v/unet_tiny_config.json")
 STATE = {
     key: torch.from_numpy(value)
-    for key, value in recipe.unet_state(json.loads((REFERENCE / "unet_tiny_keys.json").read_text())).items()
+    for key, value in recipe.unet_state(bundled_json("consisti2v/unet_tiny_keys.json")).items()
 }
 GATE = "down_blocks.0.conv3ds.0.alpha"
 
@@ -126,7 +127,7 @@ def test_a_saved_pipeline_has_the_published_layout(pipeline: ConsistI2VPipeline,
         ("vae", "diffusion_pytorch_model.safetensors", "vae_tiny_keys.json"),
         ("text_encoder", "model.safetensors", "text_tiny_keys.json"),
     ):
-        assert set(load_file(tmp_path / part / name)) == set(json.loads((REFERENCE / keys).read_text()))
+        assert set(load_file(tmp_path / part / name)) == set(bundled_json(f"consisti2v/{keys}"))
     for name in ("vocab.json", "merges.txt"):
         ours, theirs = (
             (folder / name).read_text() for folder in (tmp_path / "tokenizer", REFERENCE / "tokenizer_tiny")

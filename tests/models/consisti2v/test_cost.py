@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -11,9 +9,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from i2vbench.models.consisti2v.cost import REPORTED, count_flops
 from i2vbench.models.consisti2v.runtime import random_pipeline
 from i2vbench.models.consisti2v.sampling import VARIANTS
-from tests.models.consisti2v.tiny import FRAMES, REFERENCE, SIDE
+from tests.models.consisti2v.tiny import FRAMES, SIDE
+from tests.reference.cases import bundled_json
 
-RECORDED = json.loads((REFERENCE / "flops.json").read_text(encoding="utf-8"))
+RECORDED = bundled_json("consisti2v/flops.json")
 NAMES = {
     "": "full",
     "no-frameinit": "full",
@@ -36,7 +35,7 @@ def test_a_forward_pass_at_real_size_does_nothing_twice(variant: str) -> None:
 
 @pytest.mark.parametrize("variant", ["", "no-frameinit-no-temporal-no-spatial"])
 def test_counting_on_the_meta_device_is_counting_a_real_forward(variant: str) -> None:
-    config = json.loads((REFERENCE / "unet_tiny_config.json").read_text(encoding="utf-8"))
+    config = bundled_json("consisti2v/unet_tiny_config.json")
     size = {"num_frames": FRAMES, "height": SIDE, "width": SIDE, "vae_factor": 4, "text_tokens": 16}
     # The plain products: torch before 2.14 does not count its fused attention on a CPU.
     with sdpa_kernel(SDPBackend.MATH):
@@ -57,7 +56,7 @@ def test_what_others_report_is_what_was_recorded() -> None:
 def test_random_weights_have_the_published_shapes() -> None:
     pipeline = random_pipeline({}, "meta", torch.bfloat16)
     for name, keys in (("unet", "unet_keys"), ("vae", "vae_keys"), ("text_encoder", "text_encoder_keys")):
-        recorded = json.loads((REFERENCE / f"{keys}.json").read_text(encoding="utf-8"))
+        recorded = bundled_json(f"consisti2v/{keys}.json")
         shapes = {key.removeprefix("text_model."): spec["shape"] for key, spec in recorded.items()}
         ours = getattr(pipeline, name).state_dict()
         assert {key.removeprefix("text_model."): list(value.shape) for key, value in ours.items()} == shapes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -12,9 +11,10 @@ from i2vbench.models.consisti2v import ConsistI2VUNet, transformer
 from i2vbench.models.consisti2v.transformer import TextAttention
 from tests.models.consisti2v.tiny import REFERENCE
 from tests.reference import recipe
+from tests.reference.cases import bundled_json
 
-CONFIG = json.loads((REFERENCE / "unet_tiny_config.json").read_text())
-KEYS = json.loads((REFERENCE / "unet_tiny_keys.json").read_text())
+CONFIG = bundled_json("consisti2v/unet_tiny_config.json")
+KEYS = bundled_json("consisti2v/unet_tiny_keys.json")
 
 
 def make(**overrides: Any) -> ConsistI2VUNet:
@@ -43,7 +43,7 @@ def run(unet: ConsistI2VUNet, timestep: Any = 500, frame_stride: Any = 3, **give
 
 
 def test_at_real_size_it_has_exactly_the_published_tensors() -> None:
-    published = json.loads((REFERENCE / "unet_keys.json").read_text())
+    published = bundled_json("consisti2v/unet_keys.json")
     with torch.device("meta"):
         unet = ConsistI2VUNet.from_config(REFERENCE / "unet_config.json")
     assert {key: list(tensor.shape) for key, tensor in unet.state_dict().items()} == {

@@ -10,6 +10,7 @@ from typing import Any
 from safetensors.numpy import save_file
 
 from tests.reference import recipe
+from tests.reference.cases import bundled_json
 
 REFERENCE = Path(recipe.__file__).resolve().parent / "consisti2v"
 FRAMES, SIDE = 4, 32
@@ -51,5 +52,4 @@ def save_tiny_checkpoint(folder: Path, seed: int = 0) -> Path:
 
 
 def _read(name: str) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads((REFERENCE / name).read_text(encoding="utf-8"))
-    return data
+    return bundled_json(f"consisti2v/{name}")
