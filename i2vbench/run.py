@@ -22,6 +22,7 @@ from types import FrameType
 
 from i2vbench.attempt import describe
 from i2vbench.clips import read_to_protocol
+from i2vbench.create import absolute, choose_profile, create_metrics, create_models
 from i2vbench.datasets.base import Dataset, check_samples
 from i2vbench.engine import LocalEngine
 from i2vbench.errors import UserError
@@ -29,13 +30,10 @@ from i2vbench.files import is_disk_error
 from i2vbench.generate import check_protocol
 from i2vbench.job import Job
 from i2vbench.log import log_to
-from i2vbench.metrics.base import Metric
-from i2vbench.models.base import Model, Preparation
-from i2vbench.names import ALL, nearest
-from i2vbench.profiles import Profile, load_profile
+from i2vbench.models.base import Preparation
 from i2vbench.progress import Progress
 from i2vbench.real_features import RealFeatures
-from i2vbench.registry import DATASETS, METRICS, MODELS
+from i2vbench.registry import DATASETS
 from i2vbench.run_file import read_settings
 from i2vbench.settings import RunConfig, Settings, merge_settings, resolve_device
 from i2vbench.store import REFERENCE, Store, folder_name
@@ -65,15 +63,10 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
     Raises:
         UserError: For anything the user must mend; nothing is half-written then.
     """
-    config = _resolved(config)
-    models, dataset = _create_models(config.models), DATASETS.create(config.dataset)
-    profile = _profile(config, dataset)
-    metrics = _create_metrics(config.metrics or profile.protocol.metrics or (ALL,))
-    for metric, _ in metrics.values():
-        metric.prepare(profile)
-    if strangers := sorted(set(profile.checkpoints) - {*METRICS.builtin, *metrics}):
-        near = nearest(strangers[0], METRICS.builtin)
-        raise UserError(f"profile {profile.name}: checkpoints of an unknown metric '{strangers[0]}': {near}")
+    config = absolute(config)
+    models, dataset = create_models(config.models), DATASETS.create(config.dataset)
+    profile = choose_profile(config, dataset)
+    metrics = create_metrics(config, profile)
     everything = _samples_of(dataset, config.dataset)
     categories = resolve_categories(everything, config.categories)
     plan = _plan(select(everything, config.limit, categories), config.seeds)
@@ -127,58 +120,6 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
         with stop_on_signal(job.stop, folder, progress) as received:
             LocalEngine(job).execute()
         return Outcome(folder, count_failed(store), received[0] if received else None)
-
-
-def _resolved(config: RunConfig) -> RunConfig:
-    """The same wish with the paths in its names absolute and the seeds in order."""
-    return replace(
-        config,
-        models=tuple(MODELS.absolute(spec) for spec in config.models),
-        metrics=tuple(spec if spec == ALL else METRICS.absolute(spec) for spec in config.metrics),
-        dataset=DATASETS.absolute(config.dataset),
-        seeds=tuple(sorted(set(config.seeds))),
-    )
-
-
-def _create_models(specs: Sequence[str]) -> dict[str, tuple[Model, str]]:
-    """The models with what named them, by the name of their column."""
-    models: dict[str, tuple[Model, str]] = {}
-    for spec in dict.fromkeys(specs):
-        model = MODELS.create(spec)
-        if model.info.name in models:
-            raise UserError(
-                f"models '{models[model.info.name][1]}' and '{spec}' are both called '{model.info.name}'; "
-                "give them different names (videos:NAME=PATH; a checkpoint's is its folder's), or a run of its own each"
-            )
-        models[model.info.name] = (model, spec)
-    return models
-
-
-def _profile(config: RunConfig, dataset: Dataset) -> Profile:
-    """The profile under the protocol that was asked for, else under the data set's own, if it has one."""
-    if isinstance(config.profile, Profile):  # of a run that is gone on with
-        return config.profile
-    profile = load_profile(config.profile)
-    # A protocol that the profile states itself has no name, and stays.
-    protocol = config.protocol or (dataset.protocol if profile.protocol.name else "")
-    return profile.under(protocol) if protocol else profile
-
-
-def _create_metrics(specs: Sequence[str]) -> dict[str, tuple[Metric, str]]:
-    """The metrics with what named them, by id; those whose features another one aggregates come before it."""
-    names = [name for spec in specs for name in (list(METRICS.builtin) if spec == ALL else [spec])]
-    metrics: dict[str, tuple[Metric, str]] = {}
-    for spec in dict.fromkeys(names):
-        metric = METRICS.create(spec)
-        source = metric.info.features_of
-        if source and source not in metrics:
-            metrics[source] = METRICS.create(source), source
-        if metric.info.id in metrics:
-            if spec == metric.info.id:  # it is there for another one's sake
-                continue
-            raise UserError(f"metrics '{metrics[metric.info.id][1]}' and '{spec}' have one id, '{metric.info.id}'")
-        metrics[metric.info.id] = (metric, spec)
-    return metrics
 
 
 def _samples_of(dataset: Dataset, spec: str) -> Sequence[Sample]:
@@ -237,7 +178,15 @@ def default_folder(config: RunConfig, dataset_name: str) -> Path:
     """`runs/DATASET-MODELS-HASH`: readable, and the same for the same models and data, whatever the metrics."""
     specs = tuple(sorted(config.models))
     decides = replace(
-        config, models=specs, metrics=(), out=None, resume=False, retry_failed=False, skip_missing=False, device=""
+        config,
+        models=specs,
+        metrics=(),
+        static_only=False,
+        out=None,
+        resume=False,
+        retry_failed=False,
+        skip_missing=False,
+        device="",
     )
     digest = hashlib.sha256(repr(decides).encode()).hexdigest()[:6]
     names = [Path(spec).stem if "/" in spec else spec for spec in specs]

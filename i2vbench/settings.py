@@ -27,7 +27,18 @@ from i2vbench.weights import sha256_of
 MEASURE_BATCH = 8
 """Neighbouring clips of the plan that are measured together."""
 
-PACKAGES = ("torch", "torchvision", "diffusers", "transformers", "numpy", "av", "decord", "pillow")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "timm",
+    "open_clip_torch",
+    "diffusers",
+    "transformers",
+    "numpy",
+    "av",
+    "decord",
+    "pillow",
+)
 """Packages whose version can move a number."""
 
 _GROWS = ("models", "metrics")
@@ -44,6 +55,7 @@ class RunConfig:
     Attributes:
         models: NAME, NAME:ARGUMENT or FILE.py:Class each.
         metrics: The same; "all" stands for every built-in one. None given: those of the protocol, else all.
+        static_only: Temporal flickering counts static clips alone, as VBench's own protocol has it.
         dataset: The same.
         profile: A bundled profile's name, a TOML file, or a profile.
         protocol: Instead of the profile's; None takes the data set's, where it has one.
@@ -62,6 +74,7 @@ class RunConfig:
 
     models: tuple[str, ...]
     metrics: tuple[str, ...] = ()
+    static_only: bool = False
     dataset: str = "i2v-bench"
     profile: str | Profile = "paper"
     protocol: str | None = None

@@ -38,6 +38,14 @@ def run(
             "finished run measures only what is new."
         ),
     ] = None,
+    static_only: Annotated[
+        bool,
+        typer.Option(
+            "--static-only",
+            help="Temporal flickering of clips that RAFT finds static alone, as VBench's own protocol has it and the "
+            "paper has not. A metric of its own.",
+        ),
+    ] = False,
     dataset: Annotated[
         str, typer.Option(help="NAME, folder:PATH or FILE.py:Class: what the models are shown.")
     ] = "i2v-bench",
@@ -123,6 +131,7 @@ def run(
         config = RunConfig(
             models=models,
             metrics=wanted,
+            static_only=static_only,
             dataset=dataset,
             profile=profile,
             protocol=protocol,

@@ -1,0 +1,90 @@
+"""What a run's names come to: models, metrics, profile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from i2vbench.datasets.base import Dataset
+from i2vbench.errors import UserError
+from i2vbench.metrics.base import Metric
+from i2vbench.models.base import Model
+from i2vbench.names import ALL, nearest
+from i2vbench.profiles import Profile, load_profile
+from i2vbench.registry import DATASETS, METRICS, MODELS
+from i2vbench.settings import RunConfig
+
+FLICKERING = "temporal_flickering"
+STATIC_ONLY = f"{FLICKERING}:static-only"
+
+
+def absolute(config: RunConfig) -> RunConfig:
+    """The same wish with the paths in its names absolute and the seeds in order."""
+    return replace(
+        config,
+        models=tuple(MODELS.absolute(spec) for spec in config.models),
+        metrics=tuple(spec if spec == ALL else METRICS.absolute(spec) for spec in config.metrics),
+        dataset=DATASETS.absolute(config.dataset),
+        seeds=tuple(sorted(set(config.seeds))),
+    )
+
+
+def create_models(specs: Sequence[str]) -> dict[str, tuple[Model, str]]:
+    """The models with what named them, by the name of their column."""
+    models: dict[str, tuple[Model, str]] = {}
+    for spec in dict.fromkeys(specs):
+        model = MODELS.create(spec)
+        if model.info.name in models:
+            raise UserError(
+                f"models '{models[model.info.name][1]}' and '{spec}' are both called '{model.info.name}'; "
+                "give them different names (videos:NAME=PATH; a checkpoint's is its folder's), or a run of its own each"
+            )
+        models[model.info.name] = (model, spec)
+    return models
+
+
+def choose_profile(config: RunConfig, dataset: Dataset) -> Profile:
+    """The profile under the protocol that was asked for, else under the data set's own, if it has one."""
+    if isinstance(config.profile, Profile):  # of a run that is gone on with
+        return config.profile
+    profile = load_profile(config.profile)
+    # A protocol that the profile states itself has no name, and stays.
+    protocol = config.protocol or (dataset.protocol if profile.protocol.name else "")
+    return profile.under(protocol) if protocol else profile
+
+
+def create_metrics(config: RunConfig, profile: Profile) -> dict[str, tuple[Metric, str]]:
+    """The metrics with what named them, by id; those whose features another one aggregates come before it.
+
+    Raises:
+        UserError: For two of one id; a profile that gives checkpoints to a metric that is not there; `static_only`
+            without the metric that it narrows.
+    """
+    given = config.metrics or profile.protocol.metrics or (ALL,)
+    specs = [name for spec in given for name in (list(METRICS.builtin) if spec == ALL else [spec])]
+    if config.static_only:
+        specs = _narrowed(specs)
+    metrics: dict[str, tuple[Metric, str]] = {}
+    for spec in dict.fromkeys(specs):
+        metric = METRICS.create(spec)
+        source = metric.info.features_of
+        if source and source not in metrics:
+            metrics[source] = METRICS.create(source), source
+        if metric.info.id in metrics:
+            if spec == metric.info.id:  # it is there for another one's sake
+                continue
+            raise UserError(f"metrics '{metrics[metric.info.id][1]}' and '{spec}' have one id, '{metric.info.id}'")
+        metrics[metric.info.id] = (metric, spec)
+    for metric, _ in metrics.values():
+        metric.prepare(profile)
+    if strangers := sorted(set(profile.checkpoints) - {*METRICS.builtin, *metrics}):
+        near = nearest(strangers[0], METRICS.builtin)
+        raise UserError(f"profile {profile.name}: checkpoints of an unknown metric '{strangers[0]}': {near}")
+    return metrics
+
+
+def _narrowed(specs: Sequence[str]) -> list[str]:
+    """Temporal flickering of static clips alone, in the place of that of all."""
+    if FLICKERING not in specs and STATIC_ONLY not in specs:
+        raise UserError(f"--static-only is about {FLICKERING}, which is not among the metrics")
+    return [STATIC_ONLY if spec == FLICKERING else spec for spec in specs]
