@@ -180,15 +180,26 @@ def _score(record: Record, info: MetricInfo) -> dict[str, Any]:
     series = {clean(str(k)): _points(v) for k, v in record.row.details.items() if _is_series(v)}
     if series:
         found["series"] = series
+    facts = {str(k): v for k, v in record.row.details.items() if _is_number(v)}
+    if facts:
+        found["facts"] = clean(", ".join(f"{name.replace('_', ' ')} {number:.4g}" for name, number in facts.items()))
+    if "threshold" in facts:
+        found["threshold"] = facts["threshold"]
     return found
 
 
 def _is_series(value: object) -> bool:
+    """Whether it is a list of measured numbers; one of integers alone numbers frames."""
     return (
         isinstance(value, list)
         and len(value) > 1
-        and all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in value)
+        and all(map(_is_number, value))
+        and any(isinstance(x, float) for x in value)
     )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _points(values: Sequence[float]) -> list[float]:

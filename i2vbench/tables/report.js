@@ -102,7 +102,7 @@
   Group.near = observe("200% 0px", (group, near) => group.load(near));
   Group.seen = observe("0px", (group, visible) => group.show(visible));
 
-  const sparkline = (name, values, low, high) => {
+  const sparkline = (name, values, threshold, low, high) => {
     const box = make("div", "series", name.replaceAll("_", " "));
     const svg = document.createElementNS(SVG, "svg");
     svg.setAttribute("viewBox", "0 0 100 24");
@@ -114,6 +114,15 @@
     const y = (v) => (high > low ? 22 - (20 * (v - low)) / (high - low) : 12);
     line.setAttribute("points", values.map((v, i) => `${(100 * i) / (values.length - 1)},${y(v).toFixed(2)}`).join(" "));
     svg.append(title, line);
+    if (threshold !== undefined) {
+      const limit = document.createElementNS(SVG, "line");
+      limit.setAttribute("class", "threshold");
+      for (const [end, x] of [["1", 0], ["2", 100]]) {
+        limit.setAttribute(`x${end}`, x);
+        limit.setAttribute(`y${end}`, y(threshold).toFixed(2));
+      }
+      svg.append(limit);
+    }
     box.prepend(svg);
     return box;
   };
@@ -124,7 +133,8 @@
     for (const score of scores) {
       for (const [name, values] of Object.entries(score?.series ?? {})) {
         const [low, high] = found[name] ?? [Infinity, -Infinity];
-        found[name] = [Math.min(low, ...values), Math.max(high, ...values)];
+        const all = score.threshold === undefined ? values : [...values, score.threshold];
+        found[name] = [Math.min(low, ...all), Math.max(high, ...all)];
       }
     }
     return found;
@@ -155,8 +165,9 @@
       caption.append(make("span", "why", why));
     }
     for (const [name, values] of Object.entries(score?.series ?? {})) {
-      caption.append(sparkline(name, values, ...scales[name]));
+      caption.append(sparkline(name, values, score.threshold, ...scales[name]));
     }
+    if (score?.facts) caption.append(make("span", "measured", score.facts));
     node.append(caption);
     return node;
   };

@@ -113,7 +113,7 @@ def _record(store: Store, metric: str, model: str, plan: Sequence[PlannedClip], 
         elif isinstance(score, np.ndarray):
             measured.append((planned.seed, Measurement(id_, metric, features=score)))
         elif score is not None:
-            details = {"mae_per_pair": [score, 2 * score, 0.0]}
+            details = {"mae_per_pair": [score, 2 * score, 0.0], "frame_indices": [0, 2], "threshold": 1.5}
             measured.append((planned.seed, Measurement(id_, metric, value=score, details=details)))
     store.record(model, [seed for seed, _ in measured], [m for _, m in measured])
 

@@ -145,6 +145,7 @@ def test_the_data_say_scores_states_and_reasons(run: Path, tmp_path: Path) -> No
     assert data["clips"][2]["videos"][1] == {"why": "model raised ValueError: <i>no</i>"}
     score = data["scores"][0][0][1]
     assert (score["text"], score["value"], score["series"]) == ("90.00", 0.9, {"mae_per_pair": [0.9, 1.8, 0.0]})
+    assert (score["facts"], score["threshold"]) == ("threshold 1.5", 1.5)
     assert data["scores"][1][1][1] == {"state": "failed", "why": "no <flow>"}
 
 
@@ -330,6 +331,9 @@ def test_a_row_unfolds_to_playing_videos(browser: Any, run: Path, tmp_path: Path
     assert prompts == ["two cats", NASTY]
     assert browser.title == "I2V-Bench"
     assert browser.find_elements("css selector", ".series svg title")
+    line = browser.find_element("css selector", ".series svg .threshold")
+    # 1.5 on the common scale, from 0 to the 2 of the still clip, drawn from 22 up to 2
+    assert [line.get_attribute(end) for end in ("x1", "x2", "y1", "y2")] == ["0", "100", "7.00", "7.00"]
     browser.find_element("css selector", ".controls button").click()
     assert browser.find_element("css selector", ".prompt").get_property("textContent") == NASTY
     button.click()
