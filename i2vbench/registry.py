@@ -254,6 +254,10 @@ METRICS: Registry[Metric] = Registry(
             "i2vbench.metrics.temporal_flickering:TemporalFlickering",
             "mean absolute difference of neighbouring frames (VBench; Table 8)",
         ),
+        "motion_smoothness": Entry(
+            "i2vbench.metrics.motion_smoothness:MotionSmoothness",
+            "error of frames interpolated from their neighbours (VBench; Table 9; AMT-S: non-commercial)",
+        ),
         "fvd": Entry(
             "i2vbench.metrics.fvd:FVD",
             "Fréchet distance to the real clips through I3D (TATS; Table 1)",

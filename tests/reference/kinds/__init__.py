@@ -30,6 +30,8 @@ KINDS: dict[str, str | Kind] = {
     "inception_fid": "feature_networks:inception_fid",
     "frechet": "frechet:frechet",
     "vbench/temporal_flickering": "vbench:temporal_flickering",
+    "amt_s": "amt:amt_s",
+    "vbench/motion_smoothness": "amt:motion_smoothness",
 }
 """Folder, and the sidecar's kind, component or metric where it has one -> function, or module below here and name."""
 

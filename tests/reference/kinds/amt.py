@@ -1,0 +1,100 @@
+"""AMT-S on pairs of frames (`amt_s/`), and VBench's motion smoothness on the recorded clips (`vbench/`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.numpy import load_file
+from torch import Tensor
+
+from i2vbench.metrics.motion_smoothness import MotionSmoothness, padding
+from i2vbench.metrics.networks import amt
+from i2vbench.types import Clip, FrameSource, Sample, Video
+from tests.reference import recipe
+from tests.reference.cases import Case, CaseError
+from tests.reference.compare import EXACT, Check, Tolerance
+
+FPS = 8.0
+
+FRACTION = Tolerance(atol=1e-3)
+"""Of the pixels that are clamped; those within the tolerance of 0 and 1 may be on either side."""
+
+
+def amt_s(case: Case) -> Iterator[Check]:
+    """The prediction and the flows of one pair, and what the sidecar says of them."""
+    sidecar = case.sidecar
+    if sidecar.get("time", amt.TIME) != amt.TIME:
+        raise CaseError(f"the case is of time {sidecar['time']}; ours is {amt.TIME}")
+    image0, image1 = case.input("image0"), case.input("image1")  # uint8 [H, W, 3]
+    height, width = image0.shape[:2]
+    pad = padding(height, width, sidecar["scale_factor"])
+    yield Check("sidecar: pad_left_right_top_bottom", list(pad), sidecar["pad_left_right_top_bottom"], EXACT)
+
+    network = amt.load(published_state(case, sidecar["overrides"]), sidecar["scale_factor"])
+    pair = torch.stack((image0, image1)).permute(0, 3, 1, 2) / 255
+    seen = network(F.pad(pair, pad, mode="replicate")[None])
+    padded = seen.prediction[0]
+    stated = sidecar["tolerance"]
+    mean = Tolerance(atol=stated["prediction_mean_abs"])
+    largest = Tolerance(atol=stated["prediction_abs"])
+    flow = Tolerance(atol=stated["flow_level4_abs"])
+    ours = {
+        "prediction": padded[:, pad.top : pad.top + height, pad.left : pad.left + width],
+        "flow0_level4": seen.flow0_level4[0],
+        "flow1_level4": seen.flow1_level4[0],
+        "flow0_level2": seen.flow0_level2[0],
+    }
+    yield from case.against(ours, {name: largest if name == "prediction" else flow for name in ours})
+    recorded = case.tensors.get("prediction")
+    if recorded is not None and recorded.shape == ours["prediction"].shape:
+        yield Check("prediction on average", (ours["prediction"] - recorded).abs().mean().item(), 0.0, mean)
+    # What is said of the output is said of all of it, padding included.
+    if "fraction_clamped" in sidecar:
+        clamped = ((padded == 0) | (padded == 1)).float().mean().item()
+        yield Check("sidecar: fraction_clamped", clamped, sidecar["fraction_clamped"], FRACTION)
+    for name, value in sidecar.get("output_stats", {}).items():
+        tolerance = largest if name in ("min", "max") else mean
+        yield Check(f"sidecar: output_stats.{name}", getattr(padded, name)().item(), value, tolerance)
+
+
+def motion_smoothness(case: Case) -> Iterator[Check]:
+    """Per variant of the checkpoint each clip's value and its errors, and the value of the data set."""
+    score = Tolerance(atol=case.sidecar["tolerance"]["score_abs"])
+    error = Tolerance(atol=case.sidecar["tolerance"]["mae_abs"])
+    for variant, recorded in case.sidecar["variants"].items():
+        metric = MotionSmoothness()
+        metric._network = amt.load(published_state(case, recorded["overrides"]))
+        measured = metric.measure([_clip(case, name) for name in recorded["clips"]])
+        for measurement, (name, clip) in zip(measured, recorded["clips"].items(), strict=True):
+            where = f"sidecar: {variant}.{name}"
+            if measurement.value is None:
+                raise CaseError(f"{where}: {measurement.error}")
+            errors = measurement.details["mae_per_dropped_frame"]
+            yield Check(f"{where}.score", measurement.value, clip["score"], score)
+            yield Check(f"{where}.vfi_mae", sum(errors) / len(errors), clip["vfi_mae"], error)
+            yield Check(f"{where}.mae_per_dropped_frame", errors, clip["mae_per_dropped_frame"], error)
+        if "dataset_score" in recorded:
+            value = metric.aggregate(measured).value
+            yield Check(f"sidecar: {variant}.dataset_score", value, recorded["dataset_score"], score)
+
+
+def published_state(case: Case, overrides: Mapping[str, float]) -> dict[str, Tensor]:
+    """The recipe's checkpoint of the case's seed, some of its tensors times a factor.
+
+    Raises:
+        CaseError: An override is of a tensor that the checkpoint has not.
+    """
+    keys = case.read_json("keys.json" if case.folder == "amt_s" else "../amt_s/keys.json")
+    state = recipe.state(keys, case.sidecar["seed"])
+    unknown = sorted(set(overrides) - set(state))
+    if unknown:
+        raise CaseError(f"overrides of tensors that {case.sidecar['network']} has not: {', '.join(unknown)}")
+    return {key: torch.from_numpy(array) * overrides.get(key, 1) for key, array in state.items()}
+
+
+def _clip(case: Case, name: str) -> Clip:
+    frames = load_file(case.find(f"../clips/{name}.safetensors"))["frames"]  # uint8 [T, H, W, 3]
+    return Clip(Sample(name, "", "", FrameSource(Path(name))), Video(frames, FPS))
