@@ -29,6 +29,10 @@ KINDS: dict[str, str | Kind] = {
     "c3d": "feature_networks:c3d",
     "inception_fid": "feature_networks:inception_fid",
     "frechet": "frechet:frechet",
+    "dino_vitb16": "dino:dino",
+    "clip_vit_b32": "dino:clip_vit_b32",
+    "vbench/background_consistency": "dino:background_consistency",
+    "vbench/subject_consistency": "dino:subject_consistency",
     "vbench/temporal_flickering": "vbench:temporal_flickering",
 }
 """Folder, and the sidecar's kind, component or metric where it has one -> function, or module below here and name."""
