@@ -250,6 +250,24 @@ METRICS: Registry[Metric] = Registry(
     info="i2vbench.types:MetricInfo",
     group="i2vbench.metrics",
     builtin={
+        "background_consistency": Entry(
+            "i2vbench.metrics.background_consistency:BackgroundConsistency",
+            "similarity of frames by CLIP ViT-B/32 (VBench; Table 6)",
+            argument="VARIANT",
+            optional=True,
+            words={
+                "antialias": "frames resized with antialiasing, as torchvision 0.17 does unasked; a column of its own"
+            },
+        ),
+        "subject_consistency": Entry(
+            "i2vbench.metrics.subject_consistency:SubjectConsistency",
+            "similarity of frames by DINO ViT-B/16 (VBench; Table 7)",
+            argument="VARIANT",
+            optional=True,
+            words={
+                "antialias": "frames resized with antialiasing, as torchvision 0.17 does unasked; a column of its own"
+            },
+        ),
         "temporal_flickering": Entry(
             "i2vbench.metrics.temporal_flickering:TemporalFlickering",
             "mean absolute difference of neighbouring frames (VBench; Table 8)",

@@ -1,4 +1,4 @@
-"""CLIP ViT-B/32 of OpenAI, as open_clip builds it: the network of CLIPSIM.
+"""CLIP ViT-B/32 of OpenAI, as open_clip builds it: the network of CLIPSIM and of background consistency.
 
 Matches OpenAI's model, which has quick-GELU: open_clip's plain `ViT-B-32` has not, and says nothing where it is given
 OpenAI's weights from a file.
@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from i2vbench.checkpoints import fill
-from i2vbench.metrics.networks.frames import resize_images
+from i2vbench.checkpoints import fill, unwrap
+from i2vbench.metrics.networks.frames import fitted_size, normalise, resize_images
 from i2vbench.metrics.networks.layers import in_float32
 
 MODEL = "ViT-B-32-quickgelu"
@@ -38,7 +38,7 @@ def load(state: Mapping[str, Any]) -> nn.Module:
 
     # Not create_model, which asks for pretrained weights. Not on the meta device: its causal mask is computed.
     network: nn.Module = open_clip.CLIP(**open_clip.get_model_config(MODEL))
-    given = {name: torch.as_tensor(value).float() for name, value in state.items() if name not in _NUMBERS}
+    given = {name: torch.as_tensor(value).float() for name, value in unwrap(state).items() if name not in _NUMBERS}
     fill(network, given, "CLIP ViT-B/32", dtype=torch.float32)
     return network.eval().requires_grad_(False)
 
@@ -69,9 +69,30 @@ def preprocess(images: Tensor) -> Tensor:
     Raises:
         ValueError: For another dtype or shape.
     """
-    pixels = resize_images(images, SIZE_PX, _fit).div_(255)
-    mean, std = (torch.tensor(x, device=pixels.device).view(1, 3, 1, 1) for x in (MEAN, STD))
-    return pixels.sub_(mean).div_(std)
+    return preprocess_vbench(images, rounded=True, antialias=True)
+
+
+def preprocess_vbench(frames: Tensor, rounded: bool, antialias: bool = False) -> Tensor:
+    """As `preprocess`, but as VBench's transform, which does not antialias, and may not round.
+
+    Args:
+        frames: uint8 [T, H, W, 3] RGB.
+        rounded: Whether resized values are rounded and held to 0..255, as torchvision does with uint8 (ViCLIP), or left
+            as they overshoot, as with float frames (background consistency).
+        antialias: As torchvision 0.17 and newer does where it is not told.
+
+    Returns:
+        float32 [T, 3, 224, 224] on the same device.
+
+    Raises:
+        ValueError: For another dtype or shape.
+    """
+
+    def fit(planes: Tensor) -> Tensor:
+        cropped = _fit(planes, antialias)
+        return cropped.round().clamp(0, 255) if rounded else cropped
+
+    return normalise(resize_images(frames, SIZE_PX, fit), MEAN, STD)
 
 
 def tokenize(texts: Sequence[str], say: Callable[[str], object] = warnings.warn) -> Tensor:
@@ -86,11 +107,9 @@ def tokenize(texts: Sequence[str], say: Callable[[str], object] = warnings.warn)
     return tokens
 
 
-def _fit(frames: Tensor) -> Tensor:
+def _fit(frames: Tensor, antialias: bool) -> Tensor:
     """[F, 3, H, W] -> [F, 3, 224, 224]."""
-    height, width = frames.shape[-2:]
-    short = min(height, width)
-    size = (SIZE_PX * height // short, SIZE_PX * width // short)
-    resized = F.interpolate(frames, size, mode="bicubic", align_corners=False, antialias=True)
+    size = fitted_size(frames.shape[-2], frames.shape[-1], SIZE_PX)
+    resized = F.interpolate(frames, size, mode="bicubic", align_corners=False, antialias=antialias)
     top, left = (round((side - SIZE_PX) / 2) for side in size)
-    return resized[..., top : top + SIZE_PX, left : left + SIZE_PX].round().clamp(0, 255)
+    return resized[..., top : top + SIZE_PX, left : left + SIZE_PX]

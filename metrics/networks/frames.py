@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ PIXELS_AT_ONCE = 2**22
 """Of the larger of input and output, resized in one go; three float32 channels of them are 48 MiB."""
 
 Resize = Callable[[Tensor], Tensor]
-"""float32 [F, 3, H, W] -> [F, 3, S, S], each frame by itself."""
+"""float32 [F, 3, H, W] -> [F, 3, S, S], or another height and width, each frame by itself."""
 
 
 def resize_videos(videos: Tensor, size_px: int, resize: Resize) -> Tensor:
@@ -39,14 +39,41 @@ def resize_videos(videos: Tensor, size_px: int, resize: Resize) -> Tensor:
 def resize_images(images: Tensor, size_px: int, resize: Resize) -> Tensor:
     """As `resize_videos`: uint8 [N, H, W, 3] -> float32 [N, 3, S, S]."""
     _check(images, "images", "[N, H, W, 3]")
-    resized = torch.empty((images.shape[0], 3, size_px, size_px), dtype=torch.float32, device=images.device)
-    _resize(images, resized, resize)
-    return resized
+    return _resized(images, (size_px, size_px), resize)
+
+
+def fit_images(images: Tensor, short_px: int, resize: Callable[[Tensor, tuple[int, int]], Tensor]) -> Tensor:
+    """As `resize_images`, and to a shorter side: uint8 [N, H, W, 3] -> float32 [N, 3, h, w], h and w by `fitted_size`.
+
+    Args:
+        resize: Is given h and w beside the frames.
+    """
+    _check(images, "images", "[N, H, W, 3]")
+    size = fitted_size(images.shape[1], images.shape[2], short_px)
+    return _resized(images, size, lambda frames: resize(frames, size))
+
+
+def fitted_size(height: int, width: int, short_px: int) -> tuple[int, int]:
+    """(height, width) with the shorter side `short_px` and the longer one in proportion, cut to an integer."""
+    short = min(height, width)
+    return short_px * height // short, short_px * width // short
+
+
+def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Grey levels [N, 3, h, w] over 255, less a mean and over a deviation of each channel; in place."""
+    centre, spread = (torch.tensor(x, device=images.device).view(1, 3, 1, 1) for x in (mean, std))
+    return images.div_(255).sub_(centre).div_(spread)
 
 
 def check_videos(videos: Tensor) -> None:
     """Raise ValueError unless these are uint8 [N, T, H, W, 3] with nothing of size 0."""
     _check(videos, "videos", "[N, T, H, W, 3]")
+
+
+def _resized(images: Tensor, size: tuple[int, int], resize: Resize) -> Tensor:
+    resized = torch.empty((len(images), 3, *size), dtype=torch.float32, device=images.device)
+    _resize(images, resized, resize)
+    return resized
 
 
 def _resize(frames: Tensor, out: Tensor, resize: Resize) -> None:

@@ -1,0 +1,138 @@
+"""DINO and CLIP ViT-B/32 (`dino_vitb16/`, `clip_vit_b32/`), and the consistencies that VBench makes of what they see.
+
+`overrides` in a sidecar are factors by which tensors of the recipe are multiplied, so that a mistake shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file
+from torch import Tensor, nn
+
+from i2vbench.metrics.background_consistency import BackgroundConsistency
+from i2vbench.metrics.consistency import ConsistencyMetric, frame_features, measurement
+from i2vbench.metrics.networks import clip as our_clip
+from i2vbench.metrics.networks import dino as our_dino
+from i2vbench.metrics.subject_consistency import SubjectConsistency
+from i2vbench.types import Clip, FrameSource, Measurement, Sample, Video
+from tests.reference import recipe
+from tests.reference.cases import Case, CaseError
+from tests.reference.compare import EXACT, Check, Tolerance
+
+FPS = 8.0
+STATISTICS = ("min", "max", "mean", "std")
+
+
+def dino(case: Case) -> Iterator[Check]:
+    """Every `inputN` goes in, and its `outputN` comes out."""
+    network = our_dino.load(published_state(case, "keys.json", case.sidecar["overrides"]))
+    numbers = [name.removeprefix("input") for name in case.tensors if name.startswith("input")]
+    seen = {number: network(case.input(f"input{number}").float()) for number in numbers}
+    tolerance = Tolerance(atol=case.sidecar["tolerance"]["abs"])
+    ours = {f"output{number}": features for number, features in seen.items()}
+    yield from case.against(ours, dict.fromkeys(ours, tolerance))
+    for number, details in case.sidecar.get("details", {}).items():
+        if number in seen:
+            yield from _statistics(f"details.{number}.stats", seen[number], details.get("stats", {}), tolerance)
+            yield from _cosine(f"details.{number}", seen[number], details, tolerance)
+
+
+def clip_vit_b32(case: Case) -> Iterator[Check]:
+    """`image` goes in and features come out; tokens come out of the sidecar's prompts, and features out of those."""
+    network = our_clip.load(published_state(case, "keys.json", case.sidecar["overrides"]))
+    tolerance = Tolerance(atol=case.sidecar["tolerance"]["abs"])
+    details = case.sidecar.get("details", {})
+    ours = {}
+    if "image" in case.tensors:
+        images = our_clip.image_features(network, case.input("image").float())
+        ours["image_features"] = images
+        yield from _statistics("details.image_stats", images, details.get("image_stats", {}), tolerance)
+        yield from _cosine("details", images, details, tolerance)
+    if "prompts" in case.sidecar:
+        ours["tokens"] = our_clip.tokenize(case.sidecar["prompts"], say=lambda text: None)
+        ours["text_features"] = our_clip.text_features(network, ours["tokens"])
+        yield from _statistics("details.text_stats", ours["text_features"], details.get("text_stats", {}), tolerance)
+    yield from case.against(ours, {"tokens": EXACT, "image_features": tolerance, "text_features": tolerance})
+
+
+def subject_consistency(case: Case) -> Iterator[Check]:
+    yield from _consistency(case, SubjectConsistency(), our_dino.load)
+
+
+def background_consistency(case: Case) -> Iterator[Check]:
+    yield from _consistency(case, BackgroundConsistency(), our_clip.load)
+
+
+def _consistency(case: Case, metric: ConsistencyMetric, load: Any) -> Iterator[Check]:
+    """Features, similarities and values of each variant's clips, measured together, and the values of the data set."""
+    stated = case.sidecar["tolerance"]
+    features: dict[str, Any] = {}
+    for variant, recorded in case.sidecar["variants"].items():
+        state = published_state(case, f"../{case.sidecar['network']}/keys.json", recorded["overrides"])
+        metric._network = load(state)
+        clips = [_read_clip(case, name) for name in recorded["clips"]]
+        seen = frame_features(clips, metric.look, "cpu")
+        measured = [measurement(clip, metric.info.id, rows) for clip, rows in zip(clips, seen, strict=True)]
+        features |= {f"{variant}.{one.sample.id}.features": rows for one, rows in zip(clips, seen, strict=True)}
+        for clip, one in zip(clips, measured, strict=True):
+            ours = {"score": one.value, "frames": clip.video.num_frames, **one.details}
+            yield from _numbers(f"{variant}.{clip.sample.id}", ours, recorded["clips"][clip.sample.id], stated)
+        yield from _numbers(variant, _dataset_scores(metric, measured), recorded, stated)
+    if case.has_tensors:
+        yield from case.against(features, dict.fromkeys(features, Tolerance(atol=stated["features_abs"])))
+
+
+def _dataset_scores(metric: ConsistencyMetric, measured: Sequence[Measurement]) -> dict[str, float | None]:
+    """Ours, and VBench's on one process, for which longer clips weigh more."""
+    pairs = [
+        (np.array(one.details["similarity_to_previous"]) + np.array(one.details["similarity_to_first"])) / 2
+        for one in measured
+    ]
+    return {
+        "dataset_score_mean_of_clips": metric.aggregate(measured).value,
+        "dataset_score_per_frame_pooled": float(np.concatenate(pairs).mean()),
+    }
+
+
+def _numbers(
+    where: str, ours: Mapping[str, Any], recorded: Mapping[str, Any], stated: Mapping[str, float]
+) -> Iterator[Check]:
+    for name in ours.keys() & recorded.keys():
+        atol = stated["similarity_abs" if name.startswith("similarity") else "score_abs"]
+        tolerance = EXACT if name == "frames" else Tolerance(atol=atol)
+        yield Check(f"sidecar: {where}.{name}", ours[name], recorded[name], tolerance, minor=name == "frames")
+
+
+def _statistics(where: str, ours: Tensor, recorded: Mapping[str, float], tolerance: Tolerance) -> Iterator[Check]:
+    for name in recorded.keys() & STATISTICS:
+        yield Check(f"sidecar: {where}.{name}", getattr(ours, name)().item(), recorded[name], tolerance)
+
+
+def _cosine(where: str, ours: Tensor, details: Mapping[str, Any], tolerance: Tolerance) -> Iterator[Check]:
+    name = "cosine_between_the_two"
+    if name in details:
+        cosine = nn.functional.cosine_similarity(ours[0], ours[1], dim=0).item()
+        yield Check(f"sidecar: {where}.{name}", cosine, details[name], tolerance)
+
+
+def _read_clip(case: Case, name: str) -> Clip:
+    frames = load_file(case.find(f"../clips/{name}.safetensors"))["frames"]  # uint8 [T, H, W, 3]
+    return Clip(Sample(name, "", "", FrameSource(Path(name))), Video(frames, FPS))
+
+
+def published_state(case: Case, keys: str, overrides: Mapping[str, float]) -> dict[str, Tensor]:
+    """The recipe's checkpoint of the sidecar's seed, with the overrides.
+
+    Raises:
+        CaseError: An override is of a tensor that the checkpoint has not.
+    """
+    arrays = recipe.state(case.read_json(keys), case.sidecar["seed"])
+    unknown = sorted(set(overrides) - set(arrays))
+    if unknown:
+        raise CaseError(f"overrides of tensors that {keys} has not: {', '.join(unknown)}")
+    return {key: torch.from_numpy(array) * overrides.get(key, 1) for key, array in arrays.items()}
