@@ -28,6 +28,12 @@ def test_mean_and_spread_whatever_the_order(values: list[float], random: object)
     assert METRIC.aggregate(measurements(shuffled)) == cell, "to the last bit"
 
 
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=20), st.integers(2, 4))
+def test_every_clip_again_changes_no_mean(values: list[float], times: int) -> None:
+    once, often = METRIC.aggregate(measurements(values)), METRIC.aggregate(measurements(values * times))
+    assert often.value == pytest.approx(once.value, abs=1e-15)
+
+
 def test_one_clip_has_no_spread_and_none_has_no_number() -> None:
     assert METRIC.aggregate(measurements([0.5])).spread is None
     empty = METRIC.aggregate([])
