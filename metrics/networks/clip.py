@@ -74,6 +74,34 @@ def preprocess(images: Tensor) -> Tensor:
     return pixels.sub_(mean).div_(std)
 
 
+def preprocess_vbench(frames: Tensor, rounded: bool, antialias: bool = False) -> Tensor:
+    """As `preprocess`, but as VBench's transform, which does not antialias, and may not round.
+
+    Args:
+        frames: uint8 [T, H, W, 3] RGB.
+        rounded: Whether resized values are rounded and held to 0..255.
+        antialias: As torchvision 0.17 and newer does where it is not told.
+
+    Returns:
+        float32 [T, 3, 224, 224] on the same device.
+
+    Raises:
+        ValueError: For another dtype or shape.
+    """
+
+    def fit(planes: Tensor) -> Tensor:
+        short, long = sorted(planes.shape[-2:])
+        size = [SIZE_PX if side == short else int(SIZE_PX * long / short) for side in planes.shape[-2:]]
+        resized = F.interpolate(planes, size, mode="bicubic", align_corners=False, antialias=antialias)
+        top, left = (round((side - SIZE_PX) / 2) for side in size)
+        cropped = resized[..., top : top + SIZE_PX, left : left + SIZE_PX]
+        return cropped.round().clamp(0, 255) if rounded else cropped
+
+    pixels = resize_images(frames, SIZE_PX, fit).div_(255)
+    mean, std = (torch.tensor(x, device=pixels.device).view(1, 3, 1, 1) for x in (MEAN, STD))
+    return pixels.sub_(mean).div_(std)
+
+
 def tokenize(texts: Sequence[str], say: Callable[[str], object] = warnings.warn) -> Tensor:
     """Token ids, int64 [N, 77]. Of a text that is too long the end is cut off, its end token kept, and it is said."""
     import open_clip
