@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 
 KEYS = {
     "i3d_tats": "i3d", "c3d_ucf": "c3d", "inception_2015_12_05": "inception_fid", "clip_vit_b32": "clip_vit_b32",
+    "viclip_l14": "viclip",
 }  # fmt: skip
 
 
