@@ -29,6 +29,8 @@ KINDS: dict[str, str | Kind] = {
     "c3d": "feature_networks:c3d",
     "inception_fid": "feature_networks:inception_fid",
     "frechet": "frechet:frechet",
+    "viclip": "viclip:viclip",
+    "vbench/overall_consistency": "viclip:overall_consistency",
     "vbench/temporal_flickering": "vbench:temporal_flickering",
 }
 """Folder, and the sidecar's kind, component or metric where it has one -> function, or module below here and name."""
