@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ANTIALIAS = "antialias"
 CLIPS_AT_ONCE = 4
-"""8,196 tokens, which are enough for a GPU; a clip takes about 100 MB while it goes through."""
+"""8,196 tokens, enough for a GPU; a clip takes about 60 MB on its way."""
 
 
 class OverallConsistency(NetworkMetric):
