@@ -23,6 +23,9 @@ WEIGHT_FILES = (
     "diffusion_pytorch_model.bin",
     "pytorch_model.bin",
 )
+_WRAPPINGS = ("state_dict", "model")
+"""Under which training loops save a network's tensors, beside an optimizer's."""
+
 _COUNTER = ".num_batches_tracked"
 """Ends the names of batch norms' counters: no parameters, and some files of one checkpoint have them, others not."""
 
@@ -76,22 +79,29 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     except Exception as error:  # safetensors and zipfile raise their own kinds
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"checkpoint file {file} cannot be read as tensors: {reason}") from error
-    state = state.get("state_dict", state) if isinstance(state, Mapping) else state
+    state = _innermost(state)
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(f"checkpoint file {file}: expected tensors by name, got something else")
     return dict(state)
 
 
 def unwrap(state: Mapping[str, Any]) -> dict[str, Any]:
-    """A checkpoint without a wrapping `state_dict` and without the prefix `module.` of data-parallel training."""
-    return {key.removeprefix("module."): value for key, value in state.get("state_dict", state).items()}
+    """A checkpoint out of its wrapping and without the prefix `module.` of data-parallel training."""
+    return {key.removeprefix("module."): value for key, value in _innermost(state).items()}
+
+
+def _innermost(state: Any) -> Any:
+    if isinstance(state, Mapping):
+        return next((state[name] for name in _WRAPPINGS if isinstance(state.get(name), Mapping)), state)
+    return state
 
 
 def fill(module: nn.Module, state: Mapping[str, Any], what: str, *, dtype: torch.dtype | None = None) -> None:
     """Give a module the tensors of a checkpoint; every key is accounted for.
 
-    A wrapping `state_dict` and the prefix `module.` are taken off, and counters of batch norms that the module does not
-    keep are left out. A module on the meta device takes the tensors themselves, any other copies them into its own.
+    A wrapping `state_dict` or `model` and the prefix `module.` are taken off, and counters of batch norms that the
+    module does not keep are left out. A module on the meta device takes the tensors themselves, any other copies them
+    into its own.
 
     Args:
         state: Tensors or arrays by name.

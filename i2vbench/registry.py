@@ -276,6 +276,15 @@ METRICS: Registry[Metric] = Registry(
             "i2vbench.metrics.motion_smoothness:MotionSmoothness",
             "error of frames interpolated from their neighbours (VBench; Table 9; AMT-S: non-commercial)",
         ),
+        "overall_consistency": Entry(
+            "i2vbench.metrics.overall_consistency:OverallConsistency",
+            "cosine of video and prompt by ViCLIP-L/14 (VBench; Table 13)",
+            argument="VARIANT",
+            optional=True,
+            words={
+                "antialias": "frames resized with antialiasing, as torchvision 0.17 does unasked; a column of its own"
+            },
+        ),
         "fvd": Entry(
             "i2vbench.metrics.fvd:FVD",
             "Fréchet distance to the real clips through I3D (TATS; Table 1)",

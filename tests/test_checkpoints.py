@@ -49,3 +49,18 @@ def test_counters_of_batch_norms_are_left_out_where_the_module_keeps_none() -> N
     norm = torch.nn.BatchNorm1d(2)
     fill(norm, norm.state_dict() | {"num_batches_tracked": torch.tensor(7)}, "a batch norm")
     assert norm.num_batches_tracked == 7
+
+
+@pytest.mark.parametrize("name", ["state_dict", "model"])
+def test_tensors_are_found_in_what_a_training_loop_saved(name: str, tmp_path: Path) -> None:
+    state = {"weight": torch.ones(1, 2), "bias": torch.ones(1)}
+    torch.save({name: state, "epoch": 3}, tmp_path / "last.pth")
+    assert read_state(tmp_path / "last.pth").keys() == state.keys()
+    layer = torch.nn.Linear(2, 1)
+    fill(layer, {name: {f"module.{key}": value for key, value in state.items()}, "epoch": 3}, "a layer")
+    assert layer.bias.tolist() == [1]
+
+
+def test_a_tensor_called_model_is_a_tensor(tmp_path: Path) -> None:
+    torch.save({"model": torch.ones(2), "other": torch.ones(1)}, tmp_path / "last.pth")
+    assert read_state(tmp_path / "last.pth").keys() == {"model", "other"}

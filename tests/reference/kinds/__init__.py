@@ -33,6 +33,8 @@ KINDS: dict[str, str | Kind] = {
     "clip_vit_b32": "dino:clip_vit_b32",
     "vbench/background_consistency": "dino:background_consistency",
     "vbench/subject_consistency": "dino:subject_consistency",
+    "viclip": "viclip:viclip",
+    "vbench/overall_consistency": "viclip:overall_consistency",
     "vbench/temporal_flickering": "vbench:temporal_flickering",
     "amt_s": "amt:amt_s",
     "vbench/motion_smoothness": "amt:motion_smoothness",
