@@ -244,6 +244,8 @@ MODELS: Registry[Model] = Registry(
     },
 )
 
+_ANTIALIAS = {"antialias": "frames resized with antialiasing, as torchvision 0.17 does unasked; a column of its own"}
+
 METRICS: Registry[Metric] = Registry(
     "metric",
     base="i2vbench.metrics.base:Metric",
@@ -255,18 +257,14 @@ METRICS: Registry[Metric] = Registry(
             "similarity of frames by CLIP ViT-B/32 (VBench; Table 6)",
             argument="VARIANT",
             optional=True,
-            words={
-                "antialias": "frames resized with antialiasing, as torchvision 0.17 does unasked; a column of its own"
-            },
+            words=_ANTIALIAS,
         ),
         "subject_consistency": Entry(
             "i2vbench.metrics.subject_consistency:SubjectConsistency",
             "similarity of frames by DINO ViT-B/16 (VBench; Table 7)",
             argument="VARIANT",
             optional=True,
-            words={
-                "antialias": "frames resized with antialiasing, as torchvision 0.17 does unasked; a column of its own"
-            },
+            words=_ANTIALIAS,
         ),
         "temporal_flickering": Entry(
             "i2vbench.metrics.temporal_flickering:TemporalFlickering",
@@ -281,9 +279,7 @@ METRICS: Registry[Metric] = Registry(
             "cosine of video and prompt by ViCLIP-L/14 (VBench; Table 13)",
             argument="VARIANT",
             optional=True,
-            words={
-                "antialias": "frames resized with antialiasing, as torchvision 0.17 does unasked; a column of its own"
-            },
+            words=_ANTIALIAS,
         ),
         "fvd": Entry(
             "i2vbench.metrics.fvd:FVD",

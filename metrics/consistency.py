@@ -10,48 +10,35 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from i2vbench.errors import UserError
 from i2vbench.metrics.base import NetworkMetric
 from i2vbench.metrics.moments import Features, Matrix
-from i2vbench.names import nearest
+from i2vbench.metrics.variants import ANTIALIAS, antialiased, check_variant
 from i2vbench.types import Clip, Measurement
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-ANTIALIAS = "antialias"
 FRAMES_AT_ONCE = 32
 """Square ones; of others, as many as have no more pixels."""
 
 
 class ConsistencyMetric(NetworkMetric):
-    """One of the two, or its variant `:antialias`, with an id of its own.
-
-    VBench named no antialiasing until November 2024, so that it followed torchvision: none up to 0.16, on from 0.17 on
-    (January 2024). From 256 pixels to 224 the readings are near, from 1024 they are not.
+    """One of the two, or its variant `:antialias`.
 
     Args:
         argument: The variant.
     """
 
     def __init__(self, argument: str = "") -> None:
-        if argument not in ("", ANTIALIAS):
-            spec = f"{self.info.id}:{argument}"
-            raise UserError(f"metric '{spec}': no variant '{argument}': {nearest(argument, [ANTIALIAS])}")
+        check_variant(self.info.id, argument, [ANTIALIAS])
         super().__init__()
         self.antialias = argument == ANTIALIAS
         if self.antialias:
-            self.info = replace(
-                self.info,
-                id=f"{self.info.id}_antialias",
-                title=f"{self.info.title} (antialiased)",
-                source=f"{self.info.source}, before November 2024 with torchvision 0.17 or newer",
-            )
+            self.info = antialiased(self.info)
 
     @abstractmethod
     def look(self, frames: Tensor) -> Tensor:

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from i2vbench.errors import UserError
 from i2vbench.metrics.base import DerivedMetric, NetworkMetric
 from i2vbench.metrics.distances import extrapolated_cell, frechet_cell, on_device
-from i2vbench.names import nearest
+from i2vbench.metrics.variants import check_variant
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
 
 if TYPE_CHECKING:
@@ -36,8 +35,7 @@ class FVD(NetworkMetric):
     """
 
     def __init__(self, argument: str = "") -> None:
-        if argument not in ("", STYLEGAN_V):
-            raise UserError(f"metric 'fvd:{argument}': no variant '{argument}': {nearest(argument, [STYLEGAN_V])}")
+        check_variant("fvd", argument, [STYLEGAN_V])
         super().__init__()
         self.variant, self.ddof = argument, 0 if argument else 1
         self.info = MetricInfo(

@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from i2vbench.errors import UserError
 from i2vbench.metrics.base import NetworkMetric
 from i2vbench.metrics.moments import Features
 from i2vbench.metrics.sampling import middle_frame_indices
-from i2vbench.names import nearest
+from i2vbench.metrics.variants import ANTIALIAS, antialiased, check_variant
 from i2vbench.types import Clip, Measurement, MetricInfo
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-ANTIALIAS = "antialias"
 CLIPS_AT_ONCE = 4
 """8,196 tokens, enough for a GPU; a clip takes about 60 MB on its way."""
 
@@ -31,33 +29,29 @@ CLIPS_AT_ONCE = 4
 class OverallConsistency(NetworkMetric):
     """`overall_consistency`, or `overall_consistency:antialias`.
 
-    VBench named no antialiasing until November 2024, so that it followed torchvision: none up to 0.16, on from 0.17 on
-    (January 2024).
-
     Args:
         argument: The variant.
     """
 
+    info = MetricInfo(
+        id="overall_consistency",
+        title="Overall Consistency",
+        direction="higher",
+        unit="%",
+        scale=100,
+        range=(-1.0, 1.0),
+        reads=frozenset({"video", "prompt"}),
+        checkpoints=("viclip_l14",),
+        source="Appendix C, Table 13; VBench 0.1.5 overall_consistency",
+        hides="A still clip of what the prompt names scores well; the paper's models lie between 16 and 21.",
+    )
+
     def __init__(self, argument: str = "") -> None:
-        if argument not in ("", ANTIALIAS):
-            raise UserError(
-                f"metric 'overall_consistency:{argument}': no variant '{argument}': {nearest(argument, [ANTIALIAS])}"
-            )
+        check_variant(self.info.id, argument, [ANTIALIAS])
         super().__init__()
         self.antialias = argument == ANTIALIAS
-        before = ", before November 2024 with torchvision 0.17 or newer" if self.antialias else ""
-        self.info = MetricInfo(
-            id="overall_consistency_antialias" if self.antialias else "overall_consistency",
-            title="Overall Consistency (antialiased)" if self.antialias else "Overall Consistency",
-            direction="higher",
-            unit="%",
-            scale=100,
-            range=(-1.0, 1.0),
-            reads=frozenset({"video", "prompt"}),
-            checkpoints=("viclip_l14",),
-            source=f"Appendix C, Table 13; VBench 0.1.5 overall_consistency{before}",
-            hides="A still clip of what the prompt names scores well; the paper's models lie between 16 and 21.",
-        )
+        if self.antialias:
+            self.info = antialiased(self.info)
 
     def read_network(self, checkpoint: str) -> nn.Module:
         return load_network(checkpoint)

@@ -32,6 +32,15 @@ INPUTS = {
     "i3d": ["videos"],
     "c3d": ["videos", "mean.base", "mean.row", "mean.col"],
     "inception_fid": ["images"],
+    "amt_s": ["image0", "image1"],
+    "clip_vit_b32": ["image"],
+    "dino_vitb16": ["input*"],
+    "raft": ["image1", "image2"],
+    "viclip": ["video"],
+    "vbench/background_consistency": [],
+    "vbench/subject_consistency": [],
+    "vbench/overall_consistency": [],
+    "vbench/rules": ["flow*"],
 }
 """What goes into a case of each kind; all else comes out and is compared."""
 
@@ -127,7 +136,29 @@ SIDECAR_NUMBERS = {
         "frechet_distance.few_rows.expected_population_covariance", "inception_score.with_zeros.float64_splits_10.0",
         "frechet_distance.identical.expected_sample_covariance", "inception_score.not_divisible.float64_splits_1.1",
     ],
-    "vbench/temporal_flickering": ["dataset_score", "clips.pan.score", "clips.rush.mae_per_pair.3"],
+    "amt_s": ["pad_left_right_top_bottom.0", "fraction_clamped", "output_stats.mean"],
+    "raft": ["pad_left_right_top_bottom.3", "top5_percent_mean_magnitude", "output_stats.max"],
+    "vbench/temporal_flickering": ["clips.pan.score", "clips.still.mae_per_pair.3"],
+    "vbench/background_consistency": [
+        "variants.recipe.clips.pan.similarity_to_first.9", "variants.recipe.clips.still.score",
+        "variants.recipe.clips.pan.frames",
+    ],
+    "vbench/subject_consistency": ["variants.strong-positions.clips.pan.similarity_to_previous.0"],
+    "vbench/motion_smoothness": [
+        "variants.tamed.clips.pan.mae_per_dropped_frame.6", "variants.recipe.clips.still.vfi_mae",
+        "variants.recipe.clips.pan.score",
+    ],
+    "vbench/dynamic_degree": [
+        "variants.tamed-8fps.clips.still.top5_magnitude_per_pair.2", "variants.tamed-24fps.dataset_score",
+        "variants.recipe-24fps.clips.pan.pairs_above", "variants.recipe-24fps.clips.pan.threshold",
+    ],
+    "vbench/overall_consistency": ["dataset_score", "clips.pan.frame_indices.4", "clips.still.score"],
+    "vbench/rules": [
+        "dynamic_degree_decision.7.pairs_needed", "dynamic_degree_frame_interval.3.indices_of_33_frames.2",
+        "middle_frame_indices.2.indices.5", "top5_magnitude.0.top5_mean_magnitude",
+        "static_filter_decision.1.threshold", "motion_smoothness_pairing.2.compared.1.dropped_frame",
+        "object_success.0.successes", "scene_success.2.successes", "preprocessing.frames.still.dino.std",
+    ],
 }  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 
 import pytest
 import torch
@@ -17,7 +16,7 @@ from i2vbench.metrics.networks import viclip
 from i2vbench.metrics.networks.viclip import Block, Sizes, Transformer, ViCLIP
 from i2vbench.weights import entry
 from i2vbench.weights.shapes import fingerprint
-from tests.reference.cases import BUNDLED
+from tests.reference.cases import bundled_json
 
 SMALL = Sizes(32, 3, 2, 32, 2, 2, 16)
 START, END = 49406, 49407
@@ -48,7 +47,7 @@ def drawn(*shape: int, seed: int = 0) -> Tensor:
 
 
 def test_every_published_key_is_a_tensor_of_ours_or_the_temperature() -> None:
-    keys = json.loads((BUNDLED / "viclip" / "keys.json").read_text())
+    keys = bundled_json("viclip/keys.json")
     shapes = {key: spec["shape"] for key, spec in keys.items()}
     assert fingerprint(shapes) in entry("viclip_l14").keys
     with torch.device("meta"):

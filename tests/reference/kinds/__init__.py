@@ -35,7 +35,7 @@ KINDS: dict[str, str | Kind] = {
     "vbench/subject_consistency": "dino:subject_consistency",
     "viclip": "viclip:viclip",
     "vbench/overall_consistency": "viclip:overall_consistency",
-    "vbench/temporal_flickering": "vbench:temporal_flickering",
+    "vbench/temporal_flickering": "flickering:temporal_flickering",
     "amt_s": "amt:amt_s",
     "vbench/motion_smoothness": "amt:motion_smoothness",
 }

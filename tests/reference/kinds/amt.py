@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
-from safetensors.numpy import load_file
-from torch import Tensor
 
 from i2vbench.metrics.motion_smoothness import MotionSmoothness, padding
 from i2vbench.metrics.networks import amt
-from i2vbench.types import Clip, FrameSource, Sample, Video
-from tests.reference import recipe
 from tests.reference.cases import Case, CaseError
 from tests.reference.compare import EXACT, Check, Tolerance
-
-FPS = 8.0
+from tests.reference.kinds.recorded import published_state, read_clip
 
 FRACTION = Tolerance(atol=1e-3)
 """Of the pixels that are clamped; those within the tolerance of 0 and 1 may be on either side."""
@@ -33,7 +27,7 @@ def amt_s(case: Case) -> Iterator[Check]:
     pad = padding(height, width, sidecar["scale_factor"])
     yield Check("sidecar: pad_left_right_top_bottom", list(pad), sidecar["pad_left_right_top_bottom"], EXACT)
 
-    network = amt.load(published_state(case, sidecar["overrides"]), sidecar["scale_factor"])
+    network = amt.load(published_state(case, "amt_s", sidecar["overrides"]), sidecar["scale_factor"])
     pair = torch.stack((image0, image1)).permute(0, 3, 1, 2) / 255
     seen = network(F.pad(pair, pad, mode="replicate")[None])
     padded = seen.prediction[0]
@@ -66,8 +60,8 @@ def motion_smoothness(case: Case) -> Iterator[Check]:
     error = Tolerance(atol=case.sidecar["tolerance"]["mae_abs"])
     for variant, recorded in case.sidecar["variants"].items():
         metric = MotionSmoothness()
-        metric._network = amt.load(published_state(case, recorded["overrides"]))
-        measured = metric.measure([_clip(case, name) for name in recorded["clips"]])
+        metric._network = amt.load(published_state(case, "amt_s", recorded["overrides"]))
+        measured = metric.measure([read_clip(case, name) for name in recorded["clips"]])
         for measurement, (name, clip) in zip(measured, recorded["clips"].items(), strict=True):
             where = f"sidecar: {variant}.{name}"
             if measurement.value is None:
@@ -79,22 +73,3 @@ def motion_smoothness(case: Case) -> Iterator[Check]:
         if "dataset_score" in recorded:
             value = metric.aggregate(measured).value
             yield Check(f"sidecar: {variant}.dataset_score", value, recorded["dataset_score"], score)
-
-
-def published_state(case: Case, overrides: Mapping[str, float]) -> dict[str, Tensor]:
-    """The recipe's checkpoint of the case's seed, some of its tensors times a factor.
-
-    Raises:
-        CaseError: An override is of a tensor that the checkpoint has not.
-    """
-    keys = case.read_json("keys.json" if case.folder == "amt_s" else "../amt_s/keys.json")
-    state = recipe.state(keys, case.sidecar["seed"])
-    unknown = sorted(set(overrides) - set(state))
-    if unknown:
-        raise CaseError(f"overrides of tensors that {case.sidecar['network']} has not: {', '.join(unknown)}")
-    return {key: torch.from_numpy(array) * overrides.get(key, 1) for key, array in state.items()}
-
-
-def _clip(case: Case, name: str) -> Clip:
-    frames = load_file(case.find(f"../clips/{name}.safetensors"))["frames"]  # uint8 [T, H, W, 3]
-    return Clip(Sample(name, "", "", FrameSource(Path(name))), Video(frames, FPS))

@@ -1,17 +1,11 @@
-"""DINO and CLIP ViT-B/32 (`dino_vitb16/`, `clip_vit_b32/`), and the consistencies that VBench makes of what they see.
-
-`overrides` in a sidecar are factors by which tensors of the recipe are multiplied, so that a mistake shows.
-"""
+"""DINO and CLIP ViT-B/32 (`dino_vitb16/`, `clip_vit_b32/`), and the consistencies that VBench makes of their features."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 from i2vbench.metrics.background_consistency import BackgroundConsistency
@@ -19,18 +13,17 @@ from i2vbench.metrics.consistency import ConsistencyMetric, frame_features, meas
 from i2vbench.metrics.networks import clip as our_clip
 from i2vbench.metrics.networks import dino as our_dino
 from i2vbench.metrics.subject_consistency import SubjectConsistency
-from i2vbench.types import Clip, FrameSource, Measurement, Sample, Video
-from tests.reference import recipe
-from tests.reference.cases import Case, CaseError
+from i2vbench.types import Measurement
+from tests.reference.cases import Case
 from tests.reference.compare import EXACT, Check, Tolerance
+from tests.reference.kinds.recorded import published_state, read_clip
 
-FPS = 8.0
 STATISTICS = ("min", "max", "mean", "std")
 
 
 def dino(case: Case) -> Iterator[Check]:
     """Every `inputN` goes in, and its `outputN` comes out."""
-    network = our_dino.load(published_state(case, "keys.json", case.sidecar["overrides"]))
+    network = our_dino.load(published_state(case, case.folder, case.sidecar["overrides"]))
     numbers = [name.removeprefix("input") for name in case.tensors if name.startswith("input")]
     seen = {number: network(case.input(f"input{number}").float()) for number in numbers}
     tolerance = Tolerance(atol=case.sidecar["tolerance"]["abs"])
@@ -44,7 +37,7 @@ def dino(case: Case) -> Iterator[Check]:
 
 def clip_vit_b32(case: Case) -> Iterator[Check]:
     """`image` goes in and features come out; tokens come out of the sidecar's prompts, and features out of those."""
-    network = our_clip.load(published_state(case, "keys.json", case.sidecar["overrides"]))
+    network = our_clip.load(published_state(case, case.folder, case.sidecar["overrides"]))
     tolerance = Tolerance(atol=case.sidecar["tolerance"]["abs"])
     details = case.sidecar.get("details", {})
     ours = {}
@@ -73,9 +66,9 @@ def _consistency(case: Case, metric: ConsistencyMetric, load: Any) -> Iterator[C
     stated = case.sidecar["tolerance"]
     features: dict[str, Any] = {}
     for variant, recorded in case.sidecar["variants"].items():
-        state = published_state(case, f"../{case.sidecar['network']}/keys.json", recorded["overrides"])
+        state = published_state(case, case.sidecar["network"], recorded["overrides"])
         metric._network = load(state)
-        clips = [_read_clip(case, name) for name in recorded["clips"]]
+        clips = [read_clip(case, name) for name in recorded["clips"]]
         seen = frame_features(clips, metric.look, "cpu")
         measured = [measurement(clip, metric.info.id, rows) for clip, rows in zip(clips, seen, strict=True)]
         features |= {f"{variant}.{one.sample.id}.features": rows for one, rows in zip(clips, seen, strict=True)}
@@ -118,21 +111,3 @@ def _cosine(where: str, ours: Tensor, details: Mapping[str, Any], tolerance: Tol
     if name in details:
         cosine = nn.functional.cosine_similarity(ours[0], ours[1], dim=0).item()
         yield Check(f"sidecar: {where}.{name}", cosine, details[name], tolerance)
-
-
-def _read_clip(case: Case, name: str) -> Clip:
-    frames = load_file(case.find(f"../clips/{name}.safetensors"))["frames"]  # uint8 [T, H, W, 3]
-    return Clip(Sample(name, "", "", FrameSource(Path(name))), Video(frames, FPS))
-
-
-def published_state(case: Case, keys: str, overrides: Mapping[str, float]) -> dict[str, Tensor]:
-    """The recipe's checkpoint of the sidecar's seed, with the overrides.
-
-    Raises:
-        CaseError: An override is of a tensor that the checkpoint has not.
-    """
-    arrays = recipe.state(case.read_json(keys), case.sidecar["seed"])
-    unknown = sorted(set(overrides) - set(arrays))
-    if unknown:
-        raise CaseError(f"overrides of tensors that {keys} has not: {', '.join(unknown)}")
-    return {key: torch.from_numpy(array) * overrides.get(key, 1) for key, array in arrays.items()}

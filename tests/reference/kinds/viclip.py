@@ -1,28 +1,21 @@
-"""ViCLIP-L/14 (`viclip/`), and VBench's overall consistency, which it makes (`vbench/overall_consistency`).
-
-`overrides` in a sidecar are factors by which tensors of the recipe are multiplied, so that a mistake shows.
-"""
+"""ViCLIP-L/14 (`viclip/`), and VBench's overall consistency, which it makes (`vbench/overall_consistency`)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.numpy import load_file
 from torch import Tensor
 
 from i2vbench.metrics.networks import viclip as our_viclip
 from i2vbench.metrics.networks.clip import preprocess_vbench
 from i2vbench.metrics.overall_consistency import OverallConsistency, cosine
-from i2vbench.types import Clip, FrameSource, Sample, Video
-from tests.reference import recipe
-from tests.reference.cases import Case, CaseError
+from tests.reference.cases import Case
 from tests.reference.compare import EXACT, Check, Tolerance
 from tests.reference.kinds.feature_networks import outputs_of
+from tests.reference.kinds.recorded import published_state, read_clip
 
-FPS = 8.0
 STATISTICS = {"min", "max", "mean", "std"}
 
 
@@ -31,7 +24,7 @@ def viclip(case: Case) -> Iterator[Check]:
 
     What is recorded without what it is made of is taken as input.
     """
-    network = our_viclip.load(published_state(case, "keys.json"))
+    network = our_viclip.load(published_state(case, case.folder, case.sidecar["overrides"]))
     stated = case.sidecar["tolerance"]
     features, cosines = Tolerance(atol=stated["features_abs"]), Tolerance(atol=stated["cosine_abs"])
     ours: dict[str, Tensor] = {}
@@ -66,14 +59,14 @@ def _ours_or_recorded(case: Case, ours: Mapping[str, Tensor], name: str) -> Tens
 def overall_consistency(case: Case) -> Iterator[Check]:
     """Features, frames and value of each clip, and the value of the data set."""
     metric = OverallConsistency()
-    metric._network = our_viclip.load(published_state(case, f"../{case.sidecar['network']}/keys.json"))
+    metric._network = our_viclip.load(published_state(case, case.sidecar["network"], case.sidecar["overrides"]))
     stated = case.sidecar["tolerance"]
     score, features = Tolerance(atol=stated["score_abs"]), Tolerance(atol=stated["features_abs"])
     seen: dict[str, Tensor] = {}
     measured = []
     for name, recorded in case.sidecar["clips"].items():
         with outputs_of(metric._network, ("vision_encoder", "text_encoder")) as outputs:
-            [one] = metric.measure([_read_clip(case, name, recorded["prompt"])])
+            [one] = metric.measure([read_clip(case, name, recorded["prompt"])])
         measured.append(one)
         seen[f"{name}.vision_features"] = outputs["vision_encoder"]
         seen[f"{name}.text_features"] = outputs["text_encoder"]
@@ -87,22 +80,3 @@ def overall_consistency(case: Case) -> Iterator[Check]:
         yield Check("sidecar: dataset_score", metric.aggregate(measured).value, case.sidecar["dataset_score"], score)
     if case.has_tensors:
         yield from case.against(seen, dict.fromkeys(seen, features))
-
-
-def _read_clip(case: Case, name: str, prompt: str) -> Clip:
-    frames = load_file(case.find(f"../clips/{name}.safetensors"))["frames"]  # uint8 [T, H, W, 3]
-    return Clip(Sample(name, "", prompt, FrameSource(Path(name))), Video(frames, FPS))
-
-
-def published_state(case: Case, keys: str) -> dict[str, Tensor]:
-    """The recipe's checkpoint of the sidecar's seed, with its overrides.
-
-    Raises:
-        CaseError: An override is of a tensor that the checkpoint has not.
-    """
-    overrides: Mapping[str, float] = case.sidecar.get("overrides", {})
-    arrays = recipe.state(case.read_json(keys), case.sidecar["seed"])
-    unknown = sorted(set(overrides) - set(arrays))
-    if unknown:
-        raise CaseError(f"overrides of tensors that {keys} has not: {', '.join(unknown)}")
-    return {name: torch.from_numpy(array) * overrides.get(name, 1) for name, array in arrays.items()}

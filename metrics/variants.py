@@ -1,0 +1,34 @@
+"""Other readings of a metric, NAME:VARIANT: each has an id of its own, so that the two never share a column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from i2vbench.errors import UserError
+from i2vbench.names import nearest
+from i2vbench.types import MetricInfo
+
+ANTIALIAS = "antialias"
+"""VBench named no antialiasing until November 2024, so that its resize followed torchvision: none up to 0.16, on from
+0.17 on (January 2024). From 256 pixels to 224 the readings are near, from 1024 they are not."""
+
+
+def check_variant(metric: str, argument: str, variants: Sequence[str]) -> None:
+    """Refuse what is neither "" nor one of the variants.
+
+    Raises:
+        UserError: With the nearest one.
+    """
+    if argument and argument not in variants:
+        raise UserError(f"metric '{metric}:{argument}': no variant '{argument}': {nearest(argument, variants)}")
+
+
+def antialiased(info: MetricInfo) -> MetricInfo:
+    """The facts of the variant `ANTIALIAS`."""
+    return replace(
+        info,
+        id=f"{info.id}_antialias",
+        title=f"{info.title} (antialiased)",
+        source=f"{info.source}, before November 2024 with torchvision 0.17 or newer",
+    )
