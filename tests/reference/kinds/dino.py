@@ -1,4 +1,4 @@
-"""DINO and CLIP ViT-B/32 (`dino_vitb16/`, `clip_vit_b32/`), and the consistencies that VBench makes of their features."""
+"""DINO and CLIP (`dino_vitb16/`, `clip_vit_b32/`), and the consistencies that VBench makes of their features."""
 
 from __future__ import annotations
 
