@@ -20,6 +20,7 @@ from torchvision.models.optical_flow import raft_large
 from torchvision.models.optical_flow.raft import FeatureEncoder
 
 from i2vbench.checkpoints import fill, unwrap
+from i2vbench.metrics.networks.correlations import Correlations, cells_per_position, reading_patches
 from i2vbench.metrics.networks.layers import FrozenBatchNorm, in_float32
 
 ITERATIONS = 20
@@ -28,11 +29,6 @@ MULTIPLE_PX = 8
 
 LEAST_PX = 128
 """Of a padded side. Below, the coarsest correlations are one pixel wide, and the published code's flow is NaN."""
-
-LEVELS, RADIUS = 4, 4
-WINDOW = 2 * RADIUS + 1
-PATCH = WINDOW + 1
-"""Whole positions a side that a window between positions is made of."""
 
 HIDDEN = 128
 """Channels of the recurrent unit's state; as many of its context, and of what it is told of the motion."""
@@ -132,7 +128,7 @@ class RAFT(nn.Module):
         update = published.update_block
         self.feature_encoder, self.context_encoder = published.feature_encoder, published.context_encoder
         self.motion_encoder = update.motion_encoder
-        self.motion_encoder.convcorr1[0] = _reading_patches(self.motion_encoder.convcorr1[0])
+        self.motion_encoder.convcorr1[0] = reading_patches(self.motion_encoder.convcorr1[0])
         recurrent = update.recurrent_block
         self.across, self.down = GatedStep(recurrent.convgru1), GatedStep(recurrent.convgru2)
         self.flow_head, self.mask_predictor = update.flow_head, published.mask_predictor
@@ -198,54 +194,6 @@ def upsample(flow: Tensor, mask: Tensor) -> Tensor:
     return up.flatten(4, 5).flatten(2, 3)
 
 
-class Correlations:
-    """How alike each position of one frame is to each of another, at four resolutions of the other.
-
-    Of the 9 x 9 offsets of a window, the one that varies slowest is added to x (princeton-vl/RAFT, issue 192). So the
-    other frame's positions are stored column by column, in margins of zeros: a window is then ten runs of memory.
-
-    Args:
-        first: [P, C, h, w].
-        second: [P, C, h, w].
-    """
-
-    def __init__(self, first: Tensor, second: Tensor) -> None:
-        count, channels, height, width = first.shape
-        positions, device = count * height * width, first.device
-        sizes = [(width >> level, height >> level) for level in range(LEVELS)]
-        areas = [(wide + 2 * PATCH) * (high + 2 * PATCH) for wide, high in sizes]
-        level = first.flatten(2).mT.div(channels**0.5) @ second.mT.flatten(2)  # [P, h w, w h]
-        level = level.view(positions, 1, width, height)
-        cells = level.new_zeros(positions, sum(areas))
-        for part, (wide, high) in zip(cells.split(areas, dim=1), sizes, strict=True):
-            level = level if level.shape[2:] == (wide, high) else F.avg_pool2d(level, 2)
-            inside = part.unflatten(1, (wide + 2 * PATCH, high + 2 * PATCH))[:, PATCH:-PATCH, PATCH:-PATCH]
-            inside.copy_(level[:, 0])
-        self.runs = cells.view(-1).unfold(0, PATCH, 1)  # run i begins at cell i
-        starts = torch.tensor([sum(areas[:i]) for i in range(LEVELS)], device=device)
-        self.starts = torch.arange(positions, device=device)[:, None] * sum(areas) + starts  # [P h w, 4]
-        self.last = torch.tensor(sizes, device=device) + PATCH  # [4, 2], the corner that sees margin alone
-        self.column = torch.tensor([high + 2 * PATCH for _, high in sizes], device=device)  # cells of one
-        self.columns = self.column[:, None] * torch.arange(PATCH, device=device)  # [4, 10]
-        self.scales = 2.0 ** torch.arange(LEVELS, device=device)[:, None]
-        y, x = torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
-        self.grid = torch.stack((x, y), dim=2).float()  # [h, w, 2]
-
-    def around(self, flow: Tensor) -> Tensor:
-        """The windows where the flow leads to: [P, 2, h, w] -> [P, 4 * 89, h, w], as `_reading_patches` takes them."""
-        points = (self.grid + flow.permute(0, 2, 3, 1)).reshape(-1, 1, 2) / self.scales  # [P h w, 4, 2]
-        whole = points.floor()
-        # Limited as integers: what NaN becomes is somewhere inside too, and the fraction stays NaN.
-        x, y = (whole.long() + (PATCH - RADIUS)).clamp_min(0).minimum(self.last).unbind(2)
-        index = (self.starts + x * self.column + y)[..., None] + self.columns  # [P h w, 4, 10]
-        patches = self.runs.index_select(0, index.flatten()).view(-1, LEVELS, PATCH * PATCH)
-        # One fraction for the whole window. Neighbours in a run that begins a new column mix to what nobody reads.
-        across, down = (points - whole).split(1, dim=2)
-        mixed = torch.lerp(patches[..., :-PATCH], patches[..., PATCH:], across)
-        windows = torch.lerp(mixed[..., :-1], mixed[..., 1:], down)  # [P h w, 4, 89]
-        return windows.view(*flow.shape[:1], *flow.shape[2:], -1).permute(0, 3, 1, 2)
-
-
 class GatedStep(nn.Module):
     """One half of the recurrent unit, along one axis.
 
@@ -302,12 +250,9 @@ def pairs_at_once(height: int, width: int, device: torch.device) -> int:
     On a CPU the layers between the convolutions take longer once a chunk has left the caches.
     """
     positions = height * width // MULTIPLE_PX**2
-    cells = sum(
-        ((height // MULTIPLE_PX >> level) + 2 * PATCH) * ((width // MULTIPLE_PX >> level) + 2 * PATCH)
-        for level in range(LEVELS)
-    )
+    cells = positions * cells_per_position(height // MULTIPLE_PX, width // MULTIPLE_PX)
     budget = 2**26 if device.type == "cpu" else 2**31
-    return max(1, budget // (4 * positions * cells))
+    return max(1, budget // (4 * cells))
 
 
 def _in_chunks(encoder: nn.Module, frames: Tensor) -> Tensor:
@@ -315,14 +260,6 @@ def _in_chunks(encoder: nn.Module, frames: Tensor) -> Tensor:
     budget = 2**17 if frames.device.type == "cpu" else 2**22  # pixels: 2 or 64 frames of 256 x 256
     at_once = max(1, budget // (frames.shape[2] * frames.shape[3]))
     return torch.cat([encoder(some.contiguous(memory_format=torch.channels_last)) for some in frames.split(at_once)])
-
-
-def _reading_patches(conv: nn.Conv2d) -> nn.Conv2d:
-    """The same convolution of windows whose columns are 10 long, with nothing of the tenth; the last one is cut off."""
-    weight = F.pad(conv.weight.detach().view(-1, LEVELS, WINDOW, WINDOW), (0, 1)).flatten(2)[..., :-1].flatten(1)
-    wider = nn.Conv2d(weight.shape[1], weight.shape[0], 1)
-    wider.weight, wider.bias = nn.Parameter(weight[..., None, None]), conv.bias
-    return wider
 
 
 def _apart(weight: Tensor) -> tuple[Tensor, Tensor]:
