@@ -273,12 +273,12 @@ METRICS: Registry[Metric] = Registry(
             optional=True,
             words={"static-only": "of clips that VBench's static filter finds static; a column of its own"},
         ),
-        "dynamic_degree": Entry(
-            "i2vbench.metrics.dynamic_degree:DynamicDegree", "share of clips that move, by RAFT (VBench; Table 12)"
-        ),
         "motion_smoothness": Entry(
             "i2vbench.metrics.motion_smoothness:MotionSmoothness",
             "error of frames interpolated from their neighbours (VBench; Table 9; AMT-S: non-commercial)",
+        ),
+        "dynamic_degree": Entry(
+            "i2vbench.metrics.dynamic_degree:DynamicDegree", "share of clips that move, by RAFT (VBench; Table 12)"
         ),
         "overall_consistency": Entry(
             "i2vbench.metrics.overall_consistency:OverallConsistency",

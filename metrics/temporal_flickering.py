@@ -13,16 +13,17 @@ A high number hides that nothing moves: a still clip scores 100.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from i2vbench.errors import NotApplicable, UserError
+from i2vbench.errors import NotApplicable
 from i2vbench.metrics.base import NetworkMetric
 from i2vbench.metrics.flow import load_network
 from i2vbench.metrics.static_filter import Verdict, judge
-from i2vbench.names import nearest
+from i2vbench.metrics.variants import check_variant
 from i2vbench.types import Clip, Frames, Measurement, MetricInfo
 
 if TYPE_CHECKING:
@@ -51,29 +52,31 @@ class TemporalFlickering(NetworkMetric):
         argument: The variant.
     """
 
+    info = MetricInfo(
+        id="temporal_flickering",
+        title="Temporal Flickering",
+        direction="higher",
+        unit="%",
+        scale=100,
+        range=(0.0, 1.0),
+        source="Appendix C, Table 8; VBench 0.1.5 temporal_flickering",
+        hides="A still clip scores 100: read it beside the dynamic degree.",
+    )
+
     def __init__(self, argument: str = "") -> None:
-        if argument not in ("", STATIC_ONLY):
-            raise UserError(
-                f"metric 'temporal_flickering:{argument}': no variant '{argument}': {nearest(argument, [STATIC_ONLY])}"
-            )
+        check_variant(self.info.id, argument, [STATIC_ONLY])
         super().__init__()
-        self.static_only = bool(argument)
+        self.static_only = argument == STATIC_ONLY
         self._judged: dict[int, tuple[Clip, Verdict]] = {}
-        self.info = MetricInfo(
-            id="temporal_flickering_static" if argument else "temporal_flickering",
-            title="Temporal Flickering (static clips)" if argument else "Temporal Flickering",
-            direction="higher",
-            unit="%",
-            scale=100,
-            range=(0.0, 1.0),
-            checkpoints=("raft_things",) if argument else (),
-            source="VBench 0.1.5 static_filter, then temporal_flickering; not in the paper"
-            if argument
-            else "Appendix C, Table 8; VBench 0.1.5 temporal_flickering",
-            hides="How many clips it stands on: the filter leaves few of a model that moves."
-            if argument
-            else "A still clip scores 100: read it beside the dynamic degree.",
-        )
+        if self.static_only:
+            self.info = replace(
+                self.info,
+                id=f"{self.info.id}_static",
+                title=f"{self.info.title} (static clips)",
+                checkpoints=("raft_things",),
+                source="VBench 0.1.5 static_filter, then temporal_flickering; not in the paper",
+                hides="How few clips it may stand on: the filter leaves those that hardly move.",
+            )
 
     def read_network(self, checkpoint: str) -> nn.Module:
         return load_network(checkpoint)

@@ -40,7 +40,7 @@ KINDS: dict[str, str | Kind] = {
     "vbench/motion_smoothness": "amt:motion_smoothness",
     "raft": "raft:raft",
     "vbench/dynamic_degree": "raft:dynamic_degree",
-    "vbench": "rules:rules",
+    "vbench/rules": "rules:rules",
 }
 """Folder, and the sidecar's kind, component or metric where it has one -> function, or module below here and name."""
 

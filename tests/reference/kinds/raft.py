@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.numpy import load_file
-from torch import Tensor
 
 from i2vbench.metrics.dynamic_degree import SHARE, DynamicDegree, kept_frames
 from i2vbench.metrics.flow import strongest_mean
 from i2vbench.metrics.networks import raft as ours
-from i2vbench.types import Clip, FrameSource, Measurement, Sample, Video
-from tests.reference import recipe
+from i2vbench.types import Clip, Measurement
 from tests.reference.cases import Case, CaseError
 from tests.reference.compare import EXACT, Check, Tolerance
+from tests.reference.kinds.recorded import published_state, read_clip
 
 PADDING = "pad_left_right_top_bottom"
 TOP5 = "top5_percent_mean_magnitude"
@@ -26,7 +23,7 @@ FIRST = "flow_up_iter1"
 def raft(case: Case) -> Iterator[Check]:
     """Two images go in; the flow after all iterations and after one, the padding and the strongest motion come out."""
     stated, tolerance = case.sidecar, case.sidecar["tolerance"]
-    network = ours.load(published_state(case, stated["seed"], stated.get("overrides", {})))
+    network = ours.load(published_state(case, "raft", stated.get("overrides", {})))
     images = torch.stack([case.input("image1"), case.input("image2")])  # [2, H, W, 3]
     frames, pair = ours.preprocess(images), [(0, 1)]
     flow = network(frames, pair, stated["iterations"])
@@ -62,8 +59,8 @@ def dynamic_degree(case: Case) -> Iterator[Check]:
 
 def _variant(case: Case, name: str, variant: Mapping[str, Any]) -> Iterator[Check]:
     metric = DynamicDegree()
-    metric._network = ours.load(published_state(case, case.sidecar["seed"], variant.get("overrides", {})))
-    clips = [_clip(case, clip, variant["fps"]) for clip in variant["clips"]]
+    metric._network = ours.load(published_state(case, "raft", variant.get("overrides", {})))
+    clips = [read_clip(case, clip, fps=variant["fps"]) for clip in variant["clips"]]
     measured = metric.measure(clips)
     for clip, measurement in zip(clips, measured, strict=True):
         yield from _clip_checks(case, f"{name}.{clip.sample.id}", clip, measurement, variant["clips"][clip.sample.id])
@@ -91,21 +88,3 @@ def _clip_checks(
         if key not in found:
             raise CaseError(f"{name}.{key} was recorded, and is unknown; known are {', '.join(found)}")
         yield Check(f"sidecar: {name}.{key}", found[key], value, magnitude if "magnitude" in key else EXACT)
-
-
-def _clip(case: Case, name: str, fps: float) -> Clip:
-    frames = load_file(case.find(f"../clips/{name}.safetensors"))["frames"]  # uint8 [T, H, W, 3]
-    return Clip(Sample(name, "", "", FrameSource(Path(name))), Video(frames, fps))
-
-
-def published_state(case: Case, seed: int, overrides: Mapping[str, float]) -> dict[str, Tensor]:
-    """The recipe's checkpoint, some tensors of it multiplied.
-
-    Raises:
-        CaseError: An override of a tensor that there is none of.
-    """
-    state = recipe.state(case.read_json("../raft/keys.json"), seed)
-    unknown = sorted(set(overrides) - set(state))
-    if unknown:
-        raise CaseError(f"overrides: the checkpoint has no {', '.join(unknown)}")
-    return {key: torch.from_numpy(array) * overrides.get(key, 1.0) for key, array in state.items()}

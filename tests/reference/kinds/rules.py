@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file
 
 from tests.reference.cases import Case, CaseError
 from tests.reference.compare import EXACT, Check, Tolerance
+from tests.reference.kinds.recorded import read_clip
 
 MAGNITUDE = Tolerance(atol=1e-4)
 SAMPLE = Tolerance(atol=1e-5)
@@ -135,8 +135,7 @@ def preprocessing(case: Case, content: Row) -> Iterator[Check]:
         raise CaseError(f"preprocessing: {', '.join(unknown)} is unknown")
     for name, recorded in content["frames"].items():
         clip, _, kind = name.rpartition(".")
-        frames = load_file(case.find(f"../clips/{clip}.safetensors"))["frames"]  # uint8 [T, H, W, 3]
-        seen = _preprocessed(kind, frames[recorded["frame"]])
+        seen = _preprocessed(kind, read_clip(case, clip).video.frames[recorded["frame"]])
         found: Row = {"shape": list(seen.shape), "mean": seen.mean(), "std": seen.std()}
         for key, value in recorded.items():
             if key == "frame":
@@ -153,7 +152,7 @@ def _preprocessed(kind: str, frame: np.ndarray[Any, Any]) -> torch.Tensor:
     """The input [3, h, w] that the metric makes of one frame."""
     from i2vbench.metrics.networks import clip, dino
 
-    frames = torch.from_numpy(frame)[None]
+    frames = torch.from_numpy(frame.copy())[None]  # clips are read-only
     makers: dict[str, Callable[[], torch.Tensor]] = {
         "dino": lambda: dino.preprocess(frames),
         "clip_float": lambda: clip.preprocess_vbench(frames, rounded=False),
