@@ -269,10 +269,16 @@ METRICS: Registry[Metric] = Registry(
         "temporal_flickering": Entry(
             "i2vbench.metrics.temporal_flickering:TemporalFlickering",
             "mean absolute difference of neighbouring frames (VBench; Table 8)",
+            argument="VARIANT",
+            optional=True,
+            words={"static-only": "of clips that VBench's static filter finds static; a column of its own"},
         ),
         "motion_smoothness": Entry(
             "i2vbench.metrics.motion_smoothness:MotionSmoothness",
             "error of frames interpolated from their neighbours (VBench; Table 9; AMT-S: non-commercial)",
+        ),
+        "dynamic_degree": Entry(
+            "i2vbench.metrics.dynamic_degree:DynamicDegree", "share of clips that move, by RAFT (VBench; Table 12)"
         ),
         "overall_consistency": Entry(
             "i2vbench.metrics.overall_consistency:OverallConsistency",

@@ -5,18 +5,31 @@ channels of |a - b| on 0..255 values; the clip's value is (255 - mean over the p
 filter: the paper counts every clip. Differences of uint8 are summed as integers, so the value does not depend on the
 order of summation (VBench sums in float32; the recorded cases agree to 1e-6).
 
+`temporal_flickering:static-only` measures the clips that pass VBench's static filter, as VBench's own protocol has it.
+
 A high number hides that nothing moves: a still clip scores 100.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from i2vbench.metrics.base import Metric
+from i2vbench.errors import NotApplicable
+from i2vbench.metrics.base import NetworkMetric
+from i2vbench.metrics.flow import load_network
+from i2vbench.metrics.static_filter import Verdict, judge
+from i2vbench.metrics.variants import check_variant
 from i2vbench.types import Clip, Frames, Measurement, MetricInfo
+
+if TYPE_CHECKING:
+    from torch import nn
+
+STATIC_ONLY = "static-only"
 
 
 def mean_absolute_differences(frames: Frames) -> list[float]:
@@ -32,7 +45,13 @@ def mean_absolute_differences(frames: Frames) -> list[float]:
     return [int((np.maximum(a, b) - np.minimum(a, b)).sum(dtype=np.int64)) / a.size for a, b in pairwise(frames)]
 
 
-class TemporalFlickering(Metric):
+class TemporalFlickering(NetworkMetric):
+    """`temporal_flickering`, or `temporal_flickering:static-only`, of the clips that the static filter lets through.
+
+    Args:
+        argument: The variant.
+    """
+
     info = MetricInfo(
         id="temporal_flickering",
         title="Temporal Flickering",
@@ -44,14 +63,62 @@ class TemporalFlickering(Metric):
         hides="A still clip scores 100: read it beside the dynamic degree.",
     )
 
+    def __init__(self, argument: str = "") -> None:
+        check_variant(self.info.id, argument, [STATIC_ONLY])
+        super().__init__()
+        self.static_only = argument == STATIC_ONLY
+        self._judged: dict[int, tuple[Clip, Verdict]] = {}
+        if self.static_only:
+            self.info = replace(
+                self.info,
+                id=f"{self.info.id}_static",
+                title=f"{self.info.title} (static clips)",
+                checkpoints=("raft_things",),
+                source="VBench 0.1.5 static_filter, then temporal_flickering; not in the paper",
+                hides="How few clips it may stand on: the filter leaves those that hardly move.",
+            )
+
+    def read_network(self, checkpoint: str) -> nn.Module:
+        return load_network(checkpoint)
+
+    def load(self, device: str, dtype: str) -> None:
+        if self.static_only:
+            super().load(device, dtype)
+
+    def unload(self) -> None:
+        super().unload()
+        self._judged = {}
+
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
-        return [_measure(clip) for clip in clips]
+        """One measurement per clip.
 
+        Raises:
+            NotApplicable: Static clips alone are measured, and one of these moves.
+        """
+        if not self.static_only:
+            return [self._measure(clip) for clip in clips]
+        verdicts = self._judge(clips)
+        for verdict in verdicts:
+            if verdict.motion:
+                raise NotApplicable(f"the clip is not static: {verdict.motion}")
+        return [self._measure(clip, verdict) for clip, verdict in zip(clips, verdicts, strict=True)]
 
-def _measure(clip: Clip) -> Measurement:
-    metric = TemporalFlickering.info.id
-    differences = mean_absolute_differences(clip.video.frames)
-    if not differences:
-        return Measurement(clip.sample.id, metric, error="one frame has no neighbour; at least two are needed")
-    mae = sum(differences) / len(differences)
-    return Measurement(clip.sample.id, metric, value=(255 - mae) / 255, details={"mae_per_pair": differences})
+    def _judge(self, clips: Sequence[Clip]) -> list[Verdict]:
+        """A verdict per clip. Those of the last batch are kept: after a refusal its parts are asked for again."""
+        if any(id(clip) not in self._judged for clip in clips):
+            verdicts = judge(self._network, self._device, clips)
+            self._judged = {id(clip): (clip, verdict) for clip, verdict in zip(clips, verdicts, strict=True)}
+        return [self._judged[id(clip)][1] for clip in clips]
+
+    def _measure(self, clip: Clip, verdict: Verdict | None = None) -> Measurement:
+        differences = mean_absolute_differences(clip.video.frames)
+        error = verdict.error if verdict else ""
+        if not differences:
+            error = "one frame has no neighbour; at least two are needed"
+        if error:
+            return Measurement(clip.sample.id, self.info.id, error=error)
+        mae = sum(differences) / len(differences)
+        details: dict[str, Any] = {"mae_per_pair": differences}
+        if verdict:
+            details["top2_magnitude_per_pair"] = list(verdict.magnitudes)
+        return Measurement(clip.sample.id, self.info.id, value=(255 - mae) / 255, details=details)

@@ -45,9 +45,9 @@ def in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(forward)
-    def exact(self: nn.Module, x: Tensor) -> Any:
+    def exact(self: nn.Module, x: Tensor, *more: Any, **options: Any) -> Any:
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False), _ieee_products():
-            return forward(self, x)
+            return forward(self, x, *more, **options)
 
     return exact
 

@@ -29,6 +29,8 @@ NO_CASE_FOLDERS = ("clips", "tokenizer*", ".*", "__pycache__")
 PARTS = {"frechet/features-": "frechet/expected-", "frechet/probabilities-": "frechet/expected-"}
 """How the stem of a part begins -> how that of its case does."""
 KIND_FIELDS = ("kind", "component", "metric")
+UNNAMED_KINDS = {"vbench": "rules"}
+"""Folder -> the kind of its cases whose sidecar names none."""
 
 
 class CaseError(Exception):
@@ -105,7 +107,8 @@ class Case:
     @property
     def kind(self) -> str:
         """What the table of kinds is asked for: the folder, and the sidecar's kind, component or metric."""
-        named = next((str(self.sidecar[name]) for name in KIND_FIELDS if name in self.sidecar), "")
+        unnamed = UNNAMED_KINDS.get(self.folder, "")
+        named = next((str(self.sidecar[name]) for name in KIND_FIELDS if name in self.sidecar), unnamed)
         return f"{self.folder}/{named}" if named else self.folder
 
     def input(self, name: str) -> Tensor:

@@ -38,6 +38,9 @@ KINDS: dict[str, str | Kind] = {
     "vbench/temporal_flickering": "flickering:temporal_flickering",
     "amt_s": "amt:amt_s",
     "vbench/motion_smoothness": "amt:motion_smoothness",
+    "raft": "raft:raft",
+    "vbench/dynamic_degree": "raft:dynamic_degree",
+    "vbench/rules": "rules:rules",
 }
 """Folder, and the sidecar's kind, component or metric where it has one -> function, or module below here and name."""
 
