@@ -77,10 +77,17 @@ def create_metrics(config: RunConfig, profile: Profile) -> dict[str, tuple[Metri
         metrics[metric.info.id] = (metric, spec)
     for metric, _ in metrics.values():
         metric.prepare(profile)
-    if strangers := sorted(set(profile.checkpoints) - {*METRICS.builtin, *metrics}):
-        near = nearest(strangers[0], METRICS.builtin)
+    known = {*_builtin_ids(), *metrics}
+    if strangers := sorted(set(profile.checkpoints) - known):
+        near = nearest(strangers[0], known)
         raise UserError(f"profile {profile.name}: checkpoints of an unknown metric '{strangers[0]}': {near}")
     return metrics
+
+
+def _builtin_ids() -> set[str]:
+    """Ids of the built-in metrics and of their variants."""
+    variants = [f"{name}:{word}" for name, entry in METRICS.builtin.items() for word in entry.words]
+    return {METRICS.create(spec).info.id for spec in [*METRICS.builtin, *variants]}
 
 
 def _narrowed(specs: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ PIXELS_AT_ONCE = 2**25
 
 NOT_FINITE = (
     "the flow is not finite: expected pixels, got NaN or infinity from RAFT; check its checkpoint with "
-    "`i2vbench weights check`"
+    "`i2vbench weights verify`"
 )
 
 

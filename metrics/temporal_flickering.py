@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from i2vbench.errors import NotApplicable
 from i2vbench.metrics.base import NetworkMetric
 from i2vbench.metrics.flow import load_network
 from i2vbench.metrics.static_filter import Verdict, judge
@@ -67,7 +66,6 @@ class TemporalFlickering(NetworkMetric):
         check_variant(self.info.id, argument, [STATIC_ONLY])
         super().__init__()
         self.static_only = argument == STATIC_ONLY
-        self._judged: dict[int, tuple[Clip, Verdict]] = {}
         if self.static_only:
             self.info = replace(
                 self.info,
@@ -85,40 +83,20 @@ class TemporalFlickering(NetworkMetric):
         if self.static_only:
             super().load(device, dtype)
 
-    def unload(self) -> None:
-        super().unload()
-        self._judged = {}
-
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
-        """One measurement per clip.
-
-        Raises:
-            NotApplicable: Static clips alone are measured, and one of these moves.
-        """
-        if not self.static_only:
-            return [self._measure(clip) for clip in clips]
-        verdicts = self._judge(clips)
-        for verdict in verdicts:
-            if verdict.motion:
-                raise NotApplicable(f"the clip is not static: {verdict.motion}")
+        verdicts = judge(self._network, self._device, clips) if self.static_only else [None] * len(clips)
         return [self._measure(clip, verdict) for clip, verdict in zip(clips, verdicts, strict=True)]
 
-    def _judge(self, clips: Sequence[Clip]) -> list[Verdict]:
-        """A verdict per clip. Those of the last batch are kept: after a refusal its parts are asked for again."""
-        if any(id(clip) not in self._judged for clip in clips):
-            verdicts = judge(self._network, self._device, clips)
-            self._judged = {id(clip): (clip, verdict) for clip, verdict in zip(clips, verdicts, strict=True)}
-        return [self._judged[id(clip)][1] for clip in clips]
-
-    def _measure(self, clip: Clip, verdict: Verdict | None = None) -> Measurement:
+    def _measure(self, clip: Clip, verdict: Verdict | None) -> Measurement:
+        sample, metric = clip.sample.id, self.info.id
+        if clip.video.num_frames < 2:
+            return Measurement(sample, metric, error="one frame has no neighbour; at least two are needed")
+        if verdict and verdict.error:
+            return Measurement(sample, metric, error=verdict.error)
+        if verdict and verdict.motion:
+            return Measurement(sample, metric, not_applicable=f"the clip is not static: {verdict.motion}")
         differences = mean_absolute_differences(clip.video.frames)
-        error = verdict.error if verdict else ""
-        if not differences:
-            error = "one frame has no neighbour; at least two are needed"
-        if error:
-            return Measurement(clip.sample.id, self.info.id, error=error)
-        mae = sum(differences) / len(differences)
         details: dict[str, Any] = {"mae_per_pair": differences}
         if verdict:
             details["top2_magnitude_per_pair"] = list(verdict.magnitudes)
-        return Measurement(clip.sample.id, self.info.id, value=(255 - mae) / 255, details=details)
+        return Measurement(sample, metric, value=(255 - sum(differences) / len(differences)) / 255, details=details)
