@@ -169,7 +169,7 @@ class Case:
 
     def read_json(self, name: str) -> dict[str, Any]:
         """A configuration or key list that the case names."""
-        return _load_json(self.find(name))
+        return read_json(self.find(name))
 
     def _file(self, suffix: str) -> Path:
         return self.root / f"{self.stem}{suffix}"
@@ -178,7 +178,7 @@ class Case:
 def bundled_json(name: str) -> dict[str, Any]:
     """A configuration or key list among the bundled copies, "i3d/keys.json"; long ones are stored compressed."""
     path = BUNDLED / name
-    return _load_json(path if path.exists() else path.with_name(f"{path.name}.gz"))
+    return read_json(path if path.exists() else path.with_name(f"{path.name}.gz"))
 
 
 def discover(root: Path) -> list[Case]:
@@ -195,7 +195,8 @@ def _case_of(stem: str) -> str:
     return stem
 
 
-def _load_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file, compressed or not."""
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
         data: dict[str, Any] = json.load(file)
     return data

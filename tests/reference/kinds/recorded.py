@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from i2vbench.types import Clip, FrameSource, Sample, Video
 from tests.reference import recipe
-from tests.reference.cases import Case, CaseError
+from tests.reference.cases import Case, CaseError, read_json
 
 
 def published_state(case: Case, network: str, overrides: Mapping[str, float]) -> dict[str, Tensor]:
@@ -27,12 +28,18 @@ def published_state(case: Case, network: str, overrides: Mapping[str, float]) ->
     Raises:
         CaseError: An override is of a tensor that the checkpoint has not.
     """
-    keys = case.read_json("keys.json" if case.folder == network else f"../{network}/keys.json")
-    state = recipe.state(keys, case.sidecar["seed"])
+    keys = case.find("keys.json" if case.folder == network else f"../{network}/keys.json")
+    state = _recipe_state(keys, case.sidecar["seed"])
     unknown = sorted(set(overrides) - set(state))
     if unknown:
         raise CaseError(f"overrides of tensors that {network} has not: {', '.join(unknown)}")
     return {key: torch.from_numpy(array) * overrides.get(key, 1) for key, array in state.items()}
+
+
+@functools.lru_cache(maxsize=1)
+def _recipe_state(keys: Path, seed: int) -> dict[str, recipe.Array]:
+    # The largest takes ten seconds to fill, and neighbouring cases want the same.
+    return recipe.state(read_json(keys), seed)
 
 
 def read_clip(case: Case, name: str, prompt: str = "", fps: float = 8.0) -> Clip:
