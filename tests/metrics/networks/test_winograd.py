@@ -13,7 +13,7 @@ from i2vbench.metrics.networks.winograd import WinogradConv
 kernels = st.sampled_from([(3, 3), (1, 5), (5, 1), (5, 5), (3, 1)])
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(kernels, st.integers(1, 3), st.integers(1, 21), st.integers(1, 21), st.booleans(), st.integers(0, 9))
 def test_it_is_the_convolution_at_any_size(
     kernel: tuple[int, int], count: int, height: int, width: int, biased: bool, seed: int
