@@ -22,6 +22,7 @@ from torchvision.models.optical_flow.raft import FeatureEncoder
 from i2vbench.checkpoints import fill, unwrap
 from i2vbench.metrics.networks.correlations import Correlations, cells_per_position, reading_patches
 from i2vbench.metrics.networks.layers import FrozenBatchNorm, in_float32
+from i2vbench.metrics.networks.winograd import WinogradConv
 
 ITERATIONS = 20
 MULTIPLE_PX = 8
@@ -129,9 +130,12 @@ class RAFT(nn.Module):
         self.feature_encoder, self.context_encoder = published.feature_encoder, published.context_encoder
         self.motion_encoder = update.motion_encoder
         self.motion_encoder.convcorr1[0] = reading_patches(self.motion_encoder.convcorr1[0])
+        for layer in (self.motion_encoder.convcorr2, self.motion_encoder.conv):
+            layer[0] = WinogradConv(layer[0].weight, layer[0].bias)
         recurrent = update.recurrent_block
         self.across, self.down = GatedStep(recurrent.convgru1), GatedStep(recurrent.convgru2)
         self.flow_head, self.mask_predictor = update.flow_head, published.mask_predictor
+        self.flow_head.conv1 = WinogradConv(self.flow_head.conv1.weight, self.flow_head.conv1.bias)
         self.to(memory_format=torch.channels_last)
 
     @in_float32
@@ -209,7 +213,7 @@ class GatedStep(nn.Module):
         z, r, q = published.convz, published.convr, published.convq
         gates, context = _apart(torch.cat((z.weight, r.weight)))
         candidate, context_q = _apart(q.weight)
-        self.gates, self.candidate = nn.Parameter(gates), nn.Parameter(candidate)
+        self.gates, self.candidate = WinogradConv(gates), nn.Parameter(candidate)
         self.context = nn.Parameter(torch.cat((context, context_q)))
         self.bias = nn.Parameter(torch.cat((z.bias, r.bias, q.bias)))
         self.padding = z.padding
@@ -220,7 +224,7 @@ class GatedStep(nn.Module):
         return gates, candidate
 
     def forward(self, hidden: Tensor, motion: Tensor, constant: tuple[Tensor, Tensor]) -> Tensor:
-        gates = F.conv2d(torch.cat((hidden, motion), dim=1), self.gates, padding=self.padding)
+        gates = self.gates(torch.cat((hidden, motion), dim=1))
         update, reset = gates.add_(constant[0]).sigmoid_().chunk(2, dim=1)
         seen = torch.cat((reset * hidden, motion), dim=1)
         candidate = F.conv2d(seen, self.candidate, padding=self.padding).add_(constant[1]).tanh_()

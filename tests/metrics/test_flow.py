@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -49,6 +49,7 @@ def test_the_longest_vectors_count() -> None:
     assert strongest_mean(torch.stack((field, 2 * field)), 0.05).tolist() == pytest.approx([6, 12])
 
 
+@settings(deadline=None)
 @given(st.integers(1, 30), st.integers(1, 30), st.sampled_from([0.02, 0.05]), st.integers(0, 9))
 def test_it_is_a_sort_and_a_mean(height: int, width: int, share: float, seed: int) -> None:
     field = np.random.default_rng(seed).normal(size=(2, height, width)).astype(np.float32)
