@@ -13,6 +13,9 @@ from i2vbench.profiles import Interpolation, Protocol
 from i2vbench.types import Clip, ClipSource, FrameSource, Image, Sample, Video
 from i2vbench.video import VideoError, VideoInfo, probe, read_image, read_video, resize_and_crop
 
+SAME_RATE = 0.001
+"""Rates that differ by less are one: files keep 23.976 for 24000 / 1001."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Made:
@@ -79,8 +82,15 @@ def _brought(wanted: Sequence[int], made: _Made, protocol: Protocol) -> str:
         done.append(f"resized ({protocol.interpolation})")
         if made.height * protocol.width != made.width * protocol.height:
             done.append("centre-cropped")
-    if list(wanted) != list(range(made.num_frames)):
-        done.append("frames nearest in time" if protocol.sampling == "nearest" else "the first frames")
+    first, other_rate = list(wanted) == list(range(len(wanted))), abs(made.fps / protocol.fps - 1) > SAME_RATE
+    if not first:
+        done.append("frames nearest in time")
+    elif len(wanted) < made.num_frames:
+        done.append(f"the first {len(wanted)} frames")
+    if other_rate and protocol.sampling == "first":
+        done.append(f"left at {made.fps:g} fps")
+    elif other_rate and first:
+        done.append(f"{made.fps:g} fps taken as {protocol.fps:g}")
     return ", ".join(done)
 
 

@@ -172,11 +172,7 @@ def _measure_group(id_: str, positions: Sequence[int], read: ReadGroup, job: Job
             reason = f"the metric could not be loaded: {metric.reason}"
             results |= {i: Measurement(clip.sample.id, id_, error=reason) for i, clip in clips.items()}
         else:
-            for i, result in zip(clips, measure_clips(metric, list(clips.values())), strict=True):
-                if result.not_applicable is not None:
-                    not_applicable[result.sample_id, read.group.targets[i].seed] = result.not_applicable
-                else:
-                    results[i] = result
+            results |= dict(zip(clips, measure_clips(metric, list(clips.values())), strict=True))
     job.store.record_not_applicable(id_, read.group.model, not_applicable)
     ordered = sorted(results)
     job.store.record(read.group.model, [read.group.targets[i].seed for i in ordered], [results[i] for i in ordered])

@@ -253,9 +253,10 @@ class Store:
                 whose = f"models/{folder_name(model)}" if model != REFERENCE else "real"
                 features = f"features/{folder_name(m.metric)}/{whose}/{m.sample_id}-seed{seed}.npy"
                 write_array(self.folder / features, m.features)
-            state = "failed" if m.error is not None else "done"
+            reason = m.error or m.not_applicable
+            state = "failed" if m.error is not None else "not_applicable" if reason is not None else "done"
             details = json.dumps(dict(m.details), allow_nan=False)
-            rows.append((m.metric, model, m.sample_id, seed, state, m.value, features, details, m.error))
+            rows.append((m.metric, model, m.sample_id, seed, state, m.value, features, details, reason))
         with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO measurement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 

@@ -216,7 +216,7 @@ class Clip:
         sample: What the video was made for.
         video: At the protocol's size, length and rate.
         repeated_frames: How many of its frames repeat the one before because the clip is slower than the protocol.
-        brought: What was done to bring it there, as "resized, 16 of 48 frames"; "" if nothing was.
+        brought: What was done to bring it there, as "resized (lanczos), frames nearest in time"; "" if nothing was.
         made_as: How the model made it, as "48 frames at 24 fps, 320 x 512 pixels".
     """
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from i2vbench.metrics.clipsim import load_network
 from i2vbench.metrics.consistency import ConsistencyMetric
 from i2vbench.types import MetricInfo
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 
 class BackgroundConsistency(ConsistencyMetric):
@@ -31,9 +30,7 @@ class BackgroundConsistency(ConsistencyMetric):
         source="Appendix C, Table 6; VBench 0.1.5 background_consistency",
         hides="The subject is looked at too, and a still clip scores 100: read it beside the dynamic degree.",
     )
-
-    def read_network(self, checkpoint: str) -> nn.Module:
-        return load_network(checkpoint)
+    network = "clip"
 
     def look(self, frames: Tensor) -> Tensor:
         from i2vbench.metrics.networks import clip

@@ -10,6 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -77,27 +78,51 @@ class Metric(ABC):
         return Cell(mean, len(values), spread=math.sqrt(variance))
 
 
-_IN_MEMORY: WeakValueDictionary[tuple[str, str], nn.Module] = WeakValueDictionary()
-"""Networks by checkpoint and device, as long as a metric holds them: those that look through one share it."""
+_IN_MEMORY: WeakValueDictionary[tuple[str, str, str], nn.Module] = WeakValueDictionary()
+"""Networks by module, checkpoint and device, as long as a metric holds them."""
+
+
+def read_network(module: str, checkpoint: str) -> nn.Module:
+    """A network in evaluation mode on the CPU.
+
+    Args:
+        module: Below metrics/networks/.
+        checkpoint: Its name in the catalogue.
+    """
+    from i2vbench import weights
+
+    network: nn.Module = import_module(f"i2vbench.metrics.networks.{module}").load(weights.read(checkpoint))
+    return network
 
 
 class NetworkMetric(Metric):
-    """A metric that looks through a network, which `read_network` makes of the first checkpoint that it names."""
+    """A metric that looks through a network.
+
+    Attributes:
+        network: The module below metrics/networks/ that makes it of the first checkpoint that the metric names. Metrics
+            of one network and checkpoint share it in memory; one that overrides `read_network` has its own.
+    """
+
+    network: str = ""
 
     def __init__(self) -> None:
         self._network: Any = None
         self._device = "cpu"
 
-    @abstractmethod
     def read_network(self, checkpoint: str) -> nn.Module:
         """The network with this name in the catalogue, in evaluation mode on the CPU."""
+        return read_network(self.network, checkpoint)
 
     def load(self, device: str, dtype: str) -> None:
-        key = self.info.checkpoints[0], device
+        checkpoint, self._device = self.info.checkpoints[0], device
+        if type(self).read_network is not NetworkMetric.read_network:
+            self._network = self.read_network(checkpoint).to(device)
+            return
+        key = self.network, checkpoint, device
         network = _IN_MEMORY.get(key)
         if network is None:
-            network = _IN_MEMORY[key] = self.read_network(self.info.checkpoints[0]).to(device)
-        self._network, self._device = network, device
+            network = _IN_MEMORY[key] = self.read_network(checkpoint).to(device)
+        self._network = network
 
     def unload(self) -> None:
         self._network = None

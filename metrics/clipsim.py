@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from i2vbench.metrics.base import NetworkMetric
+from i2vbench.metrics.cosines import unit
 from i2vbench.metrics.distances import on_device
 from i2vbench.metrics.moments import Features, Matrix
 from i2vbench.types import Clip, Measurement, MetricInfo
@@ -36,9 +37,7 @@ class CLIPSIM(NetworkMetric):
         source="Section 5.2; TorchMetrics 1.9 CLIPScore / 100, CLIP ViT-B/32, all frames",
         hides="The first frame brings most of it: a still clip scores what its picture does.",
     )
-
-    def read_network(self, checkpoint: str) -> nn.Module:
-        return load_network(checkpoint)
+    network = "clip"
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
         cosines = prompt_cosines(self._network, on_device(clips, self._device), [c.sample.prompt for c in clips])
@@ -46,14 +45,6 @@ class CLIPSIM(NetworkMetric):
             Measurement(c.sample.id, self.info.id, value=float(mean), details={"cosine_per_frame": frames.tolist()})
             for c, frames, mean in zip(clips, cosines, clipsim_per_video(cosines), strict=True)
         ]
-
-
-def load_network(checkpoint: str) -> nn.Module:
-    """The CLIP with this name in the catalogue, in evaluation mode on the CPU."""
-    from i2vbench import weights
-    from i2vbench.metrics.networks import clip
-
-    return clip.load(weights.read(checkpoint))
 
 
 def prompt_cosines(network: nn.Module, videos: Tensor, prompts: Sequence[str]) -> Matrix:
@@ -86,7 +77,7 @@ def frame_cosines(image_features: Features, text_features: Features) -> Matrix:
             f"clipsim: expected image features [..., T, d] and text features [..., d], "
             f"got {list(image_features.shape)} and {list(text_features.shape)}"
         )
-    images, texts = _normalised(image_features, "image"), _normalised(text_features, "text")
+    images, texts = unit(image_features, "frame"), unit(text_features, "prompt")
     cosines: Matrix = np.einsum("...td,...d->...t", images, texts)
     return cosines
 
@@ -100,12 +91,3 @@ def clipsim_per_video(cosines: Matrix) -> Matrix:
 def clipsim(per_video: Matrix) -> float:
     """Mean over the videos, [n]: the number of the data set."""
     return float(per_video.mean())
-
-
-def _normalised(features: Features, name: str) -> Matrix:
-    doubles = features.astype(np.float64)
-    norms = np.linalg.norm(doubles, axis=-1, keepdims=True)
-    if not (np.isfinite(norms) & (norms > 0)).all():
-        raise ValueError(f"clipsim: expected {name} features of finite length above 0, got one of another length")
-    normalised: Matrix = doubles / norms
-    return normalised

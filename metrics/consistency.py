@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from i2vbench.metrics.base import NetworkMetric
+from i2vbench.metrics.cosines import unit
 from i2vbench.metrics.moments import Features, Matrix
 from i2vbench.metrics.variants import ANTIALIAS, antialiased, check_variant
 from i2vbench.types import Clip, Measurement
@@ -64,16 +65,8 @@ def similarities(features: Features) -> tuple[Matrix, Matrix]:
     """
     if len(features) < 2:
         raise ValueError("one frame has no neighbour; at least two are needed")
-    doubles = features.astype(np.float64)
-    norms = np.linalg.norm(doubles, axis=1, keepdims=True)
-    for wrong, what in ((~np.isfinite(norms), "not finite"), (norms == 0, "all zero")):
-        if wrong.any():
-            raise ValueError(
-                f"expected features of a length above 0, got some that are {what}, first of frame {wrong.argmax()} "
-                f"(from 0) of {len(features)}: check the network's checkpoint, and measure again in float32"
-            )
-    unit = doubles / norms
-    to_previous, to_first = (unit[:-1] * unit[1:]).sum(axis=1), unit[1:] @ unit[0]
+    directions = unit(features, "frame")
+    to_previous, to_first = (directions[:-1] * directions[1:]).sum(axis=1), directions[1:] @ directions[0]
     # Of float64 unit vectors: what passes 1 is rounding.
     return to_previous.clip(0, 1), to_first.clip(0, 1)
 

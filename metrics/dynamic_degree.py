@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from i2vbench.metrics.base import NetworkMetric
-from i2vbench.metrics.flow import NOT_FINITE, Look, load_network, strongest_means, too_small
+from i2vbench.metrics.flow import NOT_FINITE, Look, strongest_means, too_small
 from i2vbench.types import Clip, Measurement, MetricInfo
 
 if TYPE_CHECKING:
-    from torch import nn
+    pass
 
 FPS = 8
 SHARE = 0.05
@@ -76,9 +76,7 @@ class DynamicDegree(NetworkMetric):
         source="Appendix C, Table 12; VBench 0.1.5 dynamic_degree, RAFT (things), 20 iterations",
         hides="A moving camera, a jump or noise counts as motion; threshold and count go with size, length and rate.",
     )
-
-    def read_network(self, checkpoint: str) -> nn.Module:
-        return load_network(checkpoint)
+    network = "raft"
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
         refusals = [too_small(clip.video) or _too_short(clip) for clip in clips]
@@ -100,7 +98,7 @@ def _too_short(clip: Clip) -> str | None:
     why = "one frame has no pair" if kept == 1 else "of two, none need to move, so VBench calls any clip dynamic"
     return (
         f"too short: expected at least {LEAST_FRAMES} frames once thinned to about {FPS} a second, got {kept} of "
-        f"{video.num_frames} at {video.fps:g} a second ({why}); measure longer clips"
+        f"{video.num_frames} at {video.fps:g} a second ({why}). Give the profile's protocol more num_frames"
     )
 
 

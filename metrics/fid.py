@@ -34,9 +34,7 @@ class FID(NetworkMetric):
         source="Section 5.2, Appendix B.2; StyleGAN3's Inception 2015-12-05, as torch-fidelity 0.4.0 has it",
         hides="Frames by themselves: a video that jumps scores as one that flows. The number falls as n grows.",
     )
-
-    def read_network(self, checkpoint: str) -> nn.Module:
-        return load_network(checkpoint)
+    network = "inception"
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
         features = frame_features(self._network, on_device(clips, self._device)).cpu().numpy()
@@ -44,14 +42,6 @@ class FID(NetworkMetric):
 
     def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
         return frechet_cell(generated, reference, ddof=DDOF)
-
-
-def load_network(checkpoint: str) -> nn.Module:
-    """The Inception with this name in the catalogue, in evaluation mode on the CPU."""
-    from i2vbench import weights
-    from i2vbench.metrics.networks import inception
-
-    return inception.load(weights.read(checkpoint))
 
 
 def frame_features(network: nn.Module, videos: Tensor) -> Tensor:

@@ -36,14 +36,6 @@ class Look:
     pairs: Sequence[tuple[int, int]]
 
 
-def load_network(checkpoint: str) -> nn.Module:
-    """The RAFT with this name in the catalogue, in evaluation mode on the CPU."""
-    from i2vbench import weights
-    from i2vbench.metrics.networks import raft
-
-    return raft.load(weights.read(checkpoint))
-
-
 def too_small(video: Video) -> str | None:
     """Why a clip of this size has no flow; None if it has.
 
@@ -55,8 +47,8 @@ def too_small(video: Video) -> str | None:
     if min(height, width) >= LEAST_PX:
         return None
     return (
-        f"too small for optical flow: expected sides of at least {LEAST_PX} pixels once padded to multiples of "
-        f"{MULTIPLE_PX}, got {video.width}x{video.height}, padded {width}x{height}; measure larger clips"
+        f"too small: expected sides of at least {LEAST_PX} pixels once padded to multiples of {MULTIPLE_PX}, got "
+        f"{video.height} x {video.width}; below, RAFT gives NaN. Give the profile's protocol a larger height and width"
     )
 
 

@@ -47,13 +47,11 @@ class InceptionScore(NetworkMetric):
         source="Section 5.2; StyleGAN-V's protocol, C3D of TGANv2 (UCF-101), ten splits",
         hides="Nothing is compared with real videos, and only actions of UCF-101 count: elsewhere it says little.",
     )
+    network = "c3d"
 
     def __init__(self) -> None:
         super().__init__()
         self._mean: Any = None
-
-    def read_network(self, checkpoint: str) -> nn.Module:
-        return load_network(checkpoint)
 
     def load(self, device: str, dtype: str) -> None:
         super().load(device, dtype)
@@ -75,14 +73,6 @@ class InceptionScore(NetworkMetric):
         mean, deviation = inception_score(np.stack(rows), SPLITS)
         note = "" if len(rows) >= SPLITS * LEAST_CLIPS else "fewer clips in a split than classes: biased low"
         return Cell(mean, len(rows), spread=deviation, note=note)
-
-
-def load_network(checkpoint: str) -> nn.Module:
-    """The C3D with this name in the catalogue, in evaluation mode on the CPU."""
-    from i2vbench import weights
-    from i2vbench.metrics.networks import c3d
-
-    return c3d.load(weights.read(checkpoint))
 
 
 def load_mean(checkpoint: str) -> Tensor:

@@ -23,7 +23,7 @@ from i2vbench.metrics.base import NetworkMetric
 from i2vbench.types import Clip, Frames, Measurement, MetricInfo
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from i2vbench.metrics.networks.amt import AMT
 
@@ -72,12 +72,7 @@ class MotionSmoothness(NetworkMetric):
         source="Appendix C, Table 9; VBench 0.1.5 motion_smoothness, AMT-S (its weights are non-commercial)",
         hides="A clip in which nothing moves scores nearly 100, and a higher frame rate scores higher.",
     )
-
-    def read_network(self, checkpoint: str) -> nn.Module:
-        from i2vbench import weights
-        from i2vbench.metrics.networks import amt
-
-        return amt.load(weights.read(checkpoint))
+    network = "amt"
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
         refusals = [_refusal(clip.video.frames) for clip in clips]
@@ -174,14 +169,15 @@ def _refusal(frames: Frames) -> str | None:
     num_frames, height, width = frames.shape[:3]
     if num_frames < LEAST_FRAMES:
         return (
-            f"expected at least {LEAST_FRAMES} frames, two to interpolate between and one to compare, got {num_frames}"
+            f"too short: expected at least {LEAST_FRAMES} frames, two to interpolate between and one to compare, got "
+            f"{num_frames}. Give the profile's protocol more num_frames"
         )
     pad = padding(height, width)
     padded = (height + pad.top + pad.bottom, width + pad.left + pad.right)
     if min(padded) < LEAST_SIDE_PX:
         return (
-            f"expected sides of at least {LEAST_SIDE_PX} pixels once padded to multiples of 16, got "
-            f"{padded[1]}x{padded[0]} of {width}x{height}: below, AMT-S gives NaN; measure at a larger size"
+            f"too small: expected sides of at least {LEAST_SIDE_PX} pixels once padded to multiples of 16, got "
+            f"{height} x {width}; below, AMT-S gives NaN. Give the profile's protocol a larger height and width"
         )
     return None
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from i2vbench.metrics.base import NetworkMetric
+from i2vbench.metrics.cosines import unit
 from i2vbench.metrics.moments import Features
 from i2vbench.metrics.sampling import middle_frame_indices
 from i2vbench.metrics.variants import ANTIALIAS, antialiased, check_variant
@@ -45,6 +46,7 @@ class OverallConsistency(NetworkMetric):
         source="Appendix C, Table 13; VBench 0.1.5 overall_consistency",
         hides="A still clip of what the prompt names scores well; the paper's models lie between 16 and 21.",
     )
+    network = "viclip"
 
     def __init__(self, argument: str = "") -> None:
         check_variant(self.info.id, argument, [ANTIALIAS])
@@ -52,9 +54,6 @@ class OverallConsistency(NetworkMetric):
         self.antialias = argument == ANTIALIAS
         if self.antialias:
             self.info = antialiased(self.info)
-
-    def read_network(self, checkpoint: str) -> nn.Module:
-        return load_network(checkpoint)
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
         from i2vbench.metrics.networks import viclip
@@ -68,14 +67,6 @@ class OverallConsistency(NetworkMetric):
             place = prompts.index(clip.sample.prompt)
             measured.append(measurement(clip, self.info.id, video, texts[place], cut[place]))
         return measured
-
-
-def load_network(checkpoint: str) -> nn.Module:
-    """The ViCLIP with this name in the catalogue, in evaluation mode on the CPU."""
-    from i2vbench import weights
-    from i2vbench.metrics.networks import viclip
-
-    return viclip.load(weights.read(checkpoint))
 
 
 def video_features(network: nn.Module, clips: Sequence[Clip], device: str, *, antialias: bool = False) -> Features:
@@ -122,16 +113,5 @@ def cosine(video: Features, text: Features) -> float:
     Raises:
         ValueError: One is not finite or all zero. VBench divides by zero.
     """
-    unit = []
-    for features, what in ((video, "video"), (text, "prompt")):
-        doubles = features.astype(np.float64)
-        length = float(np.linalg.norm(doubles))
-        if not (np.isfinite(length) and length > 0):
-            wrong = "all zero" if length == 0 else "not finite"
-            raise ValueError(
-                f"expected features of a length above 0, got ones of the {what} that are {wrong}: check the network's "
-                "checkpoint, and measure again in float32"
-            )
-        unit.append(doubles / length)
     # Of float64 unit vectors: what passes 1 is rounding.
-    return float(np.clip(unit[0] @ unit[1], -1, 1))
+    return float(np.clip(unit(video, "video") @ unit(text, "prompt"), -1, 1))

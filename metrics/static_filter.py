@@ -7,9 +7,9 @@ it, and of image-to-video clips it leaves few.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,12 +31,12 @@ class Verdict:
     """What the filter says of a clip.
 
     Attributes:
-        magnitudes: Pixels, of `frame_pairs`; empty where the clip could not be judged.
+        details: What it was judged by; empty where it could not be judged.
         motion: Why the clip is not static; "" if it is.
         error: Why it could not be judged; "" if it could.
     """
 
-    magnitudes: Sequence[float] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
     motion: str = ""
     error: str = ""
 
@@ -96,5 +96,14 @@ def _verdict(clip: Clip, magnitudes: list[float]) -> Verdict:
     if not np.isfinite(magnitudes).all():
         return Verdict(error=NOT_FINITE)
     video = clip.video
-    threshold = threshold_px(video.height, video.width)
-    return Verdict(magnitudes, reason_of_motion(magnitudes, threshold, pairs_allowed(video.num_frames)))
+    threshold, allowed = threshold_px(video.height, video.width), pairs_allowed(video.num_frames)
+    *neighbours, forth, back = magnitudes
+    details = {
+        "top2_magnitude_per_pair": neighbours,
+        "threshold": threshold,
+        "pairs_allowed": allowed,
+        "pairs_above": sum(magnitude > threshold for magnitude in neighbours),
+        "first_to_last_magnitude": forth,
+        "last_to_first_magnitude": back,
+    }
+    return Verdict(details, reason_of_motion(magnitudes, threshold, allowed))

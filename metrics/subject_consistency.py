@@ -14,7 +14,7 @@ from i2vbench.metrics.consistency import ConsistencyMetric
 from i2vbench.types import MetricInfo
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 
 class SubjectConsistency(ConsistencyMetric):
@@ -29,12 +29,7 @@ class SubjectConsistency(ConsistencyMetric):
         source="Appendix C, Table 7; VBench 0.1.5 subject_consistency",
         hides="A still clip scores 100: read it beside the dynamic degree.",
     )
-
-    def read_network(self, checkpoint: str) -> nn.Module:
-        from i2vbench import weights
-        from i2vbench.metrics.networks import dino
-
-        return dino.load(weights.read(checkpoint))
+    network = "dino"
 
     def look(self, frames: Tensor) -> Tensor:
         from i2vbench.metrics.networks import dino

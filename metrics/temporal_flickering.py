@@ -20,13 +20,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from i2vbench.metrics.base import NetworkMetric
-from i2vbench.metrics.flow import load_network
 from i2vbench.metrics.static_filter import Verdict, judge
 from i2vbench.metrics.variants import check_variant
 from i2vbench.types import Clip, Frames, Measurement, MetricInfo
 
 if TYPE_CHECKING:
-    from torch import nn
+    pass
 
 STATIC_ONLY = "static-only"
 
@@ -61,6 +60,7 @@ class TemporalFlickering(NetworkMetric):
         source="Appendix C, Table 8; VBench 0.1.5 temporal_flickering",
         hides="A still clip scores 100: read it beside the dynamic degree.",
     )
+    network = "raft"
 
     def __init__(self, argument: str = "") -> None:
         check_variant(self.info.id, argument, [STATIC_ONLY])
@@ -75,9 +75,6 @@ class TemporalFlickering(NetworkMetric):
                 source="VBench 0.1.5 static_filter, then temporal_flickering; not in the paper",
                 hides="How few clips it may stand on: the filter leaves those that hardly move.",
             )
-
-    def read_network(self, checkpoint: str) -> nn.Module:
-        return load_network(checkpoint)
 
     def load(self, device: str, dtype: str) -> None:
         if self.static_only:
@@ -94,9 +91,10 @@ class TemporalFlickering(NetworkMetric):
         if verdict and verdict.error:
             return Measurement(sample, metric, error=verdict.error)
         if verdict and verdict.motion:
-            return Measurement(sample, metric, not_applicable=f"the clip is not static: {verdict.motion}")
+            why = f"the clip is not static: {verdict.motion}"
+            return Measurement(sample, metric, not_applicable=why, details=verdict.details)
         differences = mean_absolute_differences(clip.video.frames)
         details: dict[str, Any] = {"mae_per_pair": differences}
         if verdict:
-            details["top2_magnitude_per_pair"] = list(verdict.magnitudes)
+            details |= verdict.details
         return Measurement(sample, metric, value=(255 - sum(differences) / len(differences)) / 255, details=details)

@@ -145,12 +145,13 @@ class One(Metric):
         return Measurement(clip.sample.id, "one", value=1.0)
 
 
-class NotForOneClip(One):
+class NotForTwoClips(One):
     info = MetricInfo(id="picky", title="Picky", direction="higher")
 
     def of(self, clip: Clip) -> Measurement:
-        if clip.sample.id == "clip-1":
-            return Measurement(clip.sample.id, "picky", not_applicable="it moves")
+        if clip.sample.id in ("clip-1", "clip-3"):
+            why = f"it moves: by {clip.sample.id[-1]} pixels"
+            return Measurement(clip.sample.id, "picky", not_applicable=why, details={"pixels": 1.0})
         return Measurement(clip.sample.id, "picky", value=1.0)
 
 

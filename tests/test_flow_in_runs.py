@@ -73,7 +73,7 @@ def test_motion_and_stillness_are_told_apart(place: tuple[Path, bool]) -> None:
     assert flickering.state == ("not_applicable" if moving else "done")
     results = collect([outcome.folder])
     note = "; ".join(results.notes[[info.id for info in results.metrics].index("temporal_flickering_static")])
-    assert ("pan: 2 of 2 clips not applicable (the clip is not static: 4 pairs of neighbouring" in note) == moving
+    assert ("pan: 2 of 2 clips not applicable (the clip is not static; first: image-0: 4 pairs" in note) == moving
 
 
 def test_what_vbench_says_nothing_of_has_a_reason(place: tuple[Path, bool]) -> None:

@@ -34,7 +34,7 @@ from tests.parts import (
     Noise,
     NotANumber,
     NotANumberInDetails,
-    NotForOneClip,
+    NotForTwoClips,
     NothingForImages,
     NumpyNumbers,
     One,
@@ -354,12 +354,18 @@ def test_a_profile_can_refuse_videos_that_are_not_the_protocols(go: Go, small_pr
 
 
 def test_a_clip_that_a_metric_does_not_judge_is_not_applicable(go: Go) -> None:
-    outcome = go([Noise], [NotForOneClip])
+    outcome = go([Noise], [NotForTwoClips])
     assert outcome.failed == 0
     states = measured(outcome.folder, "picky")
-    assert states.pop("clip-1") == ("not_applicable", "it moves")
+    assert states.pop("clip-1") == ("not_applicable", "it moves: by 1 pixels")
+    assert states.pop("clip-3") == ("not_applicable", "it moves: by 3 pixels")
     assert {state for state, _ in states.values()} == {"done"}
-    assert "noise: 1 of 6 clips not applicable (it moves)" in collect([outcome.folder]).notes[0]
+    with Store.open(outcome.folder) as store:
+        assert {row.details.get("pixels") for row in store.measurements("picky") if row.reason} == {1.0}
+    assert (
+        "noise: 2 of 6 clips not applicable (it moves; first: clip-1: by 1 pixels)"
+        in collect([outcome.folder]).notes[0]
+    )
 
 
 def test_a_clip_slower_than_the_protocol_says_so(go: Go) -> None:

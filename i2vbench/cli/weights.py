@@ -72,6 +72,8 @@ def fetch(
     absent = missing(chosen)
     if absent and not quiet:
         print(f"fetching {', '.join(facts.name for facts in absent)} ({total_text(absent)})", file=sys.stderr)
+        for facts in absent:
+            print(f"  {facts.name}: {facts.licence}", file=sys.stderr)
     with choose(quiet) as watch:
         reasons = fetch_all(entries, watch)
     for reason in reasons:

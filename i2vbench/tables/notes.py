@@ -26,11 +26,7 @@ def clip_counts(label: str, records: Sequence[Record]) -> list[str]:
             else f"{first.sample.id}, seed {first.clip.seed}"
         )
         found.append(f"{label}: {len(failed)} of {total} clips failed (first: {where}: {first.reason})")
-    reasons = [record.reason for record in records if record.state == "not_applicable"]
-    found += [
-        f"{label}: {reasons.count(reason)} of {total} clips not applicable ({reason})"
-        for reason in dict.fromkeys(reasons)
-    ]
+    found += _not_applicable(label, records)
     slow = sum("repeated_frames" in record.row.details for record in records if record.row is not None)
     if slow:
         found.append(f"{label}: {slow} of {total} clips are slower than the protocol; frames stand there repeatedly")
@@ -40,6 +36,20 @@ def clip_counts(label: str, records: Sequence[Record]) -> list[str]:
         missing = sum(record.clip.state == "owed" for record in owed)
         of_these = f" ({missing} of them not generated yet)" if missing else ""
         found.append(f"{label}: {len(owed)} of {total} clips not measured yet{of_these}")
+    return found
+
+
+def _not_applicable(label: str, records: Sequence[Record]) -> list[str]:
+    """One line for each reason; what a reason says of its clip alone stands behind a colon."""
+    reasons: dict[str, list[Record]] = {}
+    for record in records:
+        if record.state == "not_applicable":
+            reasons.setdefault(record.reason.partition(": ")[0], []).append(record)
+    found = []
+    for reason, some in reasons.items():
+        first = some[0].reason
+        why = reason if first == reason else f"{reason}; first: {some[0].sample.id}: {first.partition(': ')[2]}"
+        found.append(f"{label}: {len(some)} of {len(records)} clips not applicable ({why})")
     return found
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from i2vbench.metrics import fid, fvd
+from i2vbench.metrics.base import read_network
 from i2vbench.metrics.frechet import frechet_distance
 from i2vbench.metrics.moments import Features, Moments, check_features
 from i2vbench.metrics.training_loops.base import OfManyVideos
@@ -145,7 +146,7 @@ class FrechetFrameDistance(FrechetDistance):
     def __init__(self, network: nn.Module | None = None, *, reset_real_features: bool = True, **options: Any) -> None:
         if network is None:
             (checkpoint,) = fid.FID.info.checkpoints
-            network = fid.load_network(checkpoint)
+            network = read_network("inception", checkpoint)
         super().__init__(network, ddof=fid.DDOF, reset_real_features=reset_real_features, **options)
 
     def _features(self, videos: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from i2vbench.metrics import clipsim, inception_score
+from i2vbench.metrics.base import read_network
 from i2vbench.metrics.moments import check_features
 from i2vbench.metrics.training_loops.base import OfManyVideos, VideoMetric
 
@@ -45,7 +46,7 @@ class VideoInceptionScore(OfManyVideos):
     ) -> None:
         network_name, mean_name = inception_score.InceptionScore.info.checkpoints
         if network is None:
-            network = inception_score.load_network(network_name)
+            network = read_network("c3d", network_name)
         super().__init__(network, **options)
         self.mean = inception_score.load_mean(mean_name) if mean is None else mean
         self.splits = splits
@@ -107,7 +108,7 @@ class CLIPSimilarity(VideoMetric):
     def __init__(self, network: nn.Module | None = None, **options: Any) -> None:
         if network is None:
             (checkpoint,) = clipsim.CLIPSIM.info.checkpoints
-            network = clipsim.load_network(checkpoint)
+            network = read_network("clip", checkpoint)
         super().__init__(network, **options)
         for name, dtype in (("total", torch.float64), ("count", torch.int64)):
             self.add_state(name, torch.zeros((), dtype=dtype, device=self.sums_device), dist_reduce_fx="sum")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import statistics
+import weakref
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
+from i2vbench import weights
+from i2vbench.metrics.base import NetworkMetric
 from i2vbench.metrics.temporal_flickering import TemporalFlickering
-from i2vbench.types import Measurement
+from i2vbench.types import Clip, Measurement, MetricInfo
 
 METRIC = TemporalFlickering()
 
@@ -32,6 +37,40 @@ def test_mean_and_spread_whatever_the_order(values: list[float], random: object)
 def test_every_clip_again_changes_no_mean(values: list[float], times: int) -> None:
     once, often = METRIC.aggregate(measurements(values)), METRIC.aggregate(measurements(values * times))
     assert often.value == pytest.approx(once.value, abs=1e-15)
+
+
+class Seen(NetworkMetric):
+    info = MetricInfo(id="seen", title="Seen", direction="higher", checkpoints=("clip_vit_b32",))
+    network = "clip"
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        raise NotImplementedError
+
+
+class Otherwise(Seen):
+    """Makes something else of the same checkpoint, as metrics of users may."""
+
+    def read_network(self, checkpoint: str) -> nn.Module:
+        return nn.Identity()
+
+
+@pytest.mark.parametrize("order", [(Seen, Otherwise, Seen), (Otherwise, Seen, Seen)])
+def test_metrics_of_one_network_and_checkpoint_share_it(
+    order: tuple[type[Seen], ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "read", lambda name: {})
+    monkeypatch.setattr("i2vbench.metrics.networks.clip.load", lambda state: nn.Linear(1, 1))
+    metrics = [kind() for kind in order]
+    for metric in metrics:
+        metric.load("cpu", "float32")
+    shared = [metric._network for metric in metrics if type(metric) is Seen]
+    assert shared[0] is shared[1]
+    assert all(type(metric._network) is nn.Identity for metric in metrics if type(metric) is Otherwise)
+    before = weakref.ref(shared.pop())
+    shared.clear()
+    for metric in metrics:
+        metric.unload()
+    assert before() is None, "nobody holds it"
 
 
 def test_one_clip_has_no_spread_and_none_has_no_number() -> None:

@@ -32,7 +32,7 @@ def test_negative_videos_count_as_they_are() -> None:
 def test_what_is_refused() -> None:
     with pytest.raises(ValueError, match=r"got \[2, 3, 4\] and \[3, 4\]"):
         frame_cosines(np.ones((2, 3, 4)), np.ones((3, 4)))
-    with pytest.raises(ValueError, match="image features of finite length above 0"):
+    with pytest.raises(ValueError, match="frame features of a length above 0, got 3 of 3 that are all zero"):
         frame_cosines(np.zeros((3, 4)), np.ones(4))
-    with pytest.raises(ValueError, match="text features of finite length above 0"):
+    with pytest.raises(ValueError, match="prompt features of a length above 0, got 1 of 1 that are not finite"):
         frame_cosines(np.ones((3, 4)), np.full(4, np.nan))

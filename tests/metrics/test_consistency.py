@@ -116,7 +116,9 @@ def test_the_length_of_features_does_not_count(features: Features, factor: float
 def test_features_that_say_nothing_are_a_reason_that_names_the_frame(spoil: float, what: str) -> None:
     features = np.ones((5, 4), np.float32)
     features[3] = spoil
-    with pytest.raises(ValueError, match=rf"{what}, first of frame 3 \(from 0\) of 5: check"):
+    with pytest.raises(
+        ValueError, match=rf"frame features .* got 1 of 5 that are {what}, first number 3 \(from 0\): check"
+    ):
         similarities(features)
 
 
@@ -135,7 +137,7 @@ def test_a_clip_that_cannot_be_measured_costs_no_other_clip(kind: str) -> None:
     good = moving(4, seed=2)
     measured = measure_clips(make(kind, Blind()), [black, one, good])
     assert [m.value is None for m in measured] == [True, True, False]
-    assert "all zero, first of frame 0" in (measured[0].error or "")
+    assert "got 3 of 3 that are all zero, first number 0" in (measured[0].error or "")
     assert "one frame has no neighbour; at least two are needed" in (measured[1].error or "")
 
 

@@ -103,7 +103,7 @@ def test_clips_without_a_flow_get_a_reason_and_cost_no_other(metric: DynamicDegr
     ]
     small, good, one, two, thinned = metric.measure(clips)
     assert good.value == 1.0
-    assert "300x120" in str(small.error)
+    assert "120 x 300" in str(small.error)
     assert "one frame has no pair" in str(one.error)
     assert "expected at least 3 frames" in str(two.error)
     assert "got 2 of 4 at 16 a second" in str(thinned.error)

@@ -88,5 +88,5 @@ def test_a_side_under_128_once_padded_has_no_flow(height: int, width: int, refus
     reason = flow.too_small(video([0, 1], height, width))
     assert (reason is not None) == refused
     if reason:
-        assert f"got {width}x{height}" in reason
+        assert f"got {height} x {width};" in reason
         assert "at least 128" in reason

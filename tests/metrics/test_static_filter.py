@@ -62,8 +62,12 @@ def test_a_static_clip_has_the_flickering_that_it_has_without_the_filter(metric:
     assert (measured.metric, plain.metric) == ("temporal_flickering_static", "temporal_flickering")
     assert measured.value == plain.value
     assert measured.details["mae_per_pair"] == plain.details["mae_per_pair"]
-    assert len(measured.details["top2_magnitude_per_pair"]) == 17
-    assert "top2_magnitude_per_pair" not in plain.details
+    assert len(measured.details["top2_magnitude_per_pair"]) == 15, "first and last frame are no neighbours"
+    judged = ("threshold", "pairs_allowed", "pairs_above", "first_to_last_magnitude", "last_to_first_magnitude")
+    apart = abs(STILL[0] - STILL[-1])
+    limit = threshold_px(still.video.height, still.video.width)
+    assert [measured.details[name] for name in judged] == [limit, 2, 0, apart, apart]
+    assert set(plain.details) == {"mae_per_pair"}
 
 
 def test_clips_that_move_do_not_apply_and_cost_no_other(metric: TemporalFlickering) -> None:
@@ -71,6 +75,7 @@ def test_clips_that_move_do_not_apply_and_cost_no_other(metric: TemporalFlickeri
     assert [one.value is None for one in found] == [False, True, False, False, True]
     why = str(found[1].not_applicable)
     assert why.startswith("the clip is not static: 15 pairs of neighbouring frames move by more")
+    assert found[1].details["pairs_above"] == 15
     network: Any = metric._network
     assert sum(network.calls) == 5 * 17, "each clip is looked at once"
 
@@ -80,7 +85,7 @@ def test_what_cannot_be_judged_is_a_reason_and_costs_no_other(metric: TemporalFl
         [clip("small", video(STILL, 100, 100)), clip("good", video(STILL)), clip("one", video([7]))]
     )
     assert good.value is not None
-    assert "100x100" in str(small.error)
+    assert "100 x 100" in str(small.error)
     assert "at least two" in str(one.error)
 
     def nothing(frames: torch.Tensor, pairs: list[tuple[int, int]]) -> Any:
