@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +13,12 @@ from i2vbench.types import Frames, Video
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-PIXELS_AT_ONCE = 2**25
-"""Of the frames of clips that are looked at together: 512 of 256 x 256."""
+PIXELS_AT_ONCE = {"cpu": 2**22}
+"""Of the frames that are in memory together with their features, 80 bytes a pixel: 64 of 256 x 256."""
+
+PIXELS_AT_ONCE_ELSEWHERE = 2**25
+
+Pair = tuple[int, int]
 
 NOT_FINITE = (
     "the flow is not finite: expected pixels, got NaN or infinity from RAFT; check its checkpoint with "
@@ -33,7 +36,7 @@ class Look:
     """
 
     frames: Frames
-    pairs: Sequence[tuple[int, int]]
+    pairs: Sequence[Pair]
 
 
 def too_small(video: Video) -> str | None:
@@ -85,23 +88,31 @@ def strongest_means(network: nn.Module, device: str, looks: Sequence[Look], shar
 
     from i2vbench.metrics.networks import raft
 
-    means: list[list[float]] = []
-    for some in _of_one_size(looks):
-        starts = np.cumsum([0] + [len(look.frames) for look in some])
-        pairs = [(int(s) + a, int(s) + b) for s, look in zip(starts, some, strict=False) for a, b in look.pairs]
-        frames = torch.from_numpy(np.concatenate([look.frames for look in some])).to(device)
-        found = iter(strongest_mean(network(raft.preprocess(frames), pairs).up, share).tolist())
-        means += [[next(found) for _ in look.pairs] for look in some]
-    return means
+    budget = PIXELS_AT_ONCE.get(device.split(":")[0], PIXELS_AT_ONCE_ELSEWHERE)
+    found: list[list[float]] = [[] for _ in looks]
+    for size in dict.fromkeys(look.frames.shape[1:3] for look in looks):
+        todo = [(i, pair) for i, look in enumerate(looks) if look.frames.shape[1:3] == size for pair in look.pairs]
+        for part in _stretches(todo, max(2, budget // (size[0] * size[1]))):
+            used = dict.fromkeys((i, frame) for i, pair in part for frame in pair)
+            seen = torch.from_numpy(np.stack([looks[i].frames[frame] for i, frame in used])).to(device)
+            place = {frame: position for position, frame in enumerate(used)}
+            pairs = [(place[i, first], place[i, second]) for i, (first, second) in part]
+            means = strongest_mean(network(raft.preprocess(seen), pairs).up, share)
+            for (i, _), mean in zip(part, means.tolist(), strict=True):
+                found[i].append(mean)
+    return found
 
 
-def _of_one_size(looks: Sequence[Look]) -> Iterator[list[Look]]:
-    """Neighbouring clips of one size, as many as are looked at together."""
-    for (_, height, width, _), same in groupby(looks, lambda look: (0, *look.frames.shape[1:])):
-        group: list[Look] = []
-        for look in same:
-            if group and sum(len(one.frames) for one in [*group, look]) * height * width > PIXELS_AT_ONCE:
-                yield group
-                group = []
-            group.append(look)
-        yield group
+def _stretches(todo: Sequence[tuple[int, Pair]], most: int) -> Iterator[list[tuple[int, Pair]]]:
+    """(clip, pair) in order, as many together as are of at most so many frames."""
+    part: list[tuple[int, Pair]] = []
+    used: set[tuple[int, int]] = set()
+    for i, pair in todo:
+        more = {(i, frame) for frame in pair}
+        if part and len(used | more) > most:
+            yield part
+            part, used = [], set()
+        part.append((i, pair))
+        used |= more
+    if part:
+        yield part

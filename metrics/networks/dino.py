@@ -101,10 +101,12 @@ class DINO(VisionTransformer):
         if rows == columns == GRID and height == width:
             return self.pos_embed
         key = (rows, columns, self.pos_embed.device)
-        if self._table[0] != key:
+        known, table = self._table
+        if known != key:
             grid = self.pos_embed[:, 1:].mT.unflatten(2, (GRID, GRID))  # [1, 768, 14, 14]
             factors = (rows + EXTRA) / GRID, (columns + EXTRA) / GRID
             # By factors, not to a size: where a position is sampled follows from the factor that is given.
             resized = F.interpolate(grid, scale_factor=factors, mode="bicubic", align_corners=False)
-            self._table = key, torch.cat((self.pos_embed[:, :1], resized.flatten(2).mT), dim=1)
-        return self._table[1]
+            table = torch.cat((self.pos_embed[:, :1], resized.flatten(2).mT), dim=1)
+            self._table = key, table
+        return table

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -46,22 +46,39 @@ def in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(forward)
     def exact(self: nn.Module, x: Tensor, *more: Any, **options: Any) -> Any:
-        with torch.no_grad(), torch.autocast(x.device.type, enabled=False), _ieee_products():
+        with torch.no_grad(), torch.autocast(x.device.type, enabled=False), _ieee_products:
             return forward(self, x, *more, **options)
 
     return exact
 
 
-@contextmanager
-def _ieee_products() -> Iterator[None]:
+class _IeeeProducts:
+    """float32 products for as long as any thread is inside: the settings are the process's."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+        self._before: list[str] = []
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = [setting.fp32_precision for setting in _settings()]
+                for setting in _settings():
+                    setting.fp32_precision = "ieee"
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                for setting, precision in zip(_settings(), self._before, strict=True):
+                    setting.fp32_precision = precision
+
+
+def _settings() -> tuple[Any, ...]:
     # Not allow_tf32 and set_float32_matmul_precision: these raise where the newer settings here were used before.
     backends: Any = torch.backends
-    settings = (backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul)
-    before = [setting.fp32_precision for setting in settings]
-    try:
-        for setting in settings:
-            setting.fp32_precision = "ieee"
-        yield
-    finally:
-        for setting, precision in zip(settings, before, strict=True):
-            setting.fp32_precision = precision
+    return backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul
+
+
+_ieee_products = _IeeeProducts()

@@ -22,9 +22,11 @@ class Brightness:
 
     def __init__(self) -> None:
         self.calls: list[int] = []
+        self.frames: list[int] = []
 
     def __call__(self, frames: Tensor, pairs: list[tuple[int, int]]) -> Flow:
         self.calls.append(len(pairs))
+        self.frames.append(len(frames))
         value = (frames[:, 0, 0, 0] + 1) * 127.5
         up = torch.zeros(len(pairs), 2, *frames.shape[2:])
         for i, (first, second) in enumerate(pairs):
@@ -70,9 +72,12 @@ def test_clips_of_any_sizes_and_lengths_go_together_and_stay_apart(monkeypatch: 
     network: Any = Brightness()
     found = strongest_means(network, "cpu", looks, 0.05)
     assert network.calls == [1, 4, 199]
-    monkeypatch.setattr(flow, "PIXELS_AT_ONCE", 4 * 128 * 160)
+    network.calls.clear()
+    network.frames.clear()
+    monkeypatch.setattr(flow, "PIXELS_AT_ONCE", {"cpu": 4 * 128 * 160})
     fewer = strongest_means(network, "cpu", looks, 0.05)
-    assert network.calls == [1, 4, 199, 1, 3, 1, 199]
+    assert network.calls == [1, 3, 1, *[2] * 99, 1]
+    assert max(network.frames) == 3, "memory does not grow with a clip's length"
     for one in (found, fewer):
         assert len(one) == len(expected)
         for got, wanted in zip(one, expected, strict=True):

@@ -76,6 +76,14 @@ def test_positions_are_resized_by_a_factor(network: dino.DINO, height: int, widt
     np.testing.assert_allclose(ours[1:], expected, atol=1e-4 * table.std())
 
 
+@torch.no_grad()
+def test_a_picture_on_its_side_has_positions_of_its_own(network: dino.DINO) -> None:
+    wide, tall = (32, 48), (48, 32)
+    first, turned, again = (network._positions(*size) for size in (wide, tall, wide))
+    torch.testing.assert_close(first, again, rtol=0, atol=0)
+    assert (first - turned).abs().max() > 1e-3
+
+
 def test_positions_of_a_square_of_14_patches_are_those_of_the_checkpoint(network: dino.DINO) -> None:
     assert network._positions(224, 224) is network.pos_embed
     assert network._positions(230, 230) is network.pos_embed

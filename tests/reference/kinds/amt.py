@@ -11,7 +11,9 @@ from i2vbench.metrics.motion_smoothness import MotionSmoothness, padding
 from i2vbench.metrics.networks import amt
 from tests.reference.cases import Case, CaseError
 from tests.reference.compare import EXACT, Check, Tolerance
-from tests.reference.kinds.recorded import published_state, read_clip
+from tests.reference.kinds.recorded import published_state, read_clip, stated
+
+PADDING = "pad_left_right_top_bottom"
 
 FRACTION = Tolerance(atol=1e-3)
 """Of the pixels that are clamped; those within the tolerance of 0 and 1 may be on either side."""
@@ -24,17 +26,18 @@ def amt_s(case: Case) -> Iterator[Check]:
         raise CaseError(f"the case is of time {sidecar['time']}; ours is {amt.TIME}")
     image0, image1 = case.input("image0"), case.input("image1")  # uint8 [H, W, 3]
     height, width = image0.shape[:2]
-    pad = padding(height, width, sidecar["scale_factor"])
-    yield Check("sidecar: pad_left_right_top_bottom", list(pad), sidecar["pad_left_right_top_bottom"], EXACT)
+    scale_factor = sidecar.get("scale_factor", 1.0)
+    pad = padding(height, width, scale_factor)
+    if PADDING in sidecar:
+        yield Check(f"sidecar: {PADDING}", list(pad), sidecar[PADDING], EXACT)
 
-    network = amt.load(published_state(case, "amt_s", sidecar["overrides"]), sidecar["scale_factor"])
+    network = amt.load(published_state(case, "amt_s", sidecar.get("overrides", {})), scale_factor)
     pair = torch.stack((image0, image1)).permute(0, 3, 1, 2) / 255
     seen = network(F.pad(pair, pad, mode="replicate")[None])
     padded = seen.prediction[0]
-    stated = sidecar["tolerance"]
-    mean = Tolerance(atol=stated["prediction_mean_abs"])
-    largest = Tolerance(atol=stated["prediction_abs"])
-    flow = Tolerance(atol=stated["flow_level4_abs"])
+    mean = stated(case, "prediction_mean_abs")
+    largest = stated(case, "prediction_abs")
+    flow = stated(case, "flow_level4_abs")
     ours = {
         "prediction": padded[:, pad.top : pad.top + height, pad.left : pad.left + width],
         "flow0_level4": seen.flow0_level4[0],
@@ -43,7 +46,7 @@ def amt_s(case: Case) -> Iterator[Check]:
     }
     yield from case.against(ours, {name: largest if name == "prediction" else flow for name in ours})
     recorded = case.tensors.get("prediction")
-    if recorded is not None and recorded.shape == ours["prediction"].shape:
+    if mean and recorded is not None and recorded.shape == ours["prediction"].shape:
         yield Check("prediction on average", (ours["prediction"] - recorded).abs().mean().item(), 0.0, mean)
     # What is said of the output is said of all of it, padding included.
     if "fraction_clamped" in sidecar:
@@ -56,20 +59,24 @@ def amt_s(case: Case) -> Iterator[Check]:
 
 def motion_smoothness(case: Case) -> Iterator[Check]:
     """Per variant of the checkpoint each clip's value and its errors, and the value of the data set."""
-    score = Tolerance(atol=case.sidecar["tolerance"]["score_abs"])
-    error = Tolerance(atol=case.sidecar["tolerance"]["mae_abs"])
+    score = stated(case, "score_abs")
+    error = stated(case, "mae_abs")
     for variant, recorded in case.sidecar["variants"].items():
         metric = MotionSmoothness()
-        metric._network = amt.load(published_state(case, "amt_s", recorded["overrides"]))
+        metric._network = amt.load(published_state(case, "amt_s", recorded.get("overrides", {})))
         measured = metric.measure([read_clip(case, name) for name in recorded["clips"]])
         for measurement, (name, clip) in zip(measured, recorded["clips"].items(), strict=True):
             where = f"sidecar: {variant}.{name}"
             if measurement.value is None:
                 raise CaseError(f"{where}: {measurement.error}")
             errors = measurement.details["mae_per_dropped_frame"]
-            yield Check(f"{where}.score", measurement.value, clip["score"], score)
-            yield Check(f"{where}.vfi_mae", sum(errors) / len(errors), clip["vfi_mae"], error)
-            yield Check(f"{where}.mae_per_dropped_frame", errors, clip["mae_per_dropped_frame"], error)
+            ours = {
+                "score": (measurement.value, score),
+                "vfi_mae": (sum(errors) / len(errors), error),
+                "mae_per_dropped_frame": (errors, error),
+            }
+            for key in ours.keys() & clip.keys():
+                yield Check(f"{where}.{key}", ours[key][0], clip[key], ours[key][1])
         if "dataset_score" in recorded:
             value = metric.aggregate(measured).value
             yield Check(f"sidecar: {variant}.dataset_score", value, recorded["dataset_score"], score)

@@ -13,7 +13,7 @@ from i2vbench.metrics.networks import raft as ours
 from i2vbench.types import Clip, Measurement
 from tests.reference.cases import Case, CaseError
 from tests.reference.compare import EXACT, Check, Tolerance
-from tests.reference.kinds.recorded import published_state, read_clip
+from tests.reference.kinds.recorded import published_state, read_clip, stated
 
 PADDING = "pad_left_right_top_bottom"
 TOP5 = "top5_percent_mean_magnitude"
@@ -22,24 +22,24 @@ FIRST = "flow_up_iter1"
 
 def raft(case: Case) -> Iterator[Check]:
     """Two images go in; the flow after all iterations and after one, the padding and the strongest motion come out."""
-    stated, tolerance = case.sidecar, case.sidecar["tolerance"]
-    network = ours.load(published_state(case, "raft", stated.get("overrides", {})))
+    said = case.sidecar
+    network = ours.load(published_state(case, "raft", said.get("overrides", {})))
     images = torch.stack([case.input("image1"), case.input("image2")])  # [2, H, W, 3]
     frames, pair = ours.preprocess(images), [(0, 1)]
-    flow = network(frames, pair, stated["iterations"])
+    flow = network(frames, pair, said.get("iterations", ours.ITERATIONS))
     low, up = flow.low[0], flow.up[0]
     outputs = {"flow_low": low, "flow_up": up}
     if FIRST in case.tensors:
         outputs[FIRST] = network(frames, pair, 1).up[0]
-    every = Tolerance(atol=tolerance["flow_up_abs"])
-    first = Tolerance(atol=tolerance[f"{FIRST}_abs"])
+    every = stated(case, "flow_up_abs")
+    first = stated(case, f"{FIRST}_abs")
     yield from case.against(outputs, {"flow_low": every, "flow_up": every, FIRST: first})
-    if PADDING in stated:
-        yield Check(f"sidecar: {PADDING}", list(ours.padding(*images.shape[1:3])), stated[PADDING], EXACT)
-    if TOP5 in stated:
+    if PADDING in said:
+        yield Check(f"sidecar: {PADDING}", list(ours.padding(*images.shape[1:3])), said[PADDING], EXACT)
+    if TOP5 in said:
         magnitude = strongest_mean(up, SHARE)
-        yield Check(f"sidecar: {TOP5}", magnitude, stated[TOP5], Tolerance(atol=tolerance["top5_abs"]))
-    for name, recorded in stated.get("output_stats", {}).items():
+        yield Check(f"sidecar: {TOP5}", magnitude, said[TOP5], stated(case, "top5_abs"))
+    for name, recorded in said.get("output_stats", {}).items():
         yield Check(f"sidecar: output_stats.{name}", _STATISTICS[name](up), recorded, every)
 
 
@@ -60,7 +60,7 @@ def dynamic_degree(case: Case) -> Iterator[Check]:
 def _variant(case: Case, name: str, variant: Mapping[str, Any]) -> Iterator[Check]:
     metric = DynamicDegree()
     metric._network = ours.load(published_state(case, "raft", variant.get("overrides", {})))
-    clips = [read_clip(case, clip, fps=variant["fps"]) for clip in variant["clips"]]
+    clips = [read_clip(case, clip, fps=variant.get("fps", 8.0)) for clip in variant["clips"]]
     measured = metric.measure(clips)
     for clip, measurement in zip(clips, measured, strict=True):
         yield from _clip_checks(case, f"{name}.{clip.sample.id}", clip, measurement, variant["clips"][clip.sample.id])
@@ -83,7 +83,7 @@ def _clip_checks(
         "pairs_above": details["pairs_above"],
         "top5_magnitude_per_pair": details["top5_magnitude_per_pair"],
     }
-    magnitude = Tolerance(atol=case.sidecar["tolerance"]["magnitude_abs"])
+    magnitude = stated(case, "magnitude_abs")
     for key, value in recorded.items():
         if key not in found:
             raise CaseError(f"{name}.{key} was recorded, and is unknown; known are {', '.join(found)}")

@@ -16,6 +16,7 @@ from torch import Tensor
 from i2vbench.types import Clip, FrameSource, Sample, Video
 from tests.reference import recipe
 from tests.reference.cases import Case, CaseError, read_json
+from tests.reference.compare import Tolerance
 
 
 def published_state(case: Case, network: str, overrides: Mapping[str, float]) -> dict[str, Tensor]:
@@ -34,6 +35,12 @@ def published_state(case: Case, network: str, overrides: Mapping[str, float]) ->
     if unknown:
         raise CaseError(f"overrides of tensors that {network} has not: {', '.join(unknown)}")
     return {key: torch.from_numpy(array) * overrides.get(key, 1) for key, array in state.items()}
+
+
+def stated(case: Case, name: str) -> Tolerance | None:
+    """What the sidecar's `tolerance` allows under this name; None where it says nothing."""
+    atol = case.sidecar.get("tolerance", {}).get(name)
+    return None if atol is None else Tolerance(atol=atol)
 
 
 @functools.lru_cache(maxsize=1)

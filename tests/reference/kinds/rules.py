@@ -26,6 +26,9 @@ Row = dict[str, Any]
 
 def rules(case: Case) -> Iterator[Check]:
     """Every table that the case holds."""
+    flows = [name for name in case.tensors if name.startswith("flow")] if case.has_tensors else []
+    for name in flows:
+        case.input(name)
     for table, content in case.sidecar.items():
         if table not in TABLES:
             raise CaseError(f"table {table} is unknown; known are {', '.join(TABLES)}")
@@ -62,6 +65,8 @@ def top5_magnitude(case: Case, rows: list[Row]) -> Iterator[Check]:
         "static_filter_top2_mean_magnitude": static_filter.SHARE,
     }
     for row in rows:
+        if row["flow"] not in case.tensors:
+            continue
         name, flow = f"sidecar: top5_magnitude.{row['flow']}", case.input(row["flow"])
         for key, recorded in row.items():
             if key in shares:
