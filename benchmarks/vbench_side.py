@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,6 +28,8 @@ def function(
     folder: Path,
 ) -> Scores:
     """What runs VBench's `name` on these files and gives a score for each; loading is done before."""
+    os.environ["TQDM_DISABLE"] = "1"
+    os.environ["VBENCH_CACHE_DIR"] = str(bring_merges(folder))
     if str(vbench) not in sys.path:
         sys.path.insert(0, str(vbench))
     module = importlib.import_module(f"vbench.{name}")
@@ -48,7 +53,8 @@ def function(
     if name == "motion_smoothness":
         torch.save({"state_dict": dict(state)}, weights)
         config = vbench / "vbench" / "third_party" / "amt" / "cfgs" / "AMT-S.yaml"
-        motion = module.MotionSmoothness(str(config), str(weights), torch.device(device))
+        with redirect_stdout(sys.stderr):
+            motion = module.MotionSmoothness(str(config), str(weights), torch.device(device))
         return lambda: results(module.motion_smoothness(motion, paths))
     if name == "dynamic_degree":
         torch.save(one_name_each(state), weights)
@@ -56,7 +62,7 @@ def function(
         dynamic = module.DynamicDegree(settings, device)
         return lambda: results(module.dynamic_degree(dynamic, paths))
     torch.save({"model": dict(state)}, weights)
-    tokenizer = importlib.import_module("vbench.third_party.ViCLIP.simple_tokenizer").SimpleTokenizer(merges())
+    tokenizer = importlib.import_module("vbench.third_party.ViCLIP.simple_tokenizer").SimpleTokenizer()
     viclip = module.ViCLIP(tokenizer=tokenizer, pretrain=str(weights)).eval().to(device)
     videos = [{"prompt": prompt, "video_list": [path]} for prompt, path in zip(prompts, paths, strict=True)]
     return lambda: results(module.overall_consistency(viclip, videos, tokenizer, device))
@@ -97,8 +103,11 @@ def one_name_each(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {**state, **counted, **missing}
 
 
-def merges() -> str:
-    """CLIP's byte-pair merges, which open_clip brings and VBench would download."""
+def bring_merges(folder: Path) -> Path:
+    """A cache folder for VBench with CLIP's byte-pair merges, which it would download and open_clip brings."""
     import open_clip
 
-    return str(Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz")
+    name = "bpe_simple_vocab_16e6.txt.gz"
+    (folder / "ViCLIP").mkdir(exist_ok=True)
+    shutil.copy(Path(open_clip.__file__).parent / name, folder / "ViCLIP" / name)
+    return folder
