@@ -47,7 +47,7 @@ def read_clip(sample: Sample, source: ClipSource, protocol: Protocol, reader: st
     made_as = f"{made.num_frames} frames at {made.fps:g} fps, {made.height} x {made.width} pixels"
     if brought and protocol.other_videos == "refuse":
         raise VideoError(
-            Path(source.path), f"has {made_as}; the protocol takes {protocol.describe()}, and refuses other videos"
+            source.path, f"has {made_as}; the protocol takes {protocol.describe()}, and refuses other videos"
         )
     return Clip(sample, video, len(wanted) - len(set(wanted)), brought, made_as)
 

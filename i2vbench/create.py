@@ -77,10 +77,10 @@ def create_metrics(config: RunConfig, profile: Profile) -> dict[str, tuple[Metri
         metrics[metric.info.id] = (metric, spec)
     for metric, _ in metrics.values():
         metric.prepare(profile)
-    known = {*_builtin_ids(), *metrics}
-    if strangers := sorted(set(profile.checkpoints) - known):
-        near = nearest(strangers[0], known)
-        raise UserError(f"profile {profile.name}: checkpoints of an unknown metric '{strangers[0]}': {near}")
+    strangers = set(profile.checkpoints) - {*METRICS.builtin, *metrics}
+    if strangers and (unknown := sorted(strangers - _builtin_ids())):
+        near = nearest(unknown[0], {*_builtin_ids(), *metrics})
+        raise UserError(f"profile {profile.name}: checkpoints of an unknown metric '{unknown[0]}': {near}")
     return metrics
 
 

@@ -253,7 +253,7 @@ class Store:
                 whose = f"models/{folder_name(model)}" if model != REFERENCE else "real"
                 features = f"features/{folder_name(m.metric)}/{whose}/{m.sample_id}-seed{seed}.npy"
                 write_array(self.folder / features, m.features)
-            reason = m.error or m.not_applicable
+            reason = m.error if m.error is not None else m.not_applicable
             state = "failed" if m.error is not None else "not_applicable" if reason is not None else "done"
             details = json.dumps(dict(m.details), allow_nan=False)
             rows.append((m.metric, model, m.sample_id, seed, state, m.value, features, details, reason))

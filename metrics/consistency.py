@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from i2vbench.metrics.base import NetworkMetric
 from i2vbench.metrics.cosines import unit
 from i2vbench.metrics.moments import Features, Matrix
-from i2vbench.metrics.variants import ANTIALIAS, antialiased, check_variant
+from i2vbench.metrics.variants import ResizingMetric
 from i2vbench.types import Clip, Measurement
 
 if TYPE_CHECKING:
@@ -27,19 +26,8 @@ FRAMES_AT_ONCE = 32
 """Square ones; of others, as many as have no more pixels."""
 
 
-class ConsistencyMetric(NetworkMetric):
-    """One of the two, or its variant `:antialias`.
-
-    Args:
-        argument: The variant.
-    """
-
-    def __init__(self, argument: str = "") -> None:
-        check_variant(self.info.id, argument, [ANTIALIAS])
-        super().__init__()
-        self.antialias = argument == ANTIALIAS
-        if self.antialias:
-            self.info = antialiased(self.info)
+class ConsistencyMetric(ResizingMetric):
+    """One of the two, or its variant `:antialias`."""
 
     @abstractmethod
     def look(self, frames: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from i2vbench.metrics.networks.amt import AMT
+    from i2vbench.metrics.networks.frames import Padding
 
 LEAST_FRAMES = 3
 
@@ -47,15 +48,6 @@ class Pairing(NamedTuple):
     kept: list[int]
     compared: list[tuple[int, tuple[int, int]]]
     never_compared: list[int]
-
-
-class Padding(NamedTuple):
-    """Pixels on each side, in the order of torch's pad."""
-
-    left: int
-    right: int
-    top: int
-    bottom: int
 
 
 class MotionSmoothness(NetworkMetric):
@@ -94,10 +86,9 @@ def kept_and_compared(num_frames: int) -> Pairing:
 def padding(height: int, width: int, scale_factor: float = 1.0) -> Padding:
     """What brings the sides to multiples of int(16 / scale factor), the smaller half on the left and top."""
     from i2vbench.metrics.networks.amt import MULTIPLE_PX
+    from i2vbench.metrics.networks.frames import padding_to
 
-    multiple = int(MULTIPLE_PX / scale_factor)
-    across, down = -width % multiple, -height % multiple
-    return Padding(across // 2, across - across // 2, down // 2, down - down // 2)
+    return padding_to(height, width, int(MULTIPLE_PX / scale_factor))
 
 
 def interpolate(network: AMT, pairs: Tensor) -> Tensor:

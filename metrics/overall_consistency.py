@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from i2vbench.metrics.base import NetworkMetric
 from i2vbench.metrics.cosines import unit
 from i2vbench.metrics.moments import Features
 from i2vbench.metrics.sampling import middle_frame_indices
-from i2vbench.metrics.variants import ANTIALIAS, antialiased, check_variant
+from i2vbench.metrics.variants import ResizingMetric
 from i2vbench.types import Clip, Measurement, MetricInfo
 
 if TYPE_CHECKING:
@@ -27,12 +26,8 @@ CLIPS_AT_ONCE = 4
 """8,196 tokens, enough for a GPU; a clip takes about 60 MB on its way."""
 
 
-class OverallConsistency(NetworkMetric):
-    """`overall_consistency`, or `overall_consistency:antialias`.
-
-    Args:
-        argument: The variant.
-    """
+class OverallConsistency(ResizingMetric):
+    """`overall_consistency`, or `overall_consistency:antialias`."""
 
     info = MetricInfo(
         id="overall_consistency",
@@ -47,13 +42,6 @@ class OverallConsistency(NetworkMetric):
         hides="A still clip of what the prompt names scores well; the paper's models lie between 16 and 21.",
     )
     network = "viclip"
-
-    def __init__(self, argument: str = "") -> None:
-        check_variant(self.info.id, argument, [ANTIALIAS])
-        super().__init__()
-        self.antialias = argument == ANTIALIAS
-        if self.antialias:
-            self.info = antialiased(self.info)
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
         from i2vbench.metrics.networks import viclip

@@ -1,6 +1,7 @@
 """Object and scene consistency: in how many frames of a clip what was asked for is seen (Appendix C; Tables 10, 11).
 
-Matches VBench 0.1.5, `object_class` and `scene` (commit 45e79ec), given what the networks say of each frame.
+Matches VBench 0.1.5, `object_class` and `scene` (commit 45e79ec), given what the networks say of each frame; the two
+metrics are still to come.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from i2vbench.errors import UserError
+from i2vbench.metrics.base import NetworkMetric
 from i2vbench.names import nearest
-from i2vbench.types import MetricInfo
 
 ANTIALIAS = "antialias"
 """VBench named no antialiasing until November 2024, so that its resize followed torchvision: none up to 0.16, on from
@@ -24,11 +24,24 @@ def check_variant(metric: str, argument: str, variants: Sequence[str]) -> None:
         raise UserError(f"metric '{metric}:{argument}': no variant '{argument}': {nearest(argument, variants)}")
 
 
-def antialiased(info: MetricInfo) -> MetricInfo:
-    """The facts of the variant `ANTIALIAS`."""
-    return replace(
-        info,
-        id=f"{info.id}_antialias",
-        title=f"{info.title} (antialiased)",
-        source=f"{info.source}, before November 2024 with torchvision 0.17 or newer",
-    )
+class ResizingMetric(NetworkMetric):
+    """A metric whose frames VBench resizes, or its variant NAME:antialias.
+
+    Args:
+        argument: The variant.
+
+    Attributes:
+        antialias: How the frames are to be resized.
+    """
+
+    def __init__(self, argument: str = "") -> None:
+        check_variant(self.info.id, argument, [ANTIALIAS])
+        super().__init__()
+        self.antialias = argument == ANTIALIAS
+        if self.antialias:
+            self.info = replace(
+                self.info,
+                id=f"{self.info.id}_antialias",
+                title=f"{self.info.title} (antialiased)",
+                source=f"{self.info.source}, before November 2024 with torchvision 0.17 or newer",
+            )

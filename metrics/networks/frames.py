@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -51,6 +52,21 @@ def fit_images(images: Tensor, short_px: int, resize: Callable[[Tensor, tuple[in
     _check(images, "images", "[N, H, W, 3]")
     size = fitted_size(images.shape[1], images.shape[2], short_px)
     return _resized(images, size, lambda frames: resize(frames, size))
+
+
+class Padding(NamedTuple):
+    """Pixels on each side, in the order of torch's pad."""
+
+    left: int
+    right: int
+    top: int
+    bottom: int
+
+
+def padding_to(height: int, width: int, multiple: int) -> Padding:
+    """What brings the sides to multiples, the smaller half on the left and top."""
+    across, down = -width % multiple, -height % multiple
+    return Padding(across // 2, across - across // 2, down // 2, down - down // 2)
 
 
 def fitted_size(height: int, width: int, short_px: int) -> tuple[int, int]:

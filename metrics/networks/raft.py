@@ -21,6 +21,7 @@ from torchvision.models.optical_flow.raft import FeatureEncoder
 
 from i2vbench.checkpoints import fill, unwrap
 from i2vbench.metrics.networks.correlations import Correlations, cells_per_position, reading_patches
+from i2vbench.metrics.networks.frames import Padding, padding_to
 from i2vbench.metrics.networks.layers import FrozenBatchNorm, in_float32
 from i2vbench.metrics.networks.winograd import WinogradConv
 
@@ -92,16 +93,15 @@ def load(state: Mapping[str, Any]) -> RAFT:
     return RAFT(published).eval().requires_grad_(False)
 
 
-def padding(height: int, width: int) -> tuple[int, int, int, int]:
-    """Pixels at the left, right, top and bottom that bring the sides to multiples of 8."""
-    across, down = -width % MULTIPLE_PX, -height % MULTIPLE_PX
-    return across // 2, across - across // 2, down // 2, down - down // 2
+def padding(height: int, width: int) -> Padding:
+    """What brings the sides to multiples of 8."""
+    return padding_to(height, width, MULTIPLE_PX)
 
 
 def padded_size(height: int, width: int) -> tuple[int, int]:
     """Height and width with `padding`."""
-    left, right, top, bottom = padding(height, width)
-    return height + top + bottom, width + left + right
+    pad = padding(height, width)
+    return height + pad.top + pad.bottom, width + pad.left + pad.right
 
 
 def preprocess(frames: Tensor) -> Tensor:
