@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from i2vbench.errors import UserError
 from i2vbench.profiles import Profile
-from i2vbench.types import Cell, Clip, Measurement, MetricInfo
+from i2vbench.types import Cell, Clip, Measurement, MetricInfo, Sample
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,6 +41,13 @@ class Metric(ABC):
                     f"{', '.join(self.info.checkpoints) or 'none'}, got {', '.join(names) or 'none'}"
                 )
             self.info = replace(self.info, checkpoints=tuple(names))
+
+    def doubt(self, sample: Sample) -> str:
+        """Why no video of a sample can do well, as it is annotated; "" if nothing speaks against it.
+
+        Told when a data set is loaded, and under the tables. Samples are counted by what stands before the first ": ".
+        """
+        return ""
 
     def load(self, device: str, dtype: str) -> None:  # noqa: B027 - metrics without a network have nothing to load
         """Bring the networks into memory; called once, before `measure`.
@@ -78,20 +85,23 @@ class Metric(ABC):
         return Cell(mean, len(values), spread=math.sqrt(variance))
 
 
-_IN_MEMORY: WeakValueDictionary[tuple[str, str, str], nn.Module] = WeakValueDictionary()
-"""Networks by module, checkpoint and device, as long as a metric holds them."""
+_IN_MEMORY: WeakValueDictionary[tuple[str, tuple[str, ...], str], nn.Module] = WeakValueDictionary()
+"""Networks by module, checkpoints and device, as long as a metric holds them."""
 
 
-def read_network(module: str, checkpoint: str) -> nn.Module:
+def read_network(module: str, *checkpoints: str) -> nn.Module:
     """A network in evaluation mode on the CPU.
 
     Args:
         module: Below metrics/networks/.
-        checkpoint: Its name in the catalogue.
+        checkpoints: Their names in the catalogue, in the order in which the module's `load` takes what they hold.
     """
     from i2vbench import weights
 
-    network: nn.Module = import_module(f"i2vbench.metrics.networks.{module}").load(weights.read(checkpoint))
+    contents = [
+        weights.read_lines(name) if weights.entry(name).kind == "text" else weights.read(name) for name in checkpoints
+    ]
+    network: nn.Module = import_module(f"i2vbench.metrics.networks.{module}").load(*contents)
     return network
 
 
@@ -99,29 +109,31 @@ class NetworkMetric(Metric):
     """A metric that looks through a network.
 
     Attributes:
-        network: The module below metrics/networks/ that makes it of the first checkpoint that the metric names. Metrics
-            of one network and checkpoint share it in memory; one that overrides `read_network` has its own.
+        network: The module below metrics/networks/ that makes it of the first checkpoints that the metric names.
+            Metrics of one network and checkpoints share it in memory; one that overrides `read_network` has its own.
+        network_files: How many checkpoints that takes.
     """
 
     network: str = ""
+    network_files: int = 1
 
     def __init__(self) -> None:
         self._network: Any = None
         self._device = "cpu"
 
-    def read_network(self, checkpoint: str) -> nn.Module:
-        """The network with this name in the catalogue, in evaluation mode on the CPU."""
-        return read_network(self.network, checkpoint)
+    def read_network(self, *checkpoints: str) -> nn.Module:
+        """The network of these names in the catalogue, in evaluation mode on the CPU."""
+        return read_network(self.network, *checkpoints)
 
     def load(self, device: str, dtype: str) -> None:
-        checkpoint, self._device = self.info.checkpoints[0], device
+        checkpoints, self._device = self.info.checkpoints[: self.network_files], device
         if type(self).read_network is not NetworkMetric.read_network:
-            self._network = self.read_network(checkpoint).to(device)
+            self._network = self.read_network(*checkpoints).to(device)
             return
-        key = self.network, checkpoint, device
+        key = self.network, checkpoints, device
         network = _IN_MEMORY.get(key)
         if network is None:
-            network = _IN_MEMORY[key] = self.read_network(checkpoint).to(device)
+            network = _IN_MEMORY[key] = self.read_network(*checkpoints).to(device)
         self._network = network
 
     def unload(self) -> None:

@@ -49,8 +49,8 @@ class FVD(NetworkMetric):
             hides=_HIDES,
         )
 
-    def read_network(self, checkpoint: str) -> nn.Module:
-        return load_network(checkpoint, self.variant)
+    def read_network(self, *checkpoints: str) -> nn.Module:
+        return load_network(checkpoints[0], self.variant)
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
         features = video_features(self._network, on_device(clips, self._device), self.variant).cpu().numpy()

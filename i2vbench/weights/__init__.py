@@ -18,7 +18,16 @@ A metric declares its checkpoints by name (`MetricInfo.checkpoints`) and reads t
 
 from i2vbench.weights.catalogue import Checkpoint, entry, load_catalogue
 from i2vbench.weights.report import missing_table
-from i2vbench.weights.store import MissingCheckpoint, check_runnable, find, load_script, missing, read, sha256_of
+from i2vbench.weights.store import (
+    MissingCheckpoint,
+    check_runnable,
+    find,
+    load_script,
+    missing,
+    read,
+    read_lines,
+    sha256_of,
+)
 
 __all__ = [
     "Checkpoint",
@@ -31,5 +40,6 @@ __all__ = [
     "missing",
     "missing_table",
     "read",
+    "read_lines",
     "sha256_of",
 ]

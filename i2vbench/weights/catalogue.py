@@ -49,8 +49,8 @@ class Checkpoint:
         licence: As its authors state it.
         citation: Whose work it is.
         used_by: "metric NAME", "model NAME", "profile NAME".
-        kind: tensors are read as such; torchscript is code and needs its user's trust; a folder is a whole
-            repository of the hub.
+        kind: tensors are read as such; text is a list of names, one a line; torchscript is code and needs its user's
+            trust; a folder is a whole repository of the hub.
         size: Bytes; None where it is not known.
         about: Bytes of its tensors, for people, where the size is not known.
         sha256: Pinned: 64 hex digits or the first ones; "" where it is not known.
@@ -68,7 +68,7 @@ class Checkpoint:
     licence: str
     citation: str
     used_by: tuple[str, ...]
-    kind: Literal["tensors", "torchscript", "folder"] = "tensors"
+    kind: Literal["tensors", "text", "torchscript", "folder"] = "tensors"
     size: int | None = None
     about: int | None = None
     sha256: str = ""

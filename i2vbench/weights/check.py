@@ -49,7 +49,7 @@ def check_file(path: Path, entry: Checkpoint, recorded: str = "") -> str:
     if entry.kind == "torchscript":
         if not zipfile.is_zipfile(path):
             raise BadFile(f"checkpoint {entry.name}: {path.name} is no TorchScript archive")
-    else:
+    elif entry.kind == "tensors":
         _check_keys(path, entry)
     return sha256
 

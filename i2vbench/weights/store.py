@@ -111,6 +111,18 @@ def read(name: str) -> dict[str, Tensor]:
     return read_tensors(path)
 
 
+def read_lines(name: str) -> list[str]:
+    """The lines of a text of the catalogue.
+
+    Raises:
+        UserError: As `find`; it is no text.
+    """
+    facts = entry(name)
+    if facts.kind != "text":
+        raise UserError(f"checkpoint {name} is no text, but {facts.kind}")
+    return find(name).read_text(encoding="utf-8").splitlines()
+
+
 def sha256_of(name: str) -> str:
     """The SHA-256 of a checkpoint that is here, for a run's record.
 

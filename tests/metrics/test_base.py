@@ -50,7 +50,7 @@ class Seen(NetworkMetric):
 class Otherwise(Seen):
     """Makes something else of the same checkpoint, as metrics of users may."""
 
-    def read_network(self, checkpoint: str) -> nn.Module:
+    def read_network(self, *checkpoints: str) -> nn.Module:
         return nn.Identity()
 
 

@@ -45,6 +45,7 @@ def test_every_checkpoint_can_be_had_and_says_under_what() -> None:
         assert facts.used_by or facts.optional, facts.name
         assert all(re.fullmatch(r"[0-9a-f]{64}", key) for key in facts.keys), facts.name
         assert facts.kind != "torchscript" or facts.optional, facts.name
+        assert facts.kind != "text" or len(facts.sha256) == 64, f"{facts.name}: a text is known by nothing else"
 
 
 def test_consisti2v_takes_its_facts_from_here() -> None:
