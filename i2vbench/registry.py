@@ -280,6 +280,20 @@ METRICS: Registry[Metric] = Registry(
         "dynamic_degree": Entry(
             "i2vbench.metrics.dynamic_degree:DynamicDegree", "share of clips that move, by RAFT (VBench; Table 12)"
         ),
+        "object_consistency": Entry(
+            "i2vbench.metrics.object_consistency:ObjectConsistency",
+            "share of frames in which GRiT names the annotated object (VBench; Table 10)",
+            argument="VARIANT",
+            optional=True,
+            words={"synonyms": "plurals and synonyms count as the object; a column of its own"},
+        ),
+        "scene_consistency": Entry(
+            "i2vbench.metrics.scene_consistency:SceneConsistency",
+            "share of frames whose caption by Tag2Text tells the annotated scene (VBench; Table 11)",
+            argument="VARIANT",
+            optional=True,
+            words={"own-frames": "each frame's own caption, not that of frame i // 3; a column of its own"},
+        ),
         "overall_consistency": Entry(
             "i2vbench.metrics.overall_consistency:OverallConsistency",
             "cosine of video and prompt by ViCLIP-L/14 (VBench; Table 13)",

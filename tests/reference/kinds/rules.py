@@ -92,21 +92,24 @@ def static_filter_decision(case: Case, rows: list[Row]) -> Iterator[Check]:
 
 
 def object_success(case: Case, rows: list[Row]) -> Iterator[Check]:
-    from i2vbench.metrics.success import object_successes
+    from i2vbench.metrics.frame_success import names_object
 
     for i, row in enumerate(rows):
         found = {
-            "successes": object_successes(row["object"], row["per_frame"]),
+            "successes": sum(names_object([row["object"]], names) for names in row["per_frame"]),
             "frames": len(row["per_frame"]),
         }
         yield from _exactly(f"object_success[{i}]", found, row, ("object", "per_frame"))
 
 
 def scene_success(case: Case, rows: list[Row]) -> Iterator[Check]:
-    from i2vbench.metrics.success import scene_successes
+    from i2vbench.metrics.frame_success import tells_scene
 
     for i, row in enumerate(rows):
-        found = {"successes": scene_successes(row["scene"], row["captions"]), "frames": len(row["captions"])}
+        found = {
+            "successes": sum(tells_scene(row["scene"], caption) for caption in row["captions"]),
+            "frames": len(row["captions"]),
+        }
         yield from _exactly(f"scene_success[{i}]", found, row, ("scene", "captions"))
 
 

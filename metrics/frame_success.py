@@ -1,0 +1,119 @@
+"""What object and scene consistency have in common: in how many of sixteen frames is seen what was asked for.
+
+Matches VBench 0.1.5, `object_class` and `scene` (commit 45e79ec): a clip's number is the share of its frames that
+succeed, a data set's all successful frames over all frames. Every cell of Tables 10 and 11 is such a quotient.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakKeyDictionary
+
+from i2vbench.metrics.base import NetworkMetric
+from i2vbench.metrics.sampling import middle_frame_indices
+from i2vbench.metrics.variants import check_variant
+from i2vbench.types import Cell, Clip, Measurement, Sample, Video
+
+if TYPE_CHECKING:
+    from torch import nn
+
+NUM_FRAMES = 16
+
+_SEEN: WeakKeyDictionary[Clip, WeakKeyDictionary[nn.Module, Sequence[Any]]] = WeakKeyDictionary()
+"""What networks say of the clips at hand: both readings of a metric look at a clip once."""
+
+
+def names_object(words: Collection[str], names: Collection[str]) -> bool:
+    """Whether every word is one of the names, to the letter; VBench's rule, which knows one word alone."""
+    return set(words) <= set(names)
+
+
+def tells_scene(words: str, caption: str) -> bool:
+    """Whether every word, divided at single blanks, is a part of the caption: "sky" is found in "skyscraper"."""
+    return all(word in caption for word in words.split(" "))
+
+
+class FrameSuccessMetric(NetworkMetric):
+    """The share of a clip's frames that succeed, by the published rule or, as a variant, by the corrected one.
+
+    Args:
+        argument: The variant.
+
+    Attributes:
+        rules: The names of both rules: the published one, and the one that is the variant. `details` has both values.
+        variant_title: What the tables call the variant.
+    """
+
+    rules: ClassVar[tuple[str, str]]
+    variant_title: ClassVar[str]
+
+    def __init__(self, argument: str = "") -> None:
+        published, corrected = self.rules
+        check_variant(self.info.id, argument, [corrected])
+        super().__init__()
+        self.rule = argument or published
+        if argument:
+            self.info = replace(
+                self.info,
+                id=f"{self.info.id}_{argument.replace('-', '_')}",
+                title=f"{self.info.title} ({self.variant_title})",
+                source=f"{self.info.source}, but {self.variant_title}: no published number",
+            )
+
+    @abstractmethod
+    def look(self, video: Video) -> Sequence[Any]:
+        """What the network says of each of the `frame_indices`; each has a `fault`, "" where nothing is wrong."""
+
+    @abstractmethod
+    def judge(self, sample: Sample, seen: Sequence[Any]) -> tuple[dict[str, list[bool]], dict[str, Any]]:
+        """Which of the frames succeed, by rule; and what else belongs into `details`."""
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        return [self._measure(clip) for clip in clips]
+
+    def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
+        """All successful frames over all frames; the spread is that of clips."""
+        done = list(generated)
+        frames = sum(measurement.details["frames"] for measurement in done)
+        if not frames:
+            return Cell(None, 0, note="no clip was measured")
+        successes = sum(measurement.details["successes"] for measurement in done)
+        return replace(super().aggregate(done), value=successes / frames)
+
+    def _measure(self, clip: Clip) -> Measurement:
+        seen = self._seen(clip)
+        faults = [
+            f"frame {i}: {frame.fault}" for i, frame in zip(frame_indices(clip.video), seen, strict=True) if frame.fault
+        ]
+        if faults:
+            # VBench takes such a frame for one that shows nothing.
+            return Measurement(clip.sample.id, self.info.id, error="; ".join(dict.fromkeys(faults)))
+        succeeded, details = self.judge(clip.sample, seen)
+        counts = {rule: sum(frames) for rule, frames in succeeded.items()}
+        details |= {
+            "rule": self.rule,
+            "frames": len(seen),
+            "successes": counts[self.rule],
+            **{f"value_{rule}": count / len(seen) for rule, count in counts.items()},
+            "frame_indices": frame_indices(clip.video),
+            "succeeded": succeeded,
+            "fps": clip.video.fps,
+            "frame_size": [clip.video.height, clip.video.width],
+        }
+        if doubt := self.doubt(clip.sample):
+            details["doubt"] = doubt
+        return Measurement(clip.sample.id, self.info.id, value=counts[self.rule] / len(seen), details=details)
+
+    def _seen(self, clip: Clip) -> Sequence[Any]:
+        known = _SEEN.setdefault(clip, WeakKeyDictionary())
+        if self._network not in known:
+            known[self._network] = self.look(clip.video)
+        return known[self._network]
+
+
+def frame_indices(video: Video) -> list[int]:
+    """The sixteen frames that are looked at; of a shorter video the last one several times."""
+    return middle_frame_indices(video.num_frames, NUM_FRAMES)

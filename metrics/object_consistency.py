@@ -1,0 +1,89 @@
+"""Object consistency: the share of frames in which a detector names what was asked for (Appendix C; Table 10).
+
+Matches VBench 0.1.5, `object_class` (commit 45e79ec): sixteen frames, each shown to GRiT at its own size, and a frame
+succeeds if one of its names is the annotated word to the letter. So "dogs" or "food", which the detector never writes,
+is never found; `object_consistency:synonyms` is the other rule (object_words.py), in a column of its own. VBench takes
+any exception in a frame for one that shows nothing; here the clip gets the reason.
+
+A high number hides how the object looks: it need only be named once a frame, anywhere in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from i2vbench.metrics.frame_success import FrameSuccessMetric, frame_indices, names_object
+from i2vbench.metrics.object_words import is_known, lemma
+from i2vbench.types import MetricInfo, Sample, Video
+
+if TYPE_CHECKING:
+    from i2vbench.metrics.networks.grit import Detections
+
+EXACT, SYNONYMS = "exact", "synonyms"
+
+
+class ObjectConsistency(FrameSuccessMetric):
+    """`object_consistency`, or `object_consistency:synonyms`."""
+
+    info = MetricInfo(
+        id="object_consistency",
+        title="Object Consistency",
+        direction="higher",
+        unit="%",
+        scale=100,
+        range=(0.0, 1.0),
+        reads=frozenset({"video", "objects"}),
+        checkpoints=("grit_b_densecap_objectdet",),
+        source="Appendix C, Table 10; VBench 0.1.5 object_class, GRiT (ViT-B) naming objects",
+        hides="An object need only be named once a frame; words that the detector never writes always score 0.",
+    )
+    network = "grit"
+    rules = (EXACT, SYNONYMS)
+    variant_title = "synonyms"
+
+    def look(self, video: Video) -> list[Detections]:
+        """What is named in each of the sixteen frames; boxes are in pixels of the video."""
+        import torch
+
+        from i2vbench.metrics.networks.grit import shrink
+
+        indices = frame_indices(video)
+        different = sorted(set(indices))  # a short video repeats its last frame
+        frames = torch.from_numpy(video.frames[different]).to(self._device).permute(0, 3, 1, 2)
+        shrunk = shrink(frames)
+        back = torch.tensor([video.width / shrunk.shape[3], video.height / shrunk.shape[2]] * 2)
+        seen = [replace(frame, boxes=frame.boxes.cpu() * back) for frame in self._network.detect(shrunk)]
+        found = dict(zip(different, seen, strict=True))
+        return [found[i] for i in indices]
+
+    def judge(self, sample: Sample, seen: Sequence[Detections]) -> tuple[dict[str, list[bool]], dict[str, Any]]:
+        words = sample.objects
+        lemmas = [lemma(word) for word in words]
+        succeeded = {
+            EXACT: [names_object(words, frame.names) for frame in seen],
+            SYNONYMS: [names_object(lemmas, [lemma(name) for name in frame.names]) for frame in seen],
+        }
+        objects = [
+            [
+                {"name": name, "score": round(score, 4), "box": [round(side, 1) for side in box]}
+                for name, score, box in zip(frame.names, frame.scores.tolist(), frame.boxes.tolist(), strict=True)
+            ]
+            for frame in seen
+        ]
+        return succeeded, {"words": list(words), "objects": objects}
+
+    def doubt(self, sample: Sample) -> str:
+        unknown = [word for word in sample.objects if not is_known(word)]
+        if not unknown:
+            return ""
+        meant = [name for word in unknown if is_known(name := lemma(word))]
+        listing = ", ".join(f"'{word}'" for word in unknown)
+        if len(meant) < len(unknown):
+            return f"object words outside of the detector's 80 names, which no frame can match: {listing}"
+        if self.rule == SYNONYMS:
+            return ""
+        names = ", ".join(f"'{name}'" for name in meant)
+        what = "object words that the detector writes otherwise, so that no frame matches to the letter"
+        return f"{what}: {listing} for {names}"
