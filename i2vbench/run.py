@@ -24,6 +24,7 @@ from i2vbench.attempt import describe
 from i2vbench.clips import read_to_protocol
 from i2vbench.create import absolute, choose_profile, create_metrics, create_models
 from i2vbench.datasets.base import Dataset, check_samples
+from i2vbench.doubts import doubts
 from i2vbench.engine import LocalEngine
 from i2vbench.errors import UserError
 from i2vbench.files import is_disk_error
@@ -77,6 +78,8 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
         model.prepare(Preparation(plan, ids, profile.protocol, config.reader))
     # The device comes last: asking for it imports torch, and a faulty data set is told at once without.
     config = replace(config, categories=categories, device=resolve_device(config.device))
+    for line in doubts([metric for metric, _ in metrics.values()], list(samples.values())):
+        progress.say(f"note: {line}")
     skipped = lacking({id_: metric.info for id_, (metric, _) in metrics.items()}, config.skip_missing)
     settings = Settings(
         config=config,

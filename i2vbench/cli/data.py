@@ -22,7 +22,7 @@ def _group() -> None:
 def check(path: Annotated[Path, typer.Argument(help="A folder with a metadata.csv.")]) -> None:
     """Say whether a folder is a valid data set: every fault, with its row. Exit code 1 if there is any.
 
-    Every clip is decoded from its start to its end.
+    Every clip is decoded from its start to its end. Annotations that a metric can hardly meet are told as notes.
     """
     if not path.is_dir():
         raise UserError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
@@ -35,6 +35,12 @@ def check(path: Annotated[Path, typer.Argument(help="A folder with a metadata.cs
     if faults:
         print(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in {path}")
         raise typer.Exit(1)
+    from i2vbench.datasets.folder import FolderDataset
+    from i2vbench.doubts import doubts
+    from i2vbench.registry import METRICS
+
+    for line in doubts(map(METRICS.create, METRICS.builtin), FolderDataset(str(path)).samples()):
+        print(f"note: {line}")
     print(f"{path} is a valid data set")
 
 

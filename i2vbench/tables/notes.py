@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from i2vbench.doubts import grouped
 from i2vbench.profiles import parse_profile
 from i2vbench.registry import METRICS
 from i2vbench.rows import MeasurementRow
@@ -31,6 +32,10 @@ def clip_counts(label: str, records: Sequence[Record]) -> list[str]:
     if slow:
         found.append(f"{label}: {slow} of {total} clips are slower than the protocol; frames stand there repeatedly")
     found += _brought(label, records)
+    doubted = [
+        (r.sample, str(r.row.details["doubt"])) for r in records if r.row is not None and "doubt" in r.row.details
+    ]
+    found += [f"{label}: {line}" for line in grouped(doubted, total)]
     owed = [record for record in records if record.state == "owed"]
     if owed:
         missing = sum(record.clip.state == "owed" for record in owed)
