@@ -21,6 +21,7 @@ from i2vbench.tables.notes import headline
 from i2vbench.tables.previews import EMBED_BYTES, Previews, Wanted, make_previews
 from i2vbench.tables.results import Results
 from i2vbench.tables.runs import Column, Record
+from i2vbench.tables.seen import seen_frames
 from i2vbench.types import MetricInfo
 
 _HERE = Path(__file__).parent
@@ -185,6 +186,8 @@ def _score(record: Record, info: MetricInfo) -> dict[str, Any]:
         found["facts"] = clean(", ".join(f"{name.replace('_', ' ')} {number:.4g}" for name, number in facts.items()))
     if "threshold" in facts:
         found["threshold"] = facts["threshold"]
+    if (seen := seen_frames(record.row.details)) is not None:
+        found["seen"] = seen
     return found
 
 

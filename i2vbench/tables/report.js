@@ -140,6 +140,83 @@
     return found;
   };
 
+  // What a metric saw: boxes over the video, a mark for each frame that was looked at, and the words of the one shown.
+  class Seen {
+    constructor(player, seen) {
+      this.player = player;
+      this.seen = seen;
+      this.shown = -1;
+      this.svg = document.createElementNS(SVG, "svg");
+      this.svg.setAttribute("class", "boxes");
+      this.svg.setAttribute("aria-hidden", "true");
+      this.marks = make("div", "marks");
+      this.marks.setAttribute("role", "group");
+      this.marks.setAttribute("aria-label", "Frames that were looked at");
+      this.words = make("div", "words");
+      seen.frames.forEach((frame, i) => {
+        const mark = make("button", frame.hit ? "mark hit" : "mark");
+        mark.type = "button";
+        mark.title = `${frame.hit ? "success" : "no success"}: ${frame.text}`;
+        mark.setAttribute("aria-label", `Frame ${i}, ${mark.title}`);
+        mark.addEventListener("click", () => this.go(i));
+        this.marks.append(mark);
+      });
+      const follow = () => {
+        this.show();
+        if (player.requestVideoFrameCallback) player.requestVideoFrameCallback(follow);
+      };
+      player.addEventListener("loadeddata", follow);
+      for (const event of ["timeupdate", "seeked"]) player.addEventListener(event, () => this.show());
+      this.show();
+    }
+    go(i) {
+      const group = Group.of.get(this.player.closest(".clip"));
+      if (!group.held) group.toggle();
+      const { seconds } = this.seen.frames[i];
+      for (const video of group.playable) video.currentTime = Math.min(seconds, (video.duration || seconds + 1) - 0.001);
+      this.show(i);
+    }
+    show(i) {
+      const { frames, fps } = this.seen;
+      // The last one that has begun; its seconds lie amid it.
+      const time = this.player.currentTime + 0.5 / fps + 1e-3;
+      const at = i ?? Math.max(0, frames.findLastIndex((frame) => frame.seconds <= time));
+      if (at === this.shown && this.svg.hasAttribute("viewBox")) return;
+      this.shown = at;
+      [...this.marks.children].forEach((mark, j) => mark.setAttribute("aria-pressed", String(j === at)));
+      this.words.textContent = `${at}: ${frames[at].text}`;
+      this.draw(frames[at]);
+    }
+    draw(frame) {
+      const { videoWidth: width, videoHeight: height } = this.player;
+      if (!width) return;
+      // The metric's frame covers the video: what stands over was cut off evenly.
+      const [high, wide] = this.seen.size;
+      const scale = Math.max(wide / width, high / height);
+      const [x, y] = [(width - wide / scale) / 2, (height - high / scale) / 2];
+      this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+      this.svg.replaceChildren();
+      const em = width / 16;
+      for (const [name, left, top, right, bottom, wanted] of frame.boxes) {
+        const group = document.createElementNS(SVG, "g");
+        if (wanted) group.setAttribute("class", "wanted");
+        const box = document.createElementNS(SVG, "rect");
+        const [l, t] = [x + left / scale, y + top / scale];
+        const facts = { x: l, y: t, width: (right - left) / scale, height: (bottom - top) / scale };
+        for (const [key, value] of Object.entries(facts)) box.setAttribute(key, Math.max(0, value).toFixed(1));
+        const label = document.createElementNS(SVG, "text");
+        const atEdge = l > 0.6 * width; // a name that begins here would leave the frame
+        label.setAttribute("x", (atEdge ? l + facts.width - em / 4 : l + em / 4).toFixed(1));
+        label.setAttribute("text-anchor", atEdge ? "end" : "start");
+        label.setAttribute("y", (t + em).toFixed(1));
+        label.setAttribute("font-size", em.toFixed(1));
+        label.textContent = name;
+        group.append(box, label);
+        this.svg.append(group);
+      }
+    }
+  }
+
   const STATES = { failed: "failed", not_applicable: "not applicable", owed: "not measured yet" };
 
   const figure = (label, sample, video, score, scales) => {
@@ -154,11 +231,18 @@
       player.dataset.name = video.at;
       player.setAttribute("aria-label", `${label}, ${sample}`);
       player.addEventListener("error", () => player.replaceWith(make("div", "missing failed", "the video cannot be shown")));
-      node.append(player);
+      const stage = make("div", "stage");
+      stage.append(player);
+      node.append(stage);
+      if (score?.seen) {
+        const seen = new Seen(player, score.seen);
+        stage.append(seen.svg);
+        caption.append(seen.marks, seen.words);
+      }
     } else {
       node.append(make("div", score?.state === "failed" ? "missing failed" : "missing", video.why));
     }
-    caption.append(name, make("span", "score", score?.text ?? (score?.state === "done" ? "" : "–")));
+    caption.prepend(name, make("span", "score", score?.text ?? (score?.state === "done" ? "" : "–")));
     if (score && score.state !== "done") {
       const state = STATES[score.state];
       const why = score.why && score.why !== video.why && score.why !== state ? `${state}: ${score.why}` : state;

@@ -23,7 +23,7 @@ METRICS_FILE = Path(__file__).with_name("metrics_for_tests.py")
 @dataclass
 class RunSpec:
     """A run to be made. Scores are by (metric, model), in the order of the plan: a number, an array of features, a
-    text (the reason of a failure), ("n/a", reason), or None where nothing is measured yet.
+    text (the reason of a failure), ("n/a", reason), what else a measurement has, or None where nothing is measured yet.
 
     `lost` are clips that no video came of, by (model, sample id): the reason, or ("n/a", reason), or None if owed.
     """
@@ -110,6 +110,8 @@ def _record(store: Store, metric: str, model: str, plan: Sequence[PlannedClip], 
             store.record_not_applicable(metric, model, {(id_, planned.seed): score[1]})
         elif isinstance(score, str):
             measured.append((planned.seed, Measurement(id_, metric, error=score)))
+        elif isinstance(score, dict):
+            measured.append((planned.seed, Measurement(id_, metric, **score)))
         elif isinstance(score, np.ndarray):
             measured.append((planned.seed, Measurement(id_, metric, features=score)))
         elif score is not None:
