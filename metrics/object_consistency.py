@@ -77,7 +77,8 @@ class ObjectConsistency(FrameSuccessMetric):
     def doubt(self, sample: Sample) -> str:
         unknown = [word for word in sample.objects if not is_known(word)]
         if not unknown:
-            return ""
+            many = len(sample.objects) > 1
+            return "several object words, all of which a frame must name (the paper's clips have one)" if many else ""
         meant = [name for word in unknown if is_known(name := lemma(word))]
         listing = ", ".join(f"'{word}'" for word in unknown)
         if len(meant) < len(unknown):

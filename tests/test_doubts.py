@@ -29,6 +29,7 @@ def sample(id_: str, objects: tuple[str, ...] = (), scene: str = "") -> Sample:
         ),
         (ObjectConsistency(), sample("a", ("Dog",)), "matches to the letter: 'Dog' for 'dog'"),
         (ObjectConsistency(), sample("a", ("puppies", "dog")), "'puppies' for 'dog'"),
+        (ObjectConsistency(), sample("a", ("dog", "cat")), "several object words, all of which a frame must name"),
         (ObjectConsistency(), sample("a", ("dogs", "Essen")), "80 names, which no frame can match: 'dogs', 'Essen'"),
         (ObjectConsistency("synonyms"), sample("a", ("puppies",)), ""),
         (ObjectConsistency("synonyms"), sample("a", ("food",)), "outside of the detector's 80 names"),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import BertWordPieceTokenizer
 
 VOCAB_FILE = Path(__file__).with_name("bert_vocab.txt")
 
@@ -56,7 +56,7 @@ def as_written(text: str) -> str:
 
 
 @cache
-def _tokenizer() -> Tokenizer:
-    from tokenizers.implementations import BertWordPieceTokenizer
+def _tokenizer() -> BertWordPieceTokenizer:
+    from tokenizers import BertWordPieceTokenizer
 
     return BertWordPieceTokenizer({piece: i for i, piece in enumerate(pieces())}, lowercase=True)
