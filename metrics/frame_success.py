@@ -85,12 +85,12 @@ class FrameSuccessMetric(NetworkMetric):
 
     def _measure(self, clip: Clip) -> Measurement:
         seen = self._seen(clip)
-        faults = [
-            f"frame {i}: {frame.fault}" for i, frame in zip(frame_indices(clip.video), seen, strict=True) if frame.fault
-        ]
+        indices = frame_indices(clip.video)
+        faults = [f"frame {i}: {frame.fault}" for i, frame in zip(indices, seen, strict=True) if frame.fault]
         if faults:
             # VBench takes such a frame for one that shows nothing.
-            return Measurement(clip.sample.id, self.info.id, error="; ".join(dict.fromkeys(faults)))
+            error = f"{len(faults)} of {len(seen)} frames cannot be judged (first: {faults[0]})"
+            return Measurement(clip.sample.id, self.info.id, error=error)
         succeeded, details = self.judge(clip.sample, seen)
         counts = {rule: sum(frames) for rule, frames in succeeded.items()}
         details |= {
@@ -98,7 +98,7 @@ class FrameSuccessMetric(NetworkMetric):
             "frames": len(seen),
             "successes": counts[self.rule],
             **{f"value_{rule}": count / len(seen) for rule, count in counts.items()},
-            "frame_indices": frame_indices(clip.video),
+            "frame_indices": indices,
             "succeeded": succeeded,
             "fps": clip.video.fps,
             "frame_size": [clip.video.height, clip.video.width],

@@ -120,7 +120,7 @@ def test_nothing_detected_is_a_zero_and_a_fault_is_a_reason() -> None:
     [faulty] = metric.measure([clip_of(16)])
     assert faulty.value is None
     assert faulty.error is not None
-    assert faulty.error.startswith("frame 0: the features are not finite")
+    assert faulty.error == "16 of 16 frames cannot be judged (first: frame 0: the features are not finite)"
 
 
 def test_large_frames_are_shrunk_and_boxes_are_of_the_video() -> None:

@@ -87,7 +87,7 @@ def test_a_fault_is_a_reason() -> None:
     metric._network._caption = lambda text: Caption(text="", tags=(), fault="the logits are not finite")
     [measured] = metric.measure([scene(16, "park")])
     assert measured.value is None
-    assert measured.error == "; ".join(f"frame {i}: the logits are not finite" for i in range(16))
+    assert measured.error == "16 of 16 frames cannot be judged (first: frame 0: the logits are not finite)"
 
 
 def test_words_that_no_caption_holds_are_in_the_details() -> None:
