@@ -6,10 +6,7 @@ import base64
 import io
 import json
 import re
-import shutil
 import sqlite3
-import time
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +24,7 @@ from i2vbench.tables.page import _seed_places, render, write_page
 from i2vbench.tables.previews import Wanted, make_previews, preview_size
 from i2vbench.types import Video
 from i2vbench.video import write_video
+from tests.conftest import until
 from tests.tables.runs import FLICKERING, METRICS_FILE, RunSpec, make_run, moving_square, sample
 from tests.tables.test_text import HOSTILE, TEXT, table_of
 
@@ -281,35 +279,6 @@ def test_hostile_names_of_everything(tmp_path: Path) -> None:
 
 
 # -- a browser ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
-    driver = shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("chromium or chromedriver is not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for name in (
-        *("headless", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking"),
-        *("disable-component-update", "disable-sync", "window-size=1200,900"),
-        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):
-        options.add_argument(f"--{name}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield chrome
-    chrome.quit()
-
-
-def until(browser: Any, condition: str) -> None:
-    """Wait for a condition of the page."""
-    end = time.monotonic() + 15
-    while not browser.execute_script(f"return {condition}"):
-        assert time.monotonic() < end, f"never true: {condition}"
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("embed_bytes", [10**7, 0], ids=["embedded", "folder"])
