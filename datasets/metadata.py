@@ -101,6 +101,11 @@ def read_folder(folder: Path) -> tuple[list[Row], list[Fault]]:
         data = (folder / METADATA).read_bytes()
     except OSError as error:
         raise UserError(f"data set {folder}: {METADATA} cannot be read: {error.strerror}") from error
+    return read_table(folder, data)
+
+
+def read_table(folder: Path, data: bytes) -> tuple[list[Row], list[Fault]]:
+    """The same of a metadata.csv's bytes, were they those in `folder`."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -185,7 +190,7 @@ class _Table:
             first_frame=FrameSource(path, (start or 0.0) if is_clip else None),
             reference=ClipSource(path, start or 0.0, end) if is_clip else None,
             fps=fps,
-            objects=tuple(word.strip() for word in value.objects.split(";") if word.strip()) if value.objects else (),
+            objects=split_objects(value.objects) if value.objects else (),
             scene=value.scene.strip(),
         )
         self.rows.append(Row(number, value.file_name, sha256, sample))
@@ -236,6 +241,11 @@ class _Table:
             if first != text.lower():
                 faults.append(f"sha256 differs from that of row {row}, which names the same file")
         return text.lower()
+
+
+def split_objects(text: str) -> tuple[str, ...]:
+    """The words of an `objects` cell."""
+    return tuple(word.strip() for word in text.split(";") if word.strip())
 
 
 def _locate(folder: Path, file_name: str) -> Path | str:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -151,3 +152,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield chrome
     chrome.quit()
+
+
+def until(browser: Any, condition: str) -> None:
+    """Wait for a condition of the page."""
+    end = time.monotonic() + 15
+    while not browser.execute_script(f"return {condition}"):
+        assert time.monotonic() < end, f"never true: {condition}"
+        time.sleep(0.05)

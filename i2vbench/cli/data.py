@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from i2vbench.cli import annotate
 from i2vbench.errors import UserError
 
 app = typer.Typer(help="Look after data sets.", no_args_is_help=True, rich_markup_mode=None)
+annotate.register(app)
 
 
 @app.callback()

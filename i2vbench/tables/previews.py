@@ -69,9 +69,9 @@ def make_previews(wanted: Mapping[str, Wanted], out: Path, embed_bytes: int = EM
     return previews
 
 
-def preview_size(height: int, width: int) -> tuple[int, int]:
-    """(height, width) with the shorter side at most `SHORT_SIDE`, the aspect kept."""
-    scale = min(Fraction(1), Fraction(SHORT_SIDE, min(height, width)))
+def preview_size(height: int, width: int, short_side: int = SHORT_SIDE) -> tuple[int, int]:
+    """(height, width) with the shorter side at most `short_side`, the aspect kept."""
+    scale = min(Fraction(1), Fraction(short_side, min(height, width)))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 

@@ -12,7 +12,7 @@ import torch
 
 from tests.conftest import Cli, environment, make_dataset
 
-HEAVY = {"torch", "diffusers", "transformers", "pandas", "numpy", "av", "decord", "PIL", "jinja2"}
+HEAVY = {"torch", "diffusers", "transformers", "pandas", "numpy", "av", "decord", "PIL", "jinja2", "fastapi", "uvicorn"}
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,8 @@ HEAVY = {"torch", "diffusers", "transformers", "pandas", "numpy", "av", "decord"
         ["reproduce", "figure5"],
         ["table", "somewhere", "--format", "excel"],
         ["models"],
+        ["data", "annotate", "--help"],
+        ["data", "annotate", "demo"],
         ["weights"],
         ["weights", "fetch", "i3d_tat"],
     ],
@@ -57,7 +59,17 @@ def test_help_of_every_command_has_text_for_every_option(cli: Cli) -> None:
     for option in ("--model", "--metrics", "--dataset", "--out", "--limit", "--categories", "--seed", "--device",
                    "--batch-size", "--reader", "--resume", "--quiet", "--json"):  # fmt: skip
         assert option in help_
-    for command in ("table", "show", "models", "metrics", "datasets", "adapter new", "adapter check", "data check"):
+    for command in (
+        "table",
+        "show",
+        "models",
+        "metrics",
+        "datasets",
+        "adapter new",
+        "adapter check",
+        "data check",
+        "data annotate",
+    ):
         assert cli(*command.split(), "--help").returncode == 0
 
 

@@ -24,7 +24,7 @@ from i2vbench.tables.page import _seed_places, render, write_page
 from i2vbench.tables.previews import Wanted, make_previews, preview_size
 from i2vbench.types import Video
 from i2vbench.video import write_video
-from tests.browser import until
+from tests.conftest import until
 from tests.tables.runs import FLICKERING, METRICS_FILE, RunSpec, make_run, moving_square, sample
 from tests.tables.test_text import HOSTILE, TEXT, table_of
 

@@ -11,7 +11,7 @@ from i2vbench.tables import collect
 from i2vbench.tables.layout import all_tables
 from i2vbench.tables.page import write_page
 from i2vbench.tables.seen import seen_frames
-from tests.browser import until
+from tests.conftest import until
 from tests.tables.runs import RunSpec, make_run, moving_square, sample
 
 NASTY = "<img src=x onerror=\"document.title='owned'\">"

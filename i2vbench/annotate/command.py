@@ -1,0 +1,157 @@
+"""`i2vbench data annotate` from start to end."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import signal
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from i2vbench.annotate.background import Background
+from i2vbench.annotate.networks import Networks, warner
+from i2vbench.annotate.proposals import Proposer
+from i2vbench.annotate.session import Session
+from i2vbench.annotate.store import Store
+from i2vbench.datasets.folder import FolderDataset
+from i2vbench.datasets.metadata import METADATA
+from i2vbench.errors import UserError
+from i2vbench.one_clip import tell
+from i2vbench.profiles import load_profile
+from i2vbench.run import resolve_categories, select
+from i2vbench.types import Sample
+
+_PATIENCE = 3.0
+"""Seconds that the clip at hand is waited for at the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is asked for.
+
+    Attributes:
+        path: The folder.
+        categories: Only clips of these; None takes all.
+        limit: Only so many.
+        profile: What the networks are and what clips are brought to.
+        device: As `--device` has it.
+        proposals: Whether to propose words.
+        propose_only: Propose words for all that is left, and show no page.
+        port: Of the page; 0 is any free one.
+        open: Whether to open the page in a browser.
+    """
+
+    path: Path
+    categories: tuple[str, ...] | None = None
+    limit: int | None = None
+    profile: str = "paper"
+    device: str = "auto"
+    proposals: bool = True
+    propose_only: bool = False
+    port: int = 0
+    open: bool = False
+
+
+def annotate(wish: Wish, proposer: Proposer | None = None) -> int:
+    """Show the page until the person is done or stops; the exit code.
+
+    Args:
+        wish: What is asked for.
+        proposer: Proposes in place of the profile's networks.
+
+    Raises:
+        UserError: For anything the user must mend, before anything is written.
+    """
+    folder, profile = FolderDataset(str(wish.path)).path, load_profile(wish.profile)
+    samples = _chosen(wish)
+    _check_writable(folder)
+    if wish.proposals and proposer is None:
+        proposer = Networks(profile, wish.device)
+    with Store(folder) as store:
+
+        def background(is_left: Callable[[int], bool]) -> Background:
+            return Background(samples, is_left, proposer, store, profile.protocol)
+
+        session = Session(folder, samples, store, background, profile.protocol, warner(profile))
+        if wish.propose_only:
+            return _propose(session)
+        return _serve(session, folder, wish)
+
+
+def _chosen(wish: Wish) -> list[Sample]:
+    everything = FolderDataset(str(wish.path)).samples()
+    return select(everything, wish.limit, resolve_categories(everything, wish.categories))
+
+
+def _check_writable(folder: Path) -> None:
+    """Refuse what cannot be written to, before hours are spent."""
+    for path in (folder, folder / METADATA):
+        if not os.access(path, os.W_OK):
+            raise UserError(f"{path} cannot be written to, and the words go there; copy the folder to annotate it")
+
+
+def _propose(session: Session) -> int:
+    """Propose for every clip that is left, and say so."""
+    left = [index for index in range(len(session.samples)) if session.state(index) == "left"]
+    failed = 0
+    for done, index in enumerate(left, start=1):
+        proposed = session.background.propose(index)
+        failed += proposed.state == "failed"
+        tell(f"{done}/{len(left)} {session.samples[index].id}: {proposed.reason or 'proposed'}")
+    print(f"{len(left) - failed} clips have proposals, {failed} could not be looked at; the same command without")
+    print("--propose-only shows them. They are no annotations until they are accepted.")
+    return 1 if failed else 0
+
+
+def _serve(session: Session, folder: Path, wish: Wish) -> int:
+    from i2vbench.annotate.server import Server, listen, make_app
+
+    token = secrets.token_urlsafe(24)
+    received: list[int] = []
+
+    def finish() -> None:
+        server.should_exit = True
+
+    def stop(number: int, _: FrameType | None) -> None:
+        if received:
+            os._exit(128 + number)  # what was said to be saved is on the disk
+        received.append(number)
+        finish()
+
+    server = Server(make_app(session, folder.name, token, finish))
+    with listen(wish.port) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/{token}/"
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            session.background.start()
+            print(f"Annotate {folder} at {address}", flush=True)
+            tell("The address is for you alone. Ctrl-C ends; what the page says is saved stays.")
+            if wish.open:
+                threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
+            server.run(sockets=[listener])
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    ended = session.background.stop(_PATIENCE)
+    _summary(session, folder, wish)
+    code = 128 + received[0] if received else 0
+    if not ended:
+        # A network is amid of a clip; to unload it under its feet could crash. Nothing is lost by leaving it.
+        sys.stdout.flush()
+        os._exit(code)
+    return code
+
+
+def _summary(session: Session, folder: Path, wish: Wish) -> None:
+    states = list(session.decided.values())
+    print(f"This time {states.count('annotated')} annotated and {states.count('rejected')} rejected;", end=" ")
+    print(f"{session.count('annotated')} of {len(session.samples)} clips have words, {session.count('left')} are left.")
+    path = shlex.quote(str(wish.path))
+    target = shlex.quote(f"folder:{wish.path}")
+    print(f"Next: i2vbench data check {path}; i2vbench run --dataset {target} --model ...", flush=True)

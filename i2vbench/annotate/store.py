@@ -1,0 +1,101 @@
+"""What is kept beside metadata.csv: proposals and rejections, in one SQLite file that one process works on.
+
+Words that were accepted are not in it: they are in metadata.csv alone.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import filelock
+
+from i2vbench.annotate.proposals import Proposal
+from i2vbench.errors import UserError
+
+FILE = ".i2vbench-annotations.sqlite"
+LOCK = ".i2vbench-annotations.lock"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS proposal (
+    clip TEXT NOT NULL, proposer TEXT NOT NULL, seen TEXT NOT NULL, PRIMARY KEY (clip, proposer)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rejection (id TEXT PRIMARY KEY, clip TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
+
+class Store:
+    """The file of one folder, whole at any instant; `clip` is always the hash of a clip's contents.
+
+    Raises:
+        UserError: The folder cannot be written to, another process works on it, or the file is not ours.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._mutex = threading.RLock()
+        self._path = folder / FILE
+        self._lock = filelock.FileLock(folder / LOCK)
+        try:
+            self._lock.acquire(timeout=0)
+        except filelock.Timeout as error:
+            raise UserError(f"{folder} is being annotated by another process; stop that one first") from error
+        except OSError as error:
+            raise UserError(f"{folder} cannot be written to: {error.strerror}") from error
+        try:
+            self._db = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+            with self._told():
+                self._db.execute("PRAGMA synchronous = FULL")
+                self._db.executescript(_SCHEMA)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._mutex:
+            self._db.close()
+            self._lock.release()
+
+    def proposal(self, clip: str, proposer: str) -> Proposal | None:
+        """What was kept, if it was; what cannot be read is proposed anew."""
+        with self._told():
+            found = self._db.execute("SELECT seen FROM proposal WHERE clip = ? AND proposer = ?", (clip, proposer))
+            row = found.fetchone()
+        try:
+            return None if row is None else Proposal.from_json(row[0])
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+    def keep(self, clip: str, proposer: str, proposal: Proposal) -> None:
+        with self._told():
+            self._db.execute("INSERT OR REPLACE INTO proposal VALUES (?, ?, ?)", (clip, proposer, proposal.as_json()))
+
+    def rejections(self) -> dict[str, str]:
+        """The contents that were rejected, by sample id."""
+        with self._told():
+            return dict(self._db.execute("SELECT id, clip FROM rejection"))
+
+    def reject(self, id_: str, clip: str) -> None:
+        with self._told():
+            self._db.execute("INSERT OR REPLACE INTO rejection VALUES (?, ?)", (id_, clip))
+
+    def unreject(self, id_: str) -> None:
+        with self._told():
+            self._db.execute("DELETE FROM rejection WHERE id = ?", (id_,))
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            with self._mutex:
+                yield
+        except sqlite3.OperationalError as error:
+            raise UserError(f"{self._path} cannot be read or written: {error}") from error
+        except sqlite3.DatabaseError as error:
+            hint = "delete it to propose anew; words in metadata.csv stay, rejections are lost"
+            raise UserError(f"{self._path} is damaged ({error}): {hint}") from error

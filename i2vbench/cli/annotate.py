@@ -1,0 +1,87 @@
+"""`i2vbench data annotate`: object and scene words for a data set of one's own."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from i2vbench.cli.options import DEVICE_HELP, check_device
+from i2vbench.errors import UserError
+
+_PACKAGES = ("fastapi", "uvicorn")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("annotate")(annotate)
+
+
+def annotate(
+    dataset: Annotated[str, typer.Argument(help="A folder with a metadata.csv, PATH or folder:PATH.")],
+    category: Annotated[
+        list[str] | None, typer.Option("--category", help="Only clips of this category; repeat it for several.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N clips.")] = None,
+    no_proposals: Annotated[bool, typer.Option("--no-proposals", help="Propose nothing; needs no checkpoint.")] = False,
+    propose_only: Annotated[
+        bool,
+        typer.Option("--propose-only", help="Propose words for all clips that are left, for later, and show no page."),
+    ] = False,
+    profile: Annotated[
+        str, typer.Option(help="What the networks are, and which frames they see: a name or a TOML file.")
+    ] = "paper",
+    device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page, on this machine alone; 0 is any free.")] = 0,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Show clips on a local page, with the words that GRiT and Tag2Text propose; accepted ones go into metadata.csv.
+
+    They are what object and scene consistency look for. Stopped at any moment, it goes on where it was.
+
+    Example: i2vbench data annotate clips --category Pet
+    """
+    check_device(device)
+    if propose_only and no_proposals:
+        raise UserError("--propose-only and --no-proposals leave nothing to do")
+    path = _folder(dataset)
+    lacking = [] if propose_only else [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if lacking:
+        raise UserError(f'the page needs {" and ".join(lacking)}: pip install "i2vbench[server]"')
+
+    from i2vbench.annotate.command import Wish
+    from i2vbench.annotate.command import annotate as run
+
+    wish = Wish(
+        path=path,
+        categories=tuple(category) if category else None,
+        limit=limit,
+        profile=profile,
+        device=device,
+        proposals=not no_proposals,
+        propose_only=propose_only,
+        port=port,
+        open=open_page,
+    )
+    raise typer.Exit(run(wish))
+
+
+def _folder(dataset: str) -> Path:
+    """The folder that is meant.
+
+    Raises:
+        UserError: It names a data set that is none, or nothing that is there.
+    """
+    from i2vbench.registry import DATASETS
+
+    kind, colon, rest = dataset.partition(":")
+    path = Path(rest if colon and kind == "folder" else dataset).expanduser()
+    if not path.exists() and kind != "folder" and kind in DATASETS.builtin:
+        raise UserError(
+            f"data set '{dataset}' cannot be annotated: words go into the metadata.csv of a folder; make one with its "
+            "clips (docs/add-a-data-set.md) and name that"
+        )
+    if not path.is_dir():
+        raise UserError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
+    return path

@@ -1,0 +1,127 @@
+"""The command as a process, and a client that asks it as its page does."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from i2vbench.datasets.metadata import METADATA, read_folder
+from i2vbench.datasets.words import Words
+from tests.conftest import ROOT, SMALL_PROFILE, environment, make_dataset
+
+NO_WORDS = {"objects": [], "scene": ""}
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Annotating:
+    """A running command.
+
+    Args:
+        folder: What it is to annotate.
+        options: Its last ones.
+        command: The module that is run, and its first arguments.
+    """
+
+    def __init__(self, folder: Path, *options: str, command: Sequence[str] = ("tests.annotate.start",)) -> None:
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", *command, str(folder), *options],
+            cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self.process.stdout is not None
+        first = self.process.stdout.readline()
+        assert " at http://127.0.0.1:" in first, (first, self.process.stderr and self.process.stderr.read())
+        self.address = first.split(" at ")[1].strip()
+        parts = urlsplit(self.address)
+        assert parts.port
+        self.port, self.path = parts.port, parts.path
+        self.origin = f"http://127.0.0.1:{self.port}"
+
+    def ask(
+        self,
+        path: str,
+        body: object = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        whole_path: str | None = None,
+        method: str | None = None,
+    ) -> Answer:
+        """GET, or POST of a body, as the page does it; `headers` of "" are left out."""
+        given = {"Host": f"127.0.0.1:{self.port}"}
+        data = None
+        if body is not None:
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            given |= {"Origin": self.origin, "Content-Type": "application/json", "Content-Length": str(len(data))}
+        given = {name: value for name, value in (given | dict(headers or {})).items() if value}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.putrequest(
+                method or ("GET" if body is None else "POST"), whole_path or self.path + path,
+                skip_host=True, skip_accept_encoding=True,
+            )  # fmt: skip
+            for name, value in given.items():
+                connection.putheader(name, value)
+            connection.endheaders(data)
+            answer = connection.getresponse()
+            return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
+
+    def clip(self, index: int) -> Any:
+        answer = self.ask(f"clips/{index}")
+        assert answer.status == 200, answer
+        return answer.json
+
+    def proposed(self, index: int) -> Any:
+        """The clip, once its proposal is there."""
+        end = time.monotonic() + 15
+        while (clip := self.clip(index))["proposal"]["state"] == "waiting":
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        return clip
+
+    def decide(self, index: int, decision: str, objects: str = "", scene: str = "", before: object = None) -> Answer:
+        body = {"decision": decision, "objects": objects, "scene": scene, "before": before or NO_WORDS}
+        return self.ask(f"clips/{index}", body)
+
+    def end(self, number: int = signal.SIGINT) -> tuple[int, str, str]:
+        """(exit code, what it printed, what it told)."""
+        self.process.send_signal(number)
+        output, errors = self.process.communicate(timeout=30)
+        return self.process.returncode, output, errors
+
+
+Start = Callable[..., Annotating]
+
+
+def words(folder: Path) -> dict[str, Words]:
+    rows, faults = read_folder(folder)
+    assert not faults
+    return {row.sample.id: Words.of(row.sample) for row in rows}
+
+
+def make_unannotated(folder: Path, **more: Any) -> Path:
+    make_dataset(folder, **more)
+    table = folder / METADATA
+    table.write_text(table.read_text().replace(",dog,park", ",,"))
+    (folder.parent / "small.toml").write_text(SMALL_PROFILE)
+    return folder
