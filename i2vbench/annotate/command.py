@@ -150,8 +150,8 @@ def _serve(session: Session, folder: Path, wish: Wish) -> int:
 
 def _summary(session: Session, folder: Path, wish: Wish) -> None:
     states = list(session.decided.values())
-    print(f"This time {states.count('annotated')} annotated and {states.count('rejected')} rejected;", end=" ")
-    print(f"{session.count('annotated')} of {len(session.samples)} clips have words, {session.count('left')} are left.")
+    print(f"This time: {states.count('annotated')} annotated, {states.count('rejected')} rejected.", end=" ")
+    print(f"Clips with words: {session.count('annotated')} of {len(session.samples)}; left: {session.count('left')}.")
     path = shlex.quote(str(wish.path))
     target = shlex.quote(f"folder:{wish.path}")
     print(f"Next: i2vbench data check {path}; i2vbench run --dataset {target} --model ...", flush=True)

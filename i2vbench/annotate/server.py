@@ -77,10 +77,9 @@ def make_app(session: Session, name: str, token: str, finish: Callable[[], None]
         token: The secret that addresses begin with.
         finish: Called when the person is done.
     """
-    # No pages of FastAPI's own, which load scripts from outside, and nothing recorded for others to collect.
+    # Without a schema there are no pages of FastAPI's own, which load scripts from outside; and nothing is recorded for
+    # others to collect.
     app = FastAPI(
-        docs_url=None,
-        redoc_url=None,
         openapi_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )

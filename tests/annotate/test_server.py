@@ -40,7 +40,7 @@ def test_what_a_person_decides_is_in_the_table_when_the_answer_comes(start: Star
     assert [clip["state"] for clip in page.ask("clips").json["clips"]] == ["annotated", "rejected", "left", "annotated"]
     code, output, _ = page.end()
     assert code == 130
-    assert "This time 2 annotated and 1 rejected; 2 of 4 clips have words, 1 are left." in output
+    assert "This time: 2 annotated, 1 rejected. Clips with words: 2 of 4; left: 1." in output
     assert f"i2vbench data check {folder}; i2vbench run --dataset folder:{folder}" in output
 
     again = start()
@@ -67,7 +67,7 @@ def test_a_decision_can_be_taken_back(start: Start, folder: Path) -> None:
     assert page.decide(1, "annotate", "dog").json["state"] == "annotated"
     assert page.decide(1, "reject", before={"objects": ["dog"], "scene": ""}).json["state"] == "rejected"
     assert (folder / METADATA).read_bytes().count(b"\r\n") == table.count(b"\r\n")
-    assert "This time 0 annotated and 1 rejected; 0 of 4" in page.end()[1]
+    assert "This time: 0 annotated, 1 rejected. Clips with words: 0 of 4" in page.end()[1]
 
 
 def test_another_program_that_writes_too(start: Start, folder: Path) -> None:
@@ -344,7 +344,7 @@ def test_the_page_can_end_the_command(start: Start) -> None:
     output, errors = page.process.communicate(timeout=30)
     assert page.process.returncode == 0
     assert "Traceback" not in errors
-    assert "0 of 4 clips have words, 4 are left" in output
+    assert "Clips with words: 0 of 4; left: 4." in output
 
 
 def test_a_network_amid_of_a_clip_does_not_keep_it_from_ending(start: Start) -> None:
@@ -353,7 +353,7 @@ def test_a_network_amid_of_a_clip_does_not_keep_it_from_ending(start: Start) -> 
     begun = time.monotonic()
     code, output, errors = page.end()
     assert (code, time.monotonic() - begun < 15) == (130, True)
-    assert "4 are left" in output
+    assert "left: 4." in output
     assert "Traceback" not in errors
 
 

@@ -61,7 +61,7 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.
     folder = make_unannotated(tmp_path / "data")
     monkeypatch.setattr("os.access", lambda path, mode: Path(path).name != METADATA)
     with pytest.raises(UserError, match="metadata.csv cannot be written to, and the words go there"):
-        command.annotate(Wish(path=folder, proposals=False))
+        command.annotate(Wish(path=folder, propose_only=True), Fake())
     assert not list(folder.glob(".*"))
 
 
@@ -112,6 +112,6 @@ def test_without_proposals_words_are_given_by_hand(tmp_path: Path) -> None:
         assert words(folder)["clip-0"] == (("dog",), "park")
         code, output, errors = page.end()
         assert (code, errors.count("\n")) == (130, 1), errors
-        assert "1 of 2 clips have words, 1 are left" in output
+        assert "Clips with words: 1 of 2; left: 1." in output
     finally:
         page.process.kill()
