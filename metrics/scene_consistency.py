@@ -65,7 +65,11 @@ class SceneConsistency(FrameSuccessMetric):
     def doubt(self, sample: Sample) -> str:
         from i2vbench.metrics.networks.wordpiece import as_written
 
-        wrong = [word for word in sample.scene.split() if word not in as_written(word)]
+        words = sample.scene.split()
+        if stopped := [word for word in words if word.endswith((",", ";", "."))]:
+            listing = ", ".join(f"'{word}'" for word in stopped)
+            return f"scene words with a stop that a caption would have to have too (blanks divide words): {listing}"
+        wrong = [word for word in words if word not in as_written(word)]
         if not wrong:
             return ""
         listing = ", ".join(f"'{word}' (written '{as_written(word)}')" for word in wrong)

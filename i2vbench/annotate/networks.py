@@ -45,20 +45,9 @@ class Networks:
 
 
 def warner(profile: Profile) -> Callable[[Sample], str]:
-    """What the metrics themselves say of a sample's words ("" if nothing); needs no checkpoint."""
-    objects, scene = (_warning_metric(id_, profile) for id_ in (OBJECTS, SCENE))
-
-    def warn(sample: Sample) -> str:
-        asked = [metric for metric, words in ((objects, sample.objects), (scene, sample.scene)) if words]
-        faults = [metric.annotation_fault(sample) for metric in asked if metric is not None]
-        return "; ".join(filter(None, faults))
-
-    return warn
-
-
-def _warning_metric(id_: str, profile: Profile) -> Any:
-    metric = _prepared(id_, profile) if id_ in METRICS.builtin else None
-    return metric if hasattr(metric, "annotation_fault") else None
+    """What the metrics doubt of a sample's words ("" if nothing); needs no checkpoint."""
+    metrics = [_prepared(id_, profile) for id_ in (OBJECTS, SCENE)]
+    return lambda sample: "; ".join(filter(None, (metric.doubt(sample) for metric in metrics)))
 
 
 def _prepared(id_: str, profile: Profile) -> Metric:

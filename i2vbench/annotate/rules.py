@@ -1,6 +1,6 @@
-"""What object and scene words may be, and what of them can never match what the networks write.
+"""What object and scene words may be: what is refused here does not come into metadata.csv.
 
-A fault keeps words out of metadata.csv; a warning stands beside them on the page.
+What the metrics doubt of the others stands beside them on the page.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from i2vbench.datasets.words import Words
 
 MOST_CHARACTERS = 200
 """Of either text."""
-
-_ARTICLES = ("a", "an", "the")
 
 
 class RefusedWords(ValueError):
@@ -37,26 +35,3 @@ def parse_words(objects: str, scene: str) -> Words:
         if word.startswith(("=", "+", "-", "@")):
             raise RefusedWords(f"{name}: {shown(word)} would be a formula in a spreadsheet")
     return words
-
-
-def object_warning(word: str) -> str:
-    """Why an object word can never match, or ""."""
-    if word != word.lower():
-        return f"{shown(word)} never matches: the detector's names are lower-case"
-    if not word.isascii():
-        return f"{shown(word)} hardly ever matches: the detector's names are plain English"
-    first, _, rest = word.partition(" ")
-    if rest and first in _ARTICLES:
-        return f"{shown(word)} hardly ever matches: the detector's names have no article ({shown(rest)})"
-    return ""
-
-
-def scene_warning(scene: str) -> str:
-    """Why scene words can never match, or ""."""
-    if scene != scene.lower():
-        return f"{shown(scene)} never matches: captions are lower-case"
-    if not scene.isascii():
-        return f"{shown(scene)} hardly ever matches: captions are plain English"
-    if "," in scene or ";" in scene:
-        return f"{shown(scene)}: words are separated by blanks; a comma would have to stand in the caption too"
-    return ""

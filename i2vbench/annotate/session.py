@@ -235,13 +235,13 @@ class Session:
 
     def _about_object(self, sample: Sample, word: str, seen: Proposal | None) -> tuple[str, str]:
         """(warning, note) of one object word."""
-        warning = rules.object_warning(word) or self._warn(replace(sample, objects=(word,), scene=""))
+        warning = self._warn(replace(sample, objects=(word,), scene=""))
         note = f"'{word}' was seen in {seen.seen_object(word)} of {seen.frames} frames" if seen else ""
         return warning, note
 
     def _about_scene(self, sample: Sample, scene: str, seen: Proposal | None) -> tuple[str, str]:
         """(warning, note) of the scene words."""
-        warning = rules.scene_warning(scene) or self._warn(replace(sample, objects=(), scene=scene))
+        warning = self._warn(replace(sample, objects=(), scene=scene))
         what = "all words stand" if " " in scene else f"'{scene}' stands"
         note = f"{what} in the captions of {seen.seen_scene(scene)} of {seen.frames} frames" if seen else ""
         return warning, note

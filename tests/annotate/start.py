@@ -12,7 +12,7 @@ from pathlib import Path
 from i2vbench.annotate import command
 from i2vbench.annotate.proposals import Proposal, Seen
 from i2vbench.errors import UserError
-from i2vbench.types import Sample, Video
+from i2vbench.types import Video
 
 
 class Fake:
@@ -36,10 +36,6 @@ class Fake:
         )
 
 
-def warn(sample: Sample) -> str:
-    return "'food' is no name that the detector has" if "food" in sample.objects else ""
-
-
 def start() -> None:
     folder, *rest = sys.argv[1:]
     options: dict[str, object] = {"profile": str(Path(folder).parent / "small.toml"), "device": "cpu"}
@@ -52,7 +48,6 @@ def start() -> None:
             options[name] = (value,)
         else:
             options[name] = int(value)
-    command.warner = lambda profile: warn  # type: ignore[assignment]
     sys.exit(command.annotate(command.Wish(path=Path(folder), **options), Fake(seconds)))  # type: ignore[arg-type]
 
 
