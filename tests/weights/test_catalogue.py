@@ -15,6 +15,7 @@ from tests.reference.cases import bundled_json
 KEYS = {
     "i3d_tats": "i3d", "c3d_ucf": "c3d", "inception_2015_12_05": "inception_fid", "clip_vit_b32": "clip_vit_b32",
     "amt_s": "amt_s", "dino_vitb16": "dino_vitb16", "raft_things": "raft", "viclip_l14": "viclip",
+    "grit_b_densecap_objectdet": "grit",
 }  # fmt: skip
 
 

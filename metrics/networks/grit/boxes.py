@@ -186,5 +186,5 @@ def pool(levels: Sequence[Tensor], boxes: Tensor, frames: Tensor, cells: int) ->
     pooled = boxes.new_empty(len(boxes), levels[0].shape[1], cells, cells)
     for number, (features, stride) in enumerate(zip(levels, LEVELS, strict=True)):
         here = (level == number).nonzero()[:, 0]
-        pooled[here] = roi_align(features, regions[here], cells, 1 / stride, aligned=True)
+        pooled.index_copy_(0, here, roi_align(features, regions[here], cells, 1 / stride, aligned=True))
     return pooled

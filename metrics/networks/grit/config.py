@@ -15,7 +15,7 @@ class GRiTConfig:
         heads: Of each block.
         window: Tokens along a side of the windows in which the other blocks attend.
         grid: Tokens along a side of the frames on which the tables of relative positions were trained.
-        channels: Of the pyramid; a multiple of 32, for the group norms of the proposals.
+        channels: Of the pyramid; a multiple of 64, for the 32 groups of the norms of the proposals.
         box_width: Of the two layers that look at a box.
         text_width: Of the text decoder's tokens; its wider layers are four times as wide.
         text_depth: Layers of the text decoder.

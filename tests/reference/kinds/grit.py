@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from i2vbench.metrics.networks import grit
-from i2vbench.metrics.networks.grit import CAPTIONS, OBJECTS, GRiT, boxes, preprocess
+from i2vbench.metrics.networks.grit import CAPTIONS, OBJECTS, Detections, GRiT, boxes, preprocess
 from i2vbench.metrics.networks.grit.proposals import Proposals, propose
 from i2vbench.metrics.networks.grit.pyramid import padded_size
 from i2vbench.metrics.networks.grit.words import MOST_TOKENS
@@ -76,7 +77,7 @@ def proposals(case: Case) -> Iterator[Check]:
     ours |= {f"reg_{name}": x for name, x in zip(LEVELS, distances, strict=True)}
     tolerances = dict.fromkeys(ours, VALUES) | {"boxes": PIXELS, "scores": SCORES}
     yield from case.against(ours, tolerances)
-    yield from _size(case, _image(case, _backbone(case)))
+    yield from _size(case, _image(_backbone(case)))
     if "same_selection_in_float64" in case.sidecar:
         [precise] = propose(*copy.deepcopy(head).double()([level.double() for level in levels]))
         same = len(precise.boxes) == len(some.boxes) and bool((precise.boxes - some.boxes).abs().max() < PIXELS.atol)
@@ -109,7 +110,7 @@ def roi(case: Case) -> Iterator[Check]:
         name: PIXELS if name.endswith("boxes") else SCORES if name.endswith("scores") else VALUES for name in ours
     }
     yield from case.against(ours, tolerances | {"levels": EXACT, "det_index": EXACT})
-    yield from _size(case, _image(case, _backbone(case)))
+    yield from _size(case, _image(_backbone(case)))
     if "nms_threshold" in said:
         yield Check("sidecar: nms_threshold", boxes.OVERLAP, said["nms_threshold"], EXACT)
 
@@ -149,7 +150,7 @@ def e2e(case: Case) -> Iterator[Check]:
         image = case.input("image")
     else:
         image = load_file(case.find(said["image_from"]))["image"]
-    frames, size = image.permute(2, 0, 1)[None], tuple(image.shape[:2])
+    frames, size = _frame(image), tuple(image.shape[:2])
     most_tokens = said.get("max_steps", MOST_TOKENS)
     [found] = _detected(network, frames, TASKS[said["task"]], most_tokens)
     [types] = _detected(network, frames, OBJECTS, most_tokens) if said["task"] != "ObjectDet" else [found]
@@ -185,21 +186,23 @@ def _network(case: Case) -> GRiT:
     return grit.load({"model": tied_state(case)})
 
 
-def _detected(network: GRiT, frames: Tensor, task: grit.Task, most_tokens: int) -> list[grit.Detections]:
+def _detected(network: GRiT, frames: Tensor, task: grit.Task, most_tokens: int) -> list[Detections]:
     """`GRiT.detect` with shorter descriptions."""
-    search = network.text.search
-    network.text.search = lambda features, begin: search(features, begin, most_tokens=most_tokens)  # type: ignore[method-assign,assignment,misc]
+    decoder: Any = network.text
+    decoder.search = partial(decoder.search, most_tokens=most_tokens)
     try:
-        return network.detect(frames, task)
+        found: list[Detections] = network.detect(frames, task)
     finally:
-        network.text.search = search  # type: ignore[method-assign]
+        del decoder.search  # what was there is the class's
+    return found
 
 
 def _stages(
     network: GRiT, levels: list[Tensor], given: Proposals, size: tuple[int, ...]
 ) -> tuple[dict[str, Tensor], Tensor]:
     """What every stage makes of every proposal, and the scores."""
-    here, total, ours = given.boxes, torch.zeros_like(given.scores), {}
+    ours: dict[str, Tensor] = {}
+    here, total = given.boxes, torch.zeros_like(given.scores)
     for number in range(len(boxes.DELTA_WEIGHTS)):
         pooled = boxes.pool(levels, here, _one_frame(here), boxes.BOX_CELLS)
         seen = network.roi_heads.stage(number, pooled, here)
@@ -222,8 +225,8 @@ def _least_gap(decoder: Any, features: Tensor, tokens: Tensor) -> float:
     return float((best[..., 0] - best[..., 1]).min())
 
 
-def _backbone(case: Case) -> dict[str, Tensor]:
-    """The tensors of the backbone's case that this one's inputs are from.
+def _backbone(case: Case) -> Case:
+    """The backbone's case that this one's inputs are from.
 
     Raises:
         CaseError: The case names none, or it is nowhere.
@@ -231,30 +234,35 @@ def _backbone(case: Case) -> dict[str, Tensor]:
     named = re.search(r"backbone-[\w-]+", str(case.sidecar.get("inputs", "")))
     if named is None:
         raise CaseError("`inputs` names no case of the backbone, whose maps are input")
-    return load_file(case.find(f"{named[0]}.safetensors"))
+    folder = case.find(f"{named[0]}.safetensors").parent
+    return Case(folder.parent, f"{folder.name}/{named[0]}")
 
 
 def _levels(case: Case, network: GRiT, names: tuple[str, ...]) -> list[Tensor]:
-    recorded = _backbone(case)
-    if all(name in recorded for name in names):
-        return [recorded[name] for name in names]
-    image = _image(case, recorded)
+    """Maps of the pyramid [1, channels, h, w]."""
+    source = _backbone(case)
+    if all(name in source.tensors for name in names):
+        return [source.tensors[name] for name in names]
+    image = _image(source)
     if image is None:
-        lacking = ", ".join(name for name in names if name not in recorded)
-        raise CaseError(f"the backbone's case has neither {lacking} nor the image")
-    return network.backbone(image)[: len(names)]
+        lacking = ", ".join(name for name in names if name not in source.tensors)
+        raise CaseError(f"{source.stem} has neither {lacking} nor the image")
+    maps: list[Tensor] = network.backbone(image)
+    return maps[: len(names)]
 
 
-def _image(case: Case, tensors: Mapping[str, Tensor] | None = None) -> Tensor | None:
-    """Normalised and padded: a backbone's own, or made of the image of the case that the sidecar names."""
-    if tensors is not None and "image" in tensors:
-        return tensors["image"]
-    if tensors is None and "image" in case.tensors:
+def _image(case: Case) -> Tensor | None:
+    """What goes into the backbone, [1, 3, H, W]: recorded, or made of the image of the case that the sidecar names."""
+    if "image" in case.tensors:
         return case.input("image")
-    if "image_from" in case.sidecar:
-        image = load_file(case.find(case.sidecar["image_from"]))["image"]  # uint8 [H, W, 3]
-        return preprocess(image.permute(2, 0, 1)[None])
-    return None
+    if "image_from" not in case.sidecar:
+        return None
+    return preprocess(_frame(load_file(case.find(case.sidecar["image_from"]))["image"]))
+
+
+def _frame(image: Tensor) -> Tensor:
+    """uint8 [H, W, 3] -> [1, 3, H, W]."""
+    return image.permute(2, 0, 1)[None]
 
 
 def _size(case: Case, image: Tensor | None) -> Iterator[Check]:
