@@ -41,6 +41,12 @@ KINDS: dict[str, str | Kind] = {
     "raft": "raft:raft",
     "vbench/dynamic_degree": "raft:dynamic_degree",
     "vbench/rules": "rules:rules",
+    "grit/backbone": "grit:backbone",
+    "grit/proposals": "grit:proposals",
+    "grit/roi": "grit:roi",
+    "grit/text": "grit:text",
+    "grit/e2e": "grit:e2e",
+    "grit/e2e-densecap": "grit:e2e",
 }
 """Folder, and the sidecar's kind, component or metric where it has one -> function, or module below here and name."""
 
