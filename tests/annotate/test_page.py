@@ -144,7 +144,7 @@ def test_filters_and_words_that_are_there(browser: Any, start: Start, folder: Pa
     until_shown(browser, "clip-1")
     assert value(browser, "objects") == "cat; Cow"
     assert (text(browser, "reject"), text(browser, "state")) == ("Remove words", "annotated")
-    until(browser, "document.getElementById('objects-said').textContent.includes(\"'Cow' never matches\")")
+    until(browser, "document.getElementById('objects-said').textContent.includes(\"'Cow' for 'cow'\")")
     browser.find_element("css selector", "#filter option[value=rejected]").click()
     until(browser, "document.getElementById('empty-text').textContent.startsWith('There is no such clip')")
     browser.find_element("css selector", "#filter option[value=all]").click()

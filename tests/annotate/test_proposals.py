@@ -116,7 +116,9 @@ def test_words_that_are_taken_read_back_from_a_table_as_they_are(objects: str, s
 
 
 class Objects(Metric):
-    info = MetricInfo(id="object_consistency", title="", direction="higher", checkpoints=("raft_things",))
+    info = MetricInfo(
+        id="object_consistency", title="", direction="higher", checkpoints=("grit_b_densecap_objectdet",)
+    )
 
     def measure(self, clips):  # type: ignore[no-untyped-def]
         raise NotImplementedError
@@ -126,7 +128,7 @@ class Objects(Metric):
 
 
 class Scene(Objects):
-    info = MetricInfo(id="scene_consistency", title="", direction="higher")
+    info = MetricInfo(id="scene_consistency", title="", direction="higher", checkpoints=("tag2text_swin_14m", "tag2text_tag_list"))
 
     def look(self, video: Video) -> list[Frame]:
         return [Frame(text="a dog on a beach", tags=("dog", "beach"))] * video.num_frames
@@ -163,7 +165,7 @@ def test_missing_checkpoints_are_told_with_the_way_around(
     text = str(told.value)
     assert "--no-proposals" in text
     assert "object_consistency" in text
-    assert text.endswith("They come with: i2vbench weights fetch raft_things")
+    assert text.endswith("They come with: i2vbench weights fetch --for profile paper")
 
 
 def test_what_the_metrics_doubt_is_said(small_profile: Profile) -> None:

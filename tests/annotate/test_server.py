@@ -282,7 +282,11 @@ def test_killed_under_load_nothing_said_to_be_saved_is_lost(start: Start, folder
         threads = [threading.Thread(target=lambda i=i: _until_gone(save, i)) for i in range(3)]  # type: ignore[misc]
         for thread in threads:
             thread.start()
-        time.sleep(clock.uniform(0.1, 0.4))
+        end = time.monotonic() + 30
+        while len(said) < 3 or {word.partition("x")[0] for word in said.values()} != {f"word{turn}"}:
+            assert time.monotonic() < end, "not every thread has saved"
+            time.sleep(0.01)
+        time.sleep(clock.uniform(0, 0.3))
         page.process.send_signal(signal.SIGKILL)
         for thread in threads:
             thread.join()
@@ -325,7 +329,7 @@ def _kept(folder: Path) -> list[str]:
 
 
 def test_the_clip_that_is_looked_at_is_the_next_to_be_proposed(start: Start) -> None:
-    page = start("seconds=0.3")
+    page = start("seconds=2")
     page.clip(3)
     assert page.proposed(3)["proposed"] <= 2
 

@@ -23,8 +23,6 @@ from i2vbench.metrics.networks.grit.boxes import clipped, level_of, moved
 from i2vbench.metrics.networks.grit.proposals import propose
 from i2vbench.metrics.networks.grit.words import FORBIDDEN, TextDecoder, Written
 from i2vbench.metrics.networks.wordpiece import SEP
-from i2vbench.weights import entry
-from i2vbench.weights.shapes import fingerprint
 from tests.reference.cases import bundled_json
 
 SMALL = GRiTConfig(
@@ -97,7 +95,6 @@ def assert_same(some: Detections, other: Detections) -> None:
 class TestLoading:
     def test_every_published_key_is_a_tensor_of_ours_or_of_the_masks(self) -> None:
         shapes = {key: spec["shape"] for key, spec in bundled_json("grit/keys.json").items()}
-        assert fingerprint(shapes) in entry("grit_b_densecap_objectdet").keys
         with torch.device("meta"):
             ours = {key: list(tensor.shape) for key, tensor in GRiT().state_dict().items()}
         assert {key: shape for key, shape in shapes.items() if not key.startswith("roi_heads.mask_head.")} == ours
