@@ -17,7 +17,7 @@ INNER = 4
 """How many times wider a layer is between its last two products."""
 
 KeysValues = tuple[Tensor, Tensor]
-"""Of an attention over L places, by head: two of [N, heads, L, C / heads]."""
+"""Of a sequence that is attended to: two of [N, S, C]."""
 
 
 class Layers(nn.Module):
@@ -69,23 +69,28 @@ class Attention(nn.Module):
         self.self = Projections(width, source_width)
         self.output = Residual(width, width)
 
-    def queries(self, x: Tensor, heads: int) -> Tensor:
-        """[N, L, C] -> [N, heads, L, C / heads]."""
-        return _by_head(self.self.query(x), heads)
-
-    def keys_values(self, source: Tensor, heads: int) -> KeysValues:
+    def keys_values(self, source: Tensor) -> KeysValues:
         """Of what is attended to, [N, S, C']."""
-        return _by_head(self.self.key(source), heads), _by_head(self.self.value(source), heads)
+        return self.self.key(source), self.self.value(source)
 
-    def attend(self, queries: Tensor, keys_values: KeysValues, x: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
-        """[N, L, C]: x of that shape, with what its queries find added.
+    def attend(
+        self,
+        x: Tensor,
+        queries: Tensor,
+        keys_values: KeysValues,
+        heads: int,
+        mask: Tensor | None = None,
+        causal: bool = False,
+    ) -> Tensor:
+        """[N, L, C]: x of that shape with what its queries, of the same shape, find added.
 
         Args:
-            mask: True for the keys that are seen, [N, 1, 1, S] or the like.
+            mask: True for the keys that are seen, [N, 1, 1, S].
             causal: A query sees the keys up to its own place alone.
         """
-        # Instead of -10,000 added to a score, nothing: of either the exponential is exactly 0 in float32.
-        found = F.scaled_dot_product_attention(queries, *keys_values, attn_mask=mask, is_causal=causal)
+        query, key, value = (t.unflatten(2, (heads, -1)).transpose(1, 2) for t in (queries, *keys_values))
+        # Where the published code adds -10,000 to a score, nothing: of either the exponential is 0 in float32.
+        found = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal)
         merged: Tensor = self.output(found.transpose(1, 2).flatten(2), x)
         return merged
 
@@ -113,11 +118,10 @@ class CrossLayer(nn.Module):
         self.intermediate = Intermediate(width)
         self.output = Residual(INNER * width, width)
 
-    def cross(self, x: Tensor, queries: Tensor, source: KeysValues) -> Tensor:
-        """[N, L, C] -> [N, L, C], with the queries of x made already."""
-        return self.widen(self.crossattention.attend(queries, source, x, None, causal=False))
-
-    def widen(self, x: Tensor) -> Tensor:
+    def cross(self, x: Tensor, source: KeysValues, heads: int, queries: Tensor | None = None) -> Tensor:
+        """[N, L, C] -> [N, L, C]; `queries` are those of x, where they are there already."""
+        attention = self.crossattention
+        x = attention.attend(x, attention.self.query(x) if queries is None else queries, source, heads)
         widened: Tensor = self.output(self.intermediate(x), x)
         return widened
 
@@ -142,17 +146,12 @@ class Layer(CrossLayer):
         """[R, L, C] -> [R, L, C].
 
         Args:
-            own: Of its own sequence by `self.attention`, [R, heads, S, C / heads]; S is L, or more where the places
-                before are not computed again.
-            source: Of the other sequence, [N, ...]. R is a multiple of N: rows of one source lie side by side, and its
-                keys and values are not repeated for each.
-            mask: As `Attention.attend` takes it, for the own sequence.
+            own: Of its own sequence by `self.attention`, [R, S, C]; S is L, or more where the places before are known.
+            source: Of the other sequence, [N, S', C]. R is a multiple of N: rows of one source lie side by side, and
+                its keys and values are not repeated for each.
+            mask: As `Attention.attend` takes it, for the own sequence; `causal` too.
         """
-        x = self.attention.attend(self.attention.queries(x, heads), own, x, mask, causal)
+        x = self.attention.attend(x, self.attention.self.query(x), own, heads, mask, causal)
         # To a source each place looks by itself, so the rows of one are as good as one longer row.
         rows = x.reshape(len(source[0]), -1, x.shape[2])  # [N, R / N * L, C]
-        return self.cross(rows, self.crossattention.queries(rows, heads), source).view_as(x)
-
-
-def _by_head(x: Tensor, heads: int) -> Tensor:
-    return x.unflatten(2, (heads, -1)).transpose(1, 2)
+        return self.cross(rows, source, heads).view_as(x)

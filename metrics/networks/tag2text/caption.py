@@ -40,8 +40,8 @@ class Memory:
     """What need not be computed again.
 
     Attributes:
-        source: By layer, of the states [N, ...]: all beams of an image have one.
-        own: By layer, of the R sequences so far, [R, heads, L, C / heads]; empty before the first.
+        source: By layer, of the states, [N, 40, C]: all beams of an image have one.
+        own: By layer, of the R sequences so far, [R, L, C]; empty before the first.
     """
 
     source: list[KeysValues]
@@ -50,7 +50,7 @@ class Memory:
     @property
     def length(self) -> int:
         """L: places that are known."""
-        return self.own[0][0].shape[2] if self.own else 0
+        return self.own[0][0].shape[1] if self.own else 0
 
     def keep(self, rows: list[int], beams: int) -> None:
         """Of the sequences these, in this order; of the images those that they are about, `beams` of each."""
@@ -103,16 +103,16 @@ class CaptionDecoder(nn.Module):
         return beam_search(logits.expand(-1, rules.beams, -1), follow, prompt, rules)
 
     def _sources(self, states: Tensor) -> list[KeysValues]:
-        return [layer.crossattention.keys_values(states, self._heads) for layer in self.bert.encoder.layer]
+        return [layer.crossattention.keys_values(states) for layer in self.bert.encoder.layer]
 
     def _read(self, ids: Tensor, memory: Memory) -> Tensor:
         """Features [R, L, C] of the next L tokens of R sequences, which go into the memory."""
         x = self.bert.embeddings(F.embedding(ids, self.cls.predictions.decoder.weight), memory.length)
         before, memory.own = memory.own, []
         for place, layer in enumerate(self.bert.encoder.layer):
-            own = layer.attention.keys_values(x, self._heads)
+            own = layer.attention.keys_values(x)
             if before:
-                own = torch.cat((before[place][0], own[0]), 2), torch.cat((before[place][1], own[1]), 2)
+                own = torch.cat((before[place][0], own[0]), 1), torch.cat((before[place][1], own[1]), 1)
             memory.own.append(own)
             x = layer(x, own, memory.source[place], self._heads, causal=not before)
         result: Tensor = x

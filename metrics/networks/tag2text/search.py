@@ -5,6 +5,7 @@ Later versions divide a score by the length that was generated, without the prom
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -60,12 +61,12 @@ def beam_search(logits: Tensor, follow: Follow, prompt: Sequence[int], rules: Ru
         logits: Of what follows the prompt, [N, beams, V], the same for each beam.
 
     Returns:
-        None for an image with a logit that is not finite; it leaves the others alone.
+        None for an image some of whose probabilities are NaN: one logit that is NaN or infinite makes them all so. It
+        leaves the others alone.
     """
     searches = [_Search(prompt, rules) for _ in logits]
     left = searches
     for length in range(len(prompt), rules.max_length):
-        finite = logits.isfinite().flatten(1).all(1).tolist()
         log_probs = logits.log_softmax(2)
         if length < rules.min_length:
             log_probs[..., rules.end] = -torch.inf  # the others are not made more probable by it
@@ -76,7 +77,7 @@ def beam_search(logits: Tensor, follow: Follow, prompt: Sequence[int], rules: Ru
         for row, (search, *candidates) in enumerate(
             zip(left, totals.tolist(), parents.tolist(), tokens.tolist(), strict=True)
         ):
-            if not finite[row]:
+            if not math.isfinite(candidates[0][0]):  # NaN is the largest to topk
                 search.failed = True
                 continue
             came_from = search.extend(list(zip(*candidates, strict=True)))

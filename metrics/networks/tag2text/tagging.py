@@ -28,7 +28,7 @@ ENCODE = 30523
 
 VOCABULARY = wordpiece.NUM_PIECES + 2
 
-FRAMES_AT_ONCE = 1
+FRAMES_AT_ONCE = 2
 """On one frame the layers work for 3,429 queries, whose widest tensor is 42 MB."""
 
 
@@ -43,17 +43,13 @@ class TaggingDecoder(nn.Module):
     @in_float32
     def forward(self, queries: Tensor, image: Tensor) -> Tensor:
         """Queries [tags, C] for tokens of images [N, 145, 1024] -> [N, tags, C]."""
-        first, *others = self.encoder.layer
-        # What the first layer asks is the same for every image.
-        asked = first.crossattention.queries(queries[None], self._heads)  # [1, heads, tags, C / heads]
+        first = self.encoder.layer[0].crossattention.self
+        asked = first.query(queries[None])  # [1, tags, C]: in the first layer the same of every image
         seen = []
         for tokens in image.split(FRAMES_AT_ONCE):
-            count = len(tokens)
-            source = first.crossattention.keys_values(tokens, self._heads)
-            x = first.cross(queries.expand(count, -1, -1), asked.expand(count, -1, -1, -1), source)
-            for layer in others:
-                cross = layer.crossattention
-                x = layer.cross(x, cross.queries(x, self._heads), cross.keys_values(tokens, self._heads))
+            x, known = queries.expand(len(tokens), -1, -1), asked.expand(len(tokens), -1, -1)
+            for layer in self.encoder.layer:
+                x, known = layer.cross(x, layer.crossattention.keys_values(tokens), self._heads, known), None
             seen.append(x)
         return torch.cat(seen)
 
@@ -119,8 +115,8 @@ class TagEncoder(nn.Module):
         """States of `tag_pieces` [N, L] in images with tokens [N, 145, 1024]: [N, L, C]."""
         x = self.embeddings(self.embeddings.word_embeddings(ids))  # [N, L, C]
         for layer in self.encoder.layer:
-            own = layer.attention.keys_values(x, self._heads)
-            source = layer.crossattention.keys_values(image, self._heads)
+            own = layer.attention.keys_values(x)
+            source = layer.crossattention.keys_values(image)
             x = layer(x, own, source, self._heads, mask=mask[:, None, None])
         result: Tensor = x
         return result
