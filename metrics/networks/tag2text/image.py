@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from PIL import Image
@@ -32,8 +34,8 @@ def preprocess(frames: Tensor, size_px: int = PUBLISHED.image_px) -> Tensor:
     check_images(frames)
     images = [Image.fromarray(frame) for frame in frames.cpu().numpy()]
     # PIL rounds to grey levels after each of the two axes, which no resize of PyTorch's float images does.
-    resized = np.stack([image.resize((size_px, size_px), Image.Resampling.BILINEAR) for image in images])
-    planes = torch.from_numpy(resized).to(frames.device).permute(0, 3, 1, 2)  # [N, 3, S, S]
+    resized = [np.asarray(image.resize((size_px, size_px), Image.Resampling.BILINEAR)) for image in images]
+    planes = torch.from_numpy(np.stack(resized)).to(frames.device).permute(0, 3, 1, 2)  # [N, 3, S, S]
     return normalise(planes.to(torch.float32, memory_format=torch.contiguous_format), MEAN, STD)
 
 
@@ -64,7 +66,7 @@ class ImageEncoder(SwinTransformer):
         """Fill what is no parameter, on the device of the parameters: it has no numbers after the meta device."""
         for block in self.modules():
             if isinstance(block, SwinTransformerBlock):
-                attention = block.attn
+                attention: Any = block.attn
                 attention.relative_position_index = torch.empty_like(
                     attention.relative_position_index, device=attention.qkv.weight.device
                 )
@@ -74,7 +76,8 @@ class ImageEncoder(SwinTransformer):
     @in_float32
     def forward(self, pixels: Tensor) -> Tensor:
         """`preprocess`ed images [N, 3, 384, 384] -> [N, 145, 1024]: the mean of the tokens, then the 144 tokens."""
-        x = self.patch_embed(pixels)  # [N, 96, 96, 128]
+        x: Tensor = self.patch_embed(pixels)  # [N, 96, 96, 128]
+        stage: Any
         for stage in self.layers:
             x = stage.downsample(stage.blocks(x))  # [N, 48, 48, 256], [N, 24, 24, 512], [N, 12, 12, 1024] twice
         x = self.norm(x).flatten(1, 2)  # [N, 144, 1024]

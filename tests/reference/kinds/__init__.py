@@ -41,6 +41,11 @@ KINDS: dict[str, str | Kind] = {
     "raft": "raft:raft",
     "vbench/dynamic_degree": "raft:dynamic_degree",
     "vbench/rules": "rules:rules",
+    "tag2text/swin": "tag2text:swin",
+    "tag2text/tagging": "tag2text:tagging",
+    "tag2text/tagenc": "tag2text:tagenc",
+    "tag2text/caption": "tag2text:caption",
+    "tag2text/scene": "tag2text:scene",
 }
 """Folder, and the sidecar's kind, component or metric where it has one -> function, or module below here and name."""
 
