@@ -41,6 +41,11 @@ INPUTS = {
     "vbench/subject_consistency": [],
     "vbench/overall_consistency": [],
     "vbench/rules": ["flow*"],
+    "tag2text/swin": ["frames"],
+    "tag2text/tagging": [],
+    "tag2text/tagenc": [],
+    "tag2text/caption": ["prefix", "encoder_hidden"],
+    "tag2text/scene": [],
 }
 """What goes into a case of each kind; all else comes out and is compared."""
 
@@ -83,8 +88,11 @@ def test_every_kind_has_a_bundled_case() -> None:
     assert {Case(BUNDLED, stem).kind for stem in STEMS} == set(KINDS)
 
 
-# The others take up to a minute a run; what they say of a wrong number is looked at below.
-@pytest.mark.parametrize("kind", [kind for kind in INPUTS if not kind.startswith(("vbench", "viclip", "clip_vit"))])
+SLOW = ("vbench", "viclip", "clip_vit", "tag2text")
+"""Up to a minute a run; what these kinds say of a wrong number is looked at below."""
+
+
+@pytest.mark.parametrize("kind", [kind for kind in INPUTS if not kind.startswith(SLOW)])
 def test_one_wrong_number_is_exit_status_1(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     case = copy(bundled(kind), tmp_path)
     rng = np.random.default_rng(1)
@@ -149,6 +157,10 @@ SIDECAR_NUMBERS = {
         "middle_frame_indices.2.indices.5", "top5_magnitude.0.top5_mean_magnitude",
         "static_filter_decision.1.threshold", "motion_smoothness_pairing.2.compared.1.dropped_frame",
         "object_success.0.successes", "scene_success.2.successes", "preprocessing.frames.still.dino.std",
+    ],
+    "tag2text/tagging": ["threshold", "deleted.3", "min_margin_logit", "tag_ids.1.2"],
+    "tag2text/caption": [
+        "generation.eos", "generation.pad", "generation.prompt_ids.2", "captions.0.score", "captions.0.length",
     ],
 }  # fmt: skip
 

@@ -125,8 +125,9 @@ class Tag2Text(nn.Module):
         self.tags = tuple(tags)
         self.sizes = sizes
         self.visual_encoder = ImageEncoder(sizes)
-        self.vision_multi = TaggingDecoder(sizes)
-        self.tag_encoder = TagEncoder(sizes, self.vision_multi)
+        tagging = TaggingDecoder(sizes)
+        self.tag_encoder = TagEncoder(sizes, tagging)
+        self.vision_multi = tagging  # after it: of the two names of a shared tensor the last counts
         self.text_decoder = CaptionDecoder(sizes)
         self.label_embed = nn.Embedding(sizes.tags, sizes.width)
         self.fc = Scores(sizes)

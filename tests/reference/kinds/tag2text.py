@@ -17,7 +17,7 @@ from torch import Tensor
 from i2vbench.metrics.networks import tag2text as ours_of
 from i2vbench.metrics.networks import wordpiece
 from i2vbench.metrics.networks.tag2text import Tag2Text, published_order
-from i2vbench.metrics.networks.tag2text.caption import text_of
+from i2vbench.metrics.networks.tag2text.caption import prompt_ids, text_of
 from i2vbench.metrics.networks.tag2text.image import preprocess
 from i2vbench.metrics.networks.tag2text.search import Rules
 from i2vbench.metrics.networks.tag2text.tagging import BETWEEN, REMOVED, THRESHOLD, detected, tag_pieces
@@ -37,7 +37,7 @@ def swin(case: Case) -> Iterator[Check]:
     frames = case.input("frames")
     ours = {}
     if "pixels_sub" in case.tensors:
-        pixels = preprocess(frames)
+        pixels = preprocess(frames[: len(case.tensors["pixels_sub"])])
         step = pixels.shape[3] // case.tensors["pixels_sub"].shape[3]
         ours["pixels_sub"] = pixels[:, :, ::step, ::step]
     if "image_embeds" in case.tensors:
@@ -57,7 +57,7 @@ def tagging(case: Case) -> Iterator[Check]:
     if case.has_tensors:
         step = re.search(r"::(\d+)", sidecar.get("outputs", {}).get("hidden_sub", "::200"))
         ours = {"hidden_sub": hidden[:, :: int(step[1] if step else 200)], "logits": logits}
-        yield from case.against(ours, dict.fromkeys(ours, VALUES))
+        yield from against_first(case, ours)
     ids = detected(logits)
     edge = (logits - torch.tensor(THRESHOLD).logit()).abs().min().item()
     found: dict[str, tuple[Any, Tolerance]] = {
@@ -80,9 +80,9 @@ def tagenc(case: Case) -> Iterator[Check]:
     ids, mask = tag_pieces(texts)
     ours = {"input_ids": ids, "attention_mask": mask.long()}
     if "hidden" in case.tensors:
-        encoder = network(case)
+        encoder, count = network(case), len(case.tensors["hidden"])
         rows = rows_of(str(inputs.get("image_embeds", ""))) or list(range(len(texts)))
-        ours["hidden"] = encoder.tag_states(texts, image_tokens(case, encoder, rows))
+        ours["hidden"] = encoder.tag_states(texts[:count], image_tokens(case, encoder, rows[:count]))
     yield from case.against(ours, {"input_ids": EXACT, "attention_mask": EXACT, "hidden": VALUES})
 
 
@@ -91,26 +91,28 @@ def caption(case: Case) -> Iterator[Check]:
     states = case.input("encoder_hidden")
     decoder = network(case).text_decoder
     ours: dict[str, Tensor] = {}
-    rows = rows_of(str(case.sidecar.get("inputs", {}).get("encoder_hidden", ""))) or list(range(len(states)))
+    named = rows_of(str(case.sidecar.get("inputs", {}).get("encoder_hidden", "")))
+    rows = (named or list(range(len(states))))[: len(states)]
     if "prefix" in case.tensors:
         logits = decoder(case.input("prefix"), states)  # [rows, L, V]
-        ours = {"logits_last": logits[:, -1]} | {f"logits_all_{row}": logits[i] for i, row in enumerate(rows)}
+        ours = {"logits_last": logits[:, -1]} | {
+            f"logits_all_{row}": one for row, one in zip(rows, logits, strict=True)
+        }
     generation = case.sidecar["generation"]
-    end, pad = generation["eos"], generation["pad"]
-    yield Check("sidecar: generation.eos", wordpiece.SEP, end, EXACT)
-    yield Check("sidecar: generation.pad", wordpiece.PAD, pad, EXACT)
-    yield Check("sidecar: generation.prompt_ids", ours_of.caption.prompt_ids(), generation["prompt_ids"], EXACT)
-    rules = Rules(end, generation["num_beams"], generation["min_length"], generation["max_length"])
+    prompt = prompt_ids()
+    found = {"eos": (wordpiece.SEP, EXACT), "pad": (wordpiece.PAD, EXACT), "prompt_ids": (prompt, EXACT)}
+    yield from in_sidecar(case, found, generation, "generation.")
+    rules = Rules(wordpiece.SEP, generation["num_beams"], generation["min_length"], generation["max_length"])
     wanted = {int(name.removeprefix("caption_ids_")) for name in case.tensors if name.startswith("caption_ids_")}
     recorded = {said["row"]: said for said in case.sidecar.get("captions", [])}
     for row in sorted(wanted | recorded.keys()):
         if row not in rows:
             raise CaseError(f"the caption of row {row}: the states are of rows {rows}")
         place = rows.index(row)
-        [best] = decoder.search(states[place : place + 1], generation["prompt_ids"], rules)
+        [best] = decoder.search(states[place : place + 1], prompt, rules)
         if best is None:
             raise CaseError(f"the caption of row {row}: a score is not finite")
-        ids = best.ids + [end] * (len(best.ids) < rules.max_length)
+        ids = best.ids + [rules.end] * (len(best.ids) < rules.max_length)
         ours[f"caption_ids_{row}"] = torch.tensor(ids)
         said = {"text": (text_of(ids), EXACT), "score": (best.score, SCORE), "length": (len(ids), EXACT)}
         yield from in_sidecar(case, said, recorded.get(row, {}), f"captions.{row}.")
@@ -136,7 +138,7 @@ def scene(case: Case) -> Iterator[Check]:
     whole.fc.register_forward_hook(lambda module, inputs, output: logits.append(output))
     captions = whole.caption(frames)
     if case.has_tensors:
-        yield from case.against({"tag_logits_max": torch.cat(logits).amax(1)}, {"tag_logits_max": VALUES})
+        yield from against_first(case, {"tag_logits_max": torch.cat(logits).amax(1)})
     alone, tags = [said.text for said in captions], [BETWEEN.join(said.tags) for said in captions]
     found = {
         "tags": tags,
@@ -191,6 +193,12 @@ def rows_of(text: str) -> list[int]:
     """ "rows 0,1,0,1 of swin-0" and "rows 0 and 2 of tagenc-0" -> their numbers; none where it speaks of none."""
     named = re.search(r"\brows? ([\d, and]+) of ", text)
     return [int(number) for number in re.findall(r"\d+", named[1])] if named else []
+
+
+def against_first(case: Case, ours: Mapping[str, Tensor]) -> Iterator[Check]:
+    """As `Case.against`, of images of which the case may have recorded the first alone."""
+    first = {name: value[: len(case.tensors[name])] for name, value in ours.items() if name in case.tensors}
+    yield from case.against(first, dict.fromkeys(first, VALUES))
 
 
 def in_sidecar(
