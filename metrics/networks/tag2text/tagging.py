@@ -28,9 +28,6 @@ ENCODE = 30523
 
 VOCABULARY = wordpiece.NUM_PIECES + 2
 
-FRAMES_AT_ONCE = 2
-"""On one frame the layers work for 3,429 queries, whose widest tensor is 42 MB."""
-
 
 class TaggingDecoder(nn.Module):
     """One query a tag, each of which looks at the image alone; the layers are the image-tag encoder's first."""
@@ -41,17 +38,18 @@ class TaggingDecoder(nn.Module):
         self.encoder = Layers(*(CrossLayer(sizes.width, sizes.image_width) for _ in range(sizes.tagging_layers)))
 
     @in_float32
-    def forward(self, queries: Tensor, image: Tensor) -> Tensor:
-        """Queries [tags, C] for tokens of images [N, 145, 1024] -> [N, tags, C]."""
-        first = self.encoder.layer[0].crossattention.self
-        asked = first.query(queries[None])  # [1, tags, C]: in the first layer the same of every image
-        seen = []
-        for tokens in image.split(FRAMES_AT_ONCE):
-            x, known = queries.expand(len(tokens), -1, -1), asked.expand(len(tokens), -1, -1)
-            for layer in self.encoder.layer:
-                x, known = layer.cross(x, layer.crossattention.keys_values(tokens), self._heads, known), None
-            seen.append(x)
-        return torch.cat(seen)
+    def asked(self, queries: Tensor) -> Tensor:
+        """What the first layer asks of an image, the same of each: queries [tags, C] -> [1, tags, C]."""
+        asked: Tensor = self.encoder.layer[0].crossattention.self.query(queries[None])
+        return asked
+
+    @in_float32
+    def forward(self, queries: Tensor, asked: Tensor, image: Tensor) -> Tensor:
+        """[N, tags, C]: what queries [tags, C], and what they ask first, find in images with tokens [N, 145, 1024]."""
+        x, known = queries.expand(len(image), -1, -1), asked.expand(len(image), -1, -1)
+        for layer in self.encoder.layer:
+            x, known = layer.cross(x, layer.crossattention.keys_values(image), self._heads, known), None
+        return x
 
 
 class Scores(nn.Module):

@@ -52,8 +52,8 @@ def tagging(case: Case) -> Iterator[Check]:
     counts += [len(sidecar[name]) for name in ("tag_ids", "tag_text") if name in sidecar]
     names = tag_names(case)
     tagger = network(case, names)
-    hidden = tagger.vision_multi(tagger.label_embed.weight, image_tokens(case, tagger, range(max(counts, default=0))))
-    logits = tagger.fc(hidden)
+    image = image_tokens(case, tagger, range(max(counts, default=0)))
+    hidden, logits = torch.cat(list(tagger.tag_features(image))), tagger.tag_logits(image)
     if case.has_tensors:
         step = re.search(r"::(\d+)", sidecar.get("outputs", {}).get("hidden_sub", "::200"))
         ours = {"hidden_sub": hidden[:, :: int(step[1] if step else 200)], "logits": logits}
@@ -135,7 +135,7 @@ def scene(case: Case) -> Iterator[Check]:
         ids = detected(whole.tag_logits(whole.image_tokens(frames)))
         whole.tags = names_as_recorded(ids, sidecar["tags"], len(whole.tags))
     logits: list[Tensor] = []
-    whole.fc.register_forward_hook(lambda module, inputs, output: logits.append(output))
+    whole.fc.register_forward_hook(lambda module, inputs, output: logits.append(output))  # a few frames at a time
     captions = whole.caption(frames)
     if case.has_tensors:
         yield from against_first(case, {"tag_logits_max": torch.cat(logits).amax(1)})
