@@ -23,7 +23,7 @@ from i2vbench.metrics.networks import tag2text, wordpiece
 from i2vbench.metrics.networks.tag2text import Caption, Sizes, Tag2Text, published_order
 from i2vbench.metrics.networks.tag2text.caption import PROMPT, Memory, prompt_ids, text_of
 from i2vbench.metrics.networks.tag2text.image import MEAN, STD, preprocess
-from i2vbench.metrics.networks.tag2text.search import Hypothesis, Rules, beam_search
+from i2vbench.metrics.networks.tag2text.search import Hypothesis, Rules, _Search, beam_search
 from i2vbench.metrics.networks.tag2text.tagging import ENCODE, REMOVED, THRESHOLD, detected, tag_pieces
 from tests.reference.cases import bundled_json
 
@@ -499,13 +499,15 @@ def test_an_image_is_searched_as_if_it_were_alone(seed: int, images: int) -> Non
         assert [best] == search(1, lambda _, ids, image=image: model(image, ids), [1, 2], rules)  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(("rank", "counts"), list(enumerate([True, True, True, False, False])))
-def test_an_end_counts_among_the_first_three_ranks_alone(rank: int, counts: bool) -> None:
-    # What is said after the first word has 4000 equals: to end at once is the best by far, if that is a choice.
-    words = iter([1, 2, 3, 4])
-    first = {END if i == rank else next(words): value for i, value in enumerate([0.3, 0.25, 0.2, 0.15, 0.05])}
-    [found] = search(1, scripted({(): first}, 4000), [9], Rules(END, 3, 0, 3))
-    assert (found.ids == [9]) == counts
+@pytest.mark.parametrize(("ranks", "closed"), [((0, 1, 2), 3), ((2,), 1), ((0, 3), 1), ((1, 4), 1), ((3, 4, 5), 0)])
+def test_an_end_counts_among_the_first_three_ranks_alone(ranks: tuple[int, ...], closed: int) -> None:
+    # Seen from outside, one that is dropped changes no more than when the search ends.
+    one = _Search([9], Rules(END, 3, 0, 9))
+    rows = [(-1.0 - rank, rank % 3, END if rank in ranks else 1) for rank in range(6)]
+    came_from = one.extend(rows)
+    assert len(one._closed) == closed
+    assert came_from == [row[1] for row in rows if row[2] != END][:3]
+    assert one.open == [[9, 1]] * 3
 
 
 def test_no_sequence_closes_before_the_least_length_and_all_end_at_the_largest() -> None:
