@@ -131,12 +131,11 @@ class _Search:
         return [parent for _, parent, _ in kept]
 
     def best(self) -> Hypothesis | None:
-        """Of the closed ones and, unless the search is done, the open ones."""
+        """Of the closed ones and the open ones."""
         if self.failed:
             return None
-        if not self.done:
-            for ids, total in zip(self.open, self.totals, strict=True):
-                self._close(ids, total)
+        for ids, total in zip(self.open, self.totals, strict=True):
+            self._close(ids, total)  # if the search is done, none of them is good enough
         # Of equally good ones the one closed last.
         return max(reversed(self._closed), key=attrgetter("score"))
 

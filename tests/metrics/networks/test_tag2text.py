@@ -510,6 +510,15 @@ def test_an_end_counts_among_the_first_three_ranks_alone(ranks: tuple[int, ...],
     assert one.open == [[9, 1]] * 3
 
 
+@pytest.mark.parametrize(("best", "done"), [(-3.0, False), (-3.5, False), (-3.7, True)])
+def test_it_goes_on_while_one_longer_sequence_could_be_better_than_the_worst(best: float, done: bool) -> None:
+    one = _Search([9], Rules(END, 3, 0, 9))
+    one.extend([(-1.0, 0, END), (-1.1, 1, END), (-1.2, 2, END), (-1.3, 0, 1), (-1.4, 1, 2), (-1.5, 2, 3)])
+    assert not one.done  # -1.2 over one, against -1.0 over two
+    one.extend([(best - rank, 0, 1 + rank) for rank in range(6)])
+    assert one.done == done  # against the best over three
+
+
 def test_no_sequence_closes_before_the_least_length_and_all_end_at_the_largest() -> None:
     def eager(image: int, ids: list[int]) -> Tensor:
         return torch.tensor([9.0, 1.0, 0.5, 0.0, -1.0, -2.0, -3.0])
