@@ -46,7 +46,8 @@ class TaggingDecoder(nn.Module):
     @in_float32
     def forward(self, queries: Tensor, asked: Tensor, image: Tensor) -> Tensor:
         """[N, tags, C]: what queries [tags, C], and what they ask first, find in images with tokens [N, 145, 1024]."""
-        x, known = queries.expand(len(image), -1, -1), asked.expand(len(image), -1, -1)
+        x = queries.expand(len(image), -1, -1)
+        known: Tensor | None = asked.expand(len(image), -1, -1)
         for layer in self.encoder.layer:
             x, known = layer.cross(x, layer.crossattention.keys_values(image), self._heads, known), None
         return x
