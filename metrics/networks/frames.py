@@ -39,7 +39,7 @@ def resize_videos(videos: Tensor, size_px: int, resize: Resize) -> Tensor:
 
 def resize_images(images: Tensor, size_px: int, resize: Resize) -> Tensor:
     """As `resize_videos`: uint8 [N, H, W, 3] -> float32 [N, 3, S, S]."""
-    _check(images, "images", "[N, H, W, 3]")
+    check_images(images)
     return _resized(images, (size_px, size_px), resize)
 
 
@@ -49,7 +49,7 @@ def fit_images(images: Tensor, short_px: int, resize: Callable[[Tensor, tuple[in
     Args:
         resize: Is given h and w beside the frames.
     """
-    _check(images, "images", "[N, H, W, 3]")
+    check_images(images)
     size = fitted_size(images.shape[1], images.shape[2], short_px)
     return _resized(images, size, lambda frames: resize(frames, size))
 
@@ -84,6 +84,11 @@ def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
 def check_videos(videos: Tensor) -> None:
     """Raise ValueError unless these are uint8 [N, T, H, W, 3] with nothing of size 0."""
     _check(videos, "videos", "[N, T, H, W, 3]")
+
+
+def check_images(images: Tensor) -> None:
+    """Raise ValueError unless these are uint8 [N, H, W, 3] with nothing of size 0."""
+    _check(images, "images", "[N, H, W, 3]")
 
 
 def _resized(images: Tensor, size: tuple[int, int], resize: Resize) -> Tensor:

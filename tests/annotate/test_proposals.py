@@ -116,9 +116,7 @@ def test_words_that_are_taken_read_back_from_a_table_as_they_are(objects: str, s
 
 
 class Objects(Metric):
-    info = MetricInfo(
-        id="object_consistency", title="", direction="higher", checkpoints=("grit_b_densecap_objectdet",)
-    )
+    info = MetricInfo(id="object_consistency", title="", direction="higher", checkpoints=("grit_b_densecap_objectdet",))
 
     def measure(self, clips):  # type: ignore[no-untyped-def]
         raise NotImplementedError
@@ -128,7 +126,9 @@ class Objects(Metric):
 
 
 class Scene(Objects):
-    info = MetricInfo(id="scene_consistency", title="", direction="higher", checkpoints=("tag2text_swin_14m", "tag2text_tag_list"))
+    info = MetricInfo(
+        id="scene_consistency", title="", direction="higher", checkpoints=("tag2text_swin_14m", "tag2text_tag_list")
+    )
 
     def look(self, video: Video) -> list[Frame]:
         return [Frame(text="a dog on a beach", tags=("dog", "beach"))] * video.num_frames

@@ -45,11 +45,13 @@ class Case:
         root: The folder that was given.
         stem: Path below `root` without a suffix, "consisti2v/unet/case-default-s0".
         given: Names of recorded tensors that were taken as input, and so need no comparison.
+        notes: What is recorded and was not compared, and why; the report shows it.
     """
 
     root: Path
     stem: str
     given: set[str] = field(default_factory=set, compare=False)
+    notes: list[str] = field(default_factory=list, compare=False)
 
     @property
     def folder(self) -> str:

@@ -20,6 +20,7 @@ One line a case: its name, the error that is largest against its tolerance, that
 tolerance, pass or FAIL, and where. The error is |ours - recorded|, the tolerance
 atol + rtol * |recorded| of the same element. A case passes if no element of any
 recorded tensor, and no recorded number or text, is off by more than its tolerance.
+What was not compared, for want of a file that is not bundled, is named.
 
 Run it in the root of a checkout. Exit status 1 if a case failed, if its kind is
 unknown, or if there is none."""
@@ -46,7 +47,8 @@ class Result:
         """The report's line, with the name padded to `width`."""
         errors = f"{self.worst.error:7.1e} / {self.worst.allowed:7.1e}" if self.worst else f"{'-':>7} / {'-':>7}"
         if self.passed and self.worst:
-            return f"{self.case.stem:{width}}  {errors}  pass  ({self.worst.name})"
+            notes = f"; not compared: {', '.join(self.case.notes)}" if self.case.notes else ""
+            return f"{self.case.stem:{width}}  {errors}  pass  ({self.worst.name}){notes}"
         more = f" (and {len(self.failures) - 1} more)" if len(self.failures) > 1 else ""
         return f"{self.case.stem:{width}}  {errors}  FAIL  {self.failures[0]}{more}"
 

@@ -46,6 +46,11 @@ INPUTS = {
     "grit/roi": ["proposal_boxes", "proposal_scores"],
     "grit/text": ["object_features", "prefix"],
     "grit/e2e": ["image"],
+    "tag2text/swin": ["frames"],
+    "tag2text/tagging": [],
+    "tag2text/tagenc": [],
+    "tag2text/caption": ["prefix", "encoder_hidden"],
+    "tag2text/scene": [],
 }
 """What goes into a case of each kind; all else comes out and is compared."""
 
@@ -88,8 +93,11 @@ def test_every_kind_has_a_bundled_case() -> None:
     assert {Case(BUNDLED, stem).kind for stem in STEMS} == set(KINDS)
 
 
-# The others take up to a minute a run; what they say of a wrong number is looked at below.
-@pytest.mark.parametrize("kind", [kind for kind in INPUTS if not kind.startswith(("vbench", "viclip", "clip_vit"))])
+SLOW = ("vbench", "viclip", "clip_vit", "tag2text")
+"""Up to a minute a run; what these kinds say of a wrong number is looked at below."""
+
+
+@pytest.mark.parametrize("kind", [kind for kind in INPUTS if not kind.startswith(SLOW)])
 def test_one_wrong_number_is_exit_status_1(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     case = copy(bundled(kind), tmp_path)
     rng = np.random.default_rng(1)
@@ -161,6 +169,10 @@ SIDECAR_NUMBERS = {
     "grit/roi": ["image_size.0", "nms_threshold"],
     "grit/e2e": ["num_before_nms", "score_margin", "detections.1.box_int.2"],
     "grit/e2e-densecap": ["num_before_nms", "score_margin", "detections.0.box_int.3"],
+    "tag2text/tagging": ["threshold", "deleted.3", "min_margin_logit", "tag_ids.1.2"],
+    "tag2text/caption": [
+        "generation.eos", "generation.pad", "generation.prompt_ids.2", "captions.0.score", "captions.0.length",
+    ],
 }  # fmt: skip
 
 

@@ -53,6 +53,17 @@ def test_the_line_names_the_error_its_tolerance_and_the_tensor(tmp_path: Path) -
     assert run_case(case).line(6) == "fake/a  5.0e-01 / 3.5e-03  FAIL  out[0] is 2.0, recorded 2.5"
 
 
+def test_what_is_left_out_for_want_of_a_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def half(case: Case) -> Iterator[Check]:
+        case.notes.append("names, as names.txt is nowhere")
+        yield from case.against({"out": IN}, {})
+
+    monkeypatch.setitem(KINDS, "fake", half)
+    case = save(tmp_path, "fake/a", out=IN)
+    assert run_case(case).line(6).endswith("pass  (out); not compared: names, as names.txt is nowhere")
+    assert run_case(save(tmp_path, "fake/a", out=IN + 1)).failures
+
+
 @pytest.mark.usefixtures("fake")
 @pytest.mark.parametrize(
     ("recorded", "reason"),

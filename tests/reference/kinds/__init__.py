@@ -47,6 +47,11 @@ KINDS: dict[str, str | Kind] = {
     "grit/text": "grit:text",
     "grit/e2e": "grit:e2e",
     "grit/e2e-densecap": "grit:e2e",
+    "tag2text/swin": "tag2text:swin",
+    "tag2text/tagging": "tag2text:tagging",
+    "tag2text/tagenc": "tag2text:tagenc",
+    "tag2text/caption": "tag2text:caption",
+    "tag2text/scene": "tag2text:scene",
 }
 """Folder, and the sidecar's kind, component or metric where it has one -> function, or module below here and name."""
 
