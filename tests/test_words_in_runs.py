@@ -10,15 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from i2vbench.annotate.networks import Networks
 from i2vbench.metrics.networks import grit, tag2text
+from i2vbench.metrics.object_consistency import ObjectConsistency
+from i2vbench.profiles import load_profile
 from i2vbench.progress import Lines
 from i2vbench.rows import MeasurementRow
 from i2vbench.run import run
 from i2vbench.settings import RunConfig
 from i2vbench.store import Store
 from i2vbench.tables import collect, write_tables
+from i2vbench.types import Video
 from i2vbench.weights import entry
-from tests.conftest import make_dataset
+from tests.conftest import make_dataset, moving_frames
 from tests.metrics.looking import lay_out
 from tests.metrics.networks import test_grit, test_tag2text
 
@@ -121,6 +125,21 @@ def test_words_that_are_seen_are_found(place: Path, capsys: pytest.CaptureFixtur
     page = (folder / "tables" / "tables.html").read_text()
     assert json.dumps(captions[0])[1:-1] in page.replace("\\u0027", "'")
     assert '"boxes":[[' in page
+
+
+def test_words_are_proposed_from_what_both_networks_see(place: Path) -> None:
+    proposer = Networks(load_profile(str(place / "sixteen.toml")), "cpu")
+    proposer.load()
+    video = Video(moving_frames(20, 70, 90), 8)
+    proposal = proposer.propose(video)
+    assert proposal.frames == 16
+    names = [set(frame.names) for frame in ObjectConsistency.look(proposer._objects, video)]
+    assert {(seen.text, seen.frames) for seen in proposal.objects} == {
+        (name, sum(name in frame for frame in names)) for frame in names for name in frame if name
+    }
+    assert sum(seen.frames for seen in proposal.captions) == 16
+    picture = proposer.propose(Video(moving_frames(1, 70, 90), 8))
+    assert (picture.frames, picture.captions[0].frames) == (16, 16), "a picture counts as sixteen equal frames"
 
 
 def test_both_readings_look_through_one_network_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from i2vbench.metrics.frame_success import tells_scene
 from i2vbench.types import Video
 
 _SHORT = (
@@ -59,8 +60,7 @@ class Proposal:
 
     def seen_scene(self, scene: str) -> int:
         """In how many frames' captions every word stands, be it inside of another one."""
-        words = scene.split()
-        return sum(seen.frames for seen in self.captions if words and all(word in seen.text for word in words))
+        return sum(seen.frames for seen in self.captions if scene and tells_scene(scene, seen.text))
 
     def scene_words(self) -> list[Seen]:
         """Words of the captions, and tags that stand in one; those in most captions first, and tags before words."""

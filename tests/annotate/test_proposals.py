@@ -165,7 +165,9 @@ def test_missing_checkpoints_are_told_with_the_way_around(
     text = str(told.value)
     assert "--no-proposals" in text
     assert "object_consistency" in text
-    assert text.endswith("They come with: i2vbench weights fetch --for profile paper")
+    assert text.endswith(
+        "They come with: i2vbench weights fetch grit_b_densecap_objectdet tag2text_swin_14m tag2text_tag_list"
+    )
 
 
 def test_what_the_metrics_doubt_is_said(small_profile: Profile) -> None:
