@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import nms
+from torchvision.ops import batched_nms
 
 from i2vbench.metrics.networks.grit.config import GRiTConfig
 from i2vbench.metrics.networks.grit.pyramid import STRIDES
@@ -108,7 +108,8 @@ def _boxes(distances: Tensor, stride: int) -> Tensor:
 
 
 def _best(boxes: Tensor, scores: Tensor) -> Proposals:
-    kept = nms(boxes, scores, OVERLAP)  # in descending order
+    # In descending order; where scores are equal, in that of the published code, which calls this for its one class.
+    kept = batched_nms(boxes, scores, torch.zeros_like(scores), OVERLAP)
     boxes, scores = boxes[kept], scores[kept]
     if len(scores) > MOST:
         count = int((scores >= scores[MOST - 1]).sum())
