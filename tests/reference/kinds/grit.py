@@ -77,9 +77,12 @@ def proposals(case: Case) -> Iterator[Check]:
     ours |= {f"reg_{name}": x for name, x in zip(LEVELS, distances, strict=True)}
     tolerances = dict.fromkeys(ours, VALUES) | {"boxes": PIXELS, "scores": SCORES}
     yield from case.against(ours, tolerances)
-    yield from _size(case, _image(_backbone(case)))
+    image = _image(_backbone(case))
+    yield from _size(case, image)
     if "same_selection_in_float64" in case.sidecar:
-        [precise] = propose(*copy.deepcopy(head).double()([level.double() for level in levels]))
+        whole = copy.deepcopy(network).double()
+        maps = [level.double() for level in levels] if image is None else whole.backbone(image.double())
+        [precise] = propose(*whole.proposal_generator["centernet_head"](maps))
         same = len(precise.boxes) == len(some.boxes) and bool((precise.boxes - some.boxes).abs().max() < PIXELS.atol)
         yield Check("sidecar: same_selection_in_float64", same, case.sidecar["same_selection_in_float64"], EXACT)
 
