@@ -21,7 +21,7 @@ def doubts(metrics: Iterable[Metric], samples: Sequence[Sample]) -> list[str]:
     lines = []
     for metric in metrics:
         applies = [sample for sample in samples if sample.lacks(metric.info.reads) is None]
-        told = [(sample, doubt) for sample in applies if (doubt := metric.doubt(sample))]
+        told = [(sample, doubt) for sample in applies for doubt in metric.doubts(sample)]
         lines += [f"{metric.info.id}: {line}" for line in grouped(told, len(applies))]
     return lines
 

@@ -78,9 +78,10 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
         model.prepare(Preparation(plan, ids, profile.protocol, config.reader))
     # The device comes last: asking for it imports torch, and a faulty data set is told at once without.
     config = replace(config, categories=categories, device=resolve_device(config.device))
-    for line in doubts([metric for metric, _ in metrics.values()], list(samples.values())):
-        progress.say(f"note: {line}")
     skipped = lacking({id_: metric.info for id_, (metric, _) in metrics.items()}, config.skip_missing)
+    measured = [metric for id_, (metric, _) in metrics.items() if id_ not in skipped]
+    for line in doubts(measured, list(samples.values())):
+        progress.say(f"note: {line}")
     settings = Settings(
         config=config,
         dataset=dataset,

@@ -42,12 +42,12 @@ class Metric(ABC):
                 )
             self.info = replace(self.info, checkpoints=tuple(names))
 
-    def doubt(self, sample: Sample) -> str:
-        """Why no video of a sample can do well, as it is annotated; "" if nothing speaks against it.
+    def doubts(self, sample: Sample) -> list[str]:
+        """Why no video of a sample can do well, as it is annotated: what samples "have", a sentence for each kind.
 
         Told when a data set is loaded, and under the tables. Samples are counted by what stands before the first ": ".
         """
-        return ""
+        return []
 
     def load(self, device: str, dtype: str) -> None:  # noqa: B027 - metrics without a network have nothing to load
         """Bring the networks into memory; called once, before `measure`.

@@ -103,8 +103,8 @@ class FrameSuccessMetric(NetworkMetric):
             "fps": clip.video.fps,
             "frame_size": [clip.video.height, clip.video.width],
         }
-        if doubt := self.doubt(clip.sample):
-            details["doubt"] = doubt
+        if doubts := self.doubts(clip.sample):
+            details["doubts"] = doubts
         return Measurement(clip.sample.id, self.info.id, value=counts[self.rule] / len(seen), details=details)
 
     def _seen(self, clip: Clip) -> Sequence[Any]:

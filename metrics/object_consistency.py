@@ -60,11 +60,13 @@ class ObjectConsistency(FrameSuccessMetric):
 
     def judge(self, sample: Sample, seen: Sequence[Detections]) -> tuple[dict[str, list[bool]], dict[str, Any]]:
         words = sample.objects
-        lemmas = [lemma(word) for word in words]
+        lemmas = {lemma(word) for word in words}
         succeeded = {
             EXACT: [names_object(words, frame.names) for frame in seen],
             SYNONYMS: [names_object(lemmas, [lemma(name) for name in frame.names]) for frame in seen],
         }
+        names = sorted({name for frame in seen for name in frame.names})
+        counted = [name for name in names if (name in words if self.rule == EXACT else lemma(name) in lemmas)]
         objects = [
             [
                 {"name": name, "score": round(score, 4), "box": [round(side, 1) for side in box]}
@@ -72,19 +74,18 @@ class ObjectConsistency(FrameSuccessMetric):
             ]
             for frame in seen
         ]
-        return succeeded, {"words": list(words), "objects": objects}
+        return succeeded, {"words": list(words), "counted_names": counted, "objects": objects}
 
-    def doubt(self, sample: Sample) -> str:
-        unknown = [word for word in sample.objects if not is_known(word)]
-        if not unknown:
-            many = len(sample.objects) > 1
-            return "several object words, all of which a frame must name (the paper's clips have one)" if many else ""
-        meant = [name for word in unknown if is_known(name := lemma(word))]
-        listing = ", ".join(f"'{word}'" for word in unknown)
-        if len(meant) < len(unknown):
-            return f"object words outside of the detector's 80 names, which no frame can match: {listing}"
-        if self.rule == SYNONYMS:
-            return ""
-        names = ", ".join(f"'{name}'" for name in meant)
-        what = "object words that the detector writes otherwise, so that no frame matches to the letter"
-        return f"{what}: {listing} for {names}"
+    def doubts(self, sample: Sample) -> list[str]:
+        found = []
+        if unknown := [word for word in sample.objects if not is_known(lemma(word))]:
+            listing = ", ".join(f"'{word}'" for word in unknown)
+            found.append(f"object words outside of the detector's 80 names, which no frame can match: {listing}")
+        otherwise = [word for word in sample.objects if is_known(lemma(word)) and not is_known(word)]
+        if otherwise and self.rule == EXACT:
+            listing = ", ".join(f"'{word}' for '{lemma(word)}'" for word in otherwise)
+            what = "object words that the detector writes otherwise, so that no frame matches to the letter"
+            found.append(f"{what}: {listing}")
+        if len(set(sample.objects)) > 1:
+            found.append("several object words, all of which a frame must name (the paper's clips have one)")
+        return found

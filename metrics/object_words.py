@@ -1,7 +1,7 @@
 """The object detector's vocabulary, and two rules for when a detection is what was asked for.
 
-Exact, VBench's: "dog" is neither "a dog", "dogs", "Dog" nor "puppy". Synonyms, ours: case, article, spaces and plural
-do not count, and the words in object_words.toml stand for their name.
+Exact, VBench's: "dog" is neither "a dog", "dogs", "Dog" nor "puppy". Synonyms, ours: case, article, spaces, hyphens and
+plural do not count, and the words in object_words.toml stand for their name.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def lemma(text: str) -> str:
 
     "Puppies", "the dog" and "dogs" are all "dog"; "hot  dogs" is "hot dog", and no dog.
     """
-    word = " ".join(text.casefold().split())
+    word = " ".join(text.casefold().replace("-", " ").split()).removesuffix("'s")
     for article in _ARTICLES:
         word = word.removeprefix(article)
     if (known := _forms().get(word)) is not None:
@@ -55,10 +55,10 @@ def _forms() -> dict[str, str]:
     forms: dict[str, str] = {}
     for name, words in vocabulary().items():
         for word in (name, *words):
-            forms[plural(word)] = name
+            forms[plural(word.replace("-", " "))] = name
     # After the plurals: "glasses" and the like must not hide what is written as it is.
     for name, words in vocabulary().items():
-        forms |= dict.fromkeys(words, name)
+        forms |= dict.fromkeys((word.replace("-", " ") for word in words), name)
     return forms | {name: name for name in vocabulary()}
 
 

@@ -19,6 +19,8 @@ from i2vbench.types import MetricInfo, Sample, Video
 if TYPE_CHECKING:
     from i2vbench.metrics.networks.tag2text import Caption
 
+STOPS = (",", ";", ".", "!", "?")
+
 PUBLISHED, OWN_FRAMES = "published", "own-frames"
 
 
@@ -62,15 +64,21 @@ class SceneConsistency(FrameSuccessMetric):
             details["counted_from"] = published_order(range(len(seen)))
         return {PUBLISHED: published_order(own), OWN_FRAMES: own}, details
 
-    def doubt(self, sample: Sample) -> str:
+    def doubts(self, sample: Sample) -> list[str]:
         from i2vbench.metrics.networks.wordpiece import as_written
 
+        found = []
         words = sample.scene.split()
-        if stopped := [word for word in words if word.endswith((",", ";", "."))]:
+        if stopped := [word for word in words if word.endswith(STOPS)]:
             listing = ", ".join(f"'{word}'" for word in stopped)
-            return f"scene words with a stop that a caption would have to have too (blanks divide words): {listing}"
-        wrong = [word for word in words if word not in as_written(word)]
-        if not wrong:
-            return ""
-        listing = ", ".join(f"'{word}' (written '{as_written(word)}')" for word in wrong)
-        return f"scene words that captions never hold as they are annotated: {listing}"
+            found.append(f"scene words with a stop that a caption would need too (blanks divide words): {listing}")
+        bare = [word.rstrip("".join(STOPS)) for word in words]
+        # Amid others, since an apostrophe loses the spaces on both sides.
+        if wrong := [word for word in bare if word not in as_written(f"a {word} a")]:
+            listing = ", ".join(f"'{word}' (written {_quoted(as_written(word))})" for word in wrong)
+            found.append(f"scene words that captions never hold as they are annotated: {listing}")
+        return found
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if text else "not at all"

@@ -47,7 +47,7 @@ class Networks:
 def warner(profile: Profile) -> Callable[[Sample], str]:
     """What the metrics doubt of a sample's words ("" if nothing); needs no checkpoint."""
     metrics = [_prepared(id_, profile) for id_ in (OBJECTS, SCENE)]
-    return lambda sample: "; ".join(filter(None, (metric.doubt(sample) for metric in metrics)))
+    return lambda sample: "; ".join(doubt for metric in metrics for doubt in metric.doubts(sample))
 
 
 def _prepared(id_: str, profile: Profile) -> Metric:

@@ -37,12 +37,14 @@ def check(path: Annotated[Path, typer.Argument(help="A folder with a metadata.cs
     if faults:
         print(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in {path}")
         raise typer.Exit(1)
-    from i2vbench.datasets.folder import FolderDataset
-    from i2vbench.doubts import doubts
+    from i2vbench.datasets.metadata import read_folder
     from i2vbench.registry import METRICS
 
-    for line in doubts(map(METRICS.create, METRICS.builtin), FolderDataset(str(path)).samples()):
-        print(f"note: {line}")
+    metrics = [METRICS.create(name) for name in METRICS.builtin]
+    for row in read_folder(path)[0]:
+        for metric in metrics:
+            for doubt in metric.doubts(row.sample):
+                print("note:", row.fault(f"{metric.info.id}: {doubt}"))
     print(f"{path} is a valid data set")
 
 

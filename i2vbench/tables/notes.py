@@ -32,9 +32,8 @@ def clip_counts(label: str, records: Sequence[Record]) -> list[str]:
     if slow:
         found.append(f"{label}: {slow} of {total} clips are slower than the protocol; frames stand there repeatedly")
     found += _brought(label, records)
-    doubted = [
-        (r.sample, str(r.row.details["doubt"])) for r in records if r.row is not None and "doubt" in r.row.details
-    ]
+    measured = [(record.sample, record.row.details) for record in records if record.row is not None]
+    doubted = [(sample, str(doubt)) for sample, details in measured for doubt in details.get("doubts", ())]
     found += [f"{label}: {line}" for line in grouped(doubted, total)]
     owed = [record for record in records if record.state == "owed"]
     if owed:

@@ -85,6 +85,7 @@
       }
     }
     again() {
+      if (this.held) return; // somebody is looking at the last frame
       if (!this.playable.every((video) => video.ended)) return;
       for (const video of this.playable) {
         video.currentTime = 0;
@@ -157,7 +158,7 @@
         const mark = make("button", frame.hit ? "mark hit" : "mark");
         mark.type = "button";
         mark.title = `${frame.hit ? "success" : "no success"}: ${frame.text}`;
-        mark.setAttribute("aria-label", `Frame ${i}, ${mark.title}`);
+        mark.setAttribute("aria-label", `Frame ${frame.frame}, ${mark.title}`);
         mark.addEventListener("click", () => this.go(i));
         this.marks.append(mark);
       });
@@ -173,18 +174,22 @@
       const group = Group.of.get(this.player.closest(".clip"));
       if (!group.held) group.toggle();
       const { seconds } = this.seen.frames[i];
+      this.pressed = i;
       for (const video of group.playable) video.currentTime = Math.min(seconds, (video.duration || seconds + 1) - 0.001);
       this.show(i);
     }
     show(i) {
       const { frames, fps } = this.seen;
-      // The last one that has begun; its seconds lie amid it.
+      // The last one that has begun; its seconds lie amid it. A short clip's last frame has several marks.
       const time = this.player.currentTime + 0.5 / fps + 1e-3;
-      const at = i ?? Math.max(0, frames.findLastIndex((frame) => frame.seconds <= time));
+      const begun = Math.max(0, frames.findLastIndex((frame) => frame.seconds <= time));
+      const first = frames.findIndex((frame) => frame.seconds === frames[begun].seconds);
+      const same = frames[this.pressed]?.seconds === frames[begun].seconds;
+      const at = i ?? (same && this.player.paused ? this.pressed : first);
       if (at === this.shown && this.svg.hasAttribute("viewBox")) return;
       this.shown = at;
       [...this.marks.children].forEach((mark, j) => mark.setAttribute("aria-pressed", String(j === at)));
-      this.words.textContent = `${at}: ${frames[at].text}`;
+      this.words.textContent = `${frames[at].frame}: ${frames[at].text}`;
       this.draw(frames[at]);
     }
     draw(frame) {
@@ -205,14 +210,14 @@
         const facts = { x: l, y: t, width: (right - left) / scale, height: (bottom - top) / scale };
         for (const [key, value] of Object.entries(facts)) box.setAttribute(key, Math.max(0, value).toFixed(1));
         const label = document.createElementNS(SVG, "text");
-        const atEdge = l > 0.6 * width; // a name that begins here would leave the frame
-        label.setAttribute("x", (atEdge ? l + facts.width - em / 4 : l + em / 4).toFixed(1));
-        label.setAttribute("text-anchor", atEdge ? "end" : "start");
+        label.setAttribute("x", (l + em / 4).toFixed(1));
         label.setAttribute("y", (t + em).toFixed(1));
         label.setAttribute("font-size", em.toFixed(1));
         label.textContent = name;
         group.append(box, label);
         this.svg.append(group);
+        const room = width - em / 4 - label.getComputedTextLength(); // where a name must begin to stay in the frame
+        label.setAttribute("x", Math.max(em / 4, Math.min(l + em / 4, room)).toFixed(1));
       }
     }
   }

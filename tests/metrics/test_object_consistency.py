@@ -134,7 +134,7 @@ def test_large_frames_are_shrunk_and_boxes_are_of_the_video() -> None:
 def test_words_that_are_never_found_are_in_the_details() -> None:
     [measured] = metric_with([["dog"]] * 16).measure([clip_of(16, objects=("food",))])
     assert measured.value == 0
-    assert "outside of the detector's 80 names" in measured.details["doubt"]
+    assert "outside of the detector's 80 names" in measured.details["doubts"][0]
 
 
 def test_what_is_measured_can_be_stored() -> None:

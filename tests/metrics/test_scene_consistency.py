@@ -93,4 +93,4 @@ def test_a_fault_is_a_reason() -> None:
 def test_words_that_no_caption_holds_are_in_the_details() -> None:
     [measured] = metric_with(["a cafe"] * 16).measure([scene(16, "Café")])
     assert measured.value == 0
-    assert "'Café' (written 'cafe')" in measured.details["doubt"]
+    assert "'Café' (written 'cafe')" in measured.details["doubts"][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ NASTY = "<img src=x onerror=\"document.title='owned'\">"
 
 OBJECTS = {
     "words": ["dog"],
+    "counted_names": ["dog"],
     "rule": "exact",
     "succeeded": {"exact": [True, False, False, True], "synonyms": [True, True, False, True]},
     "frame_indices": [0, 2, 4, 6],
@@ -60,10 +62,17 @@ def test_a_caption_that_counts_for_another_frame_says_so() -> None:
     seen = seen_frames(CAPTIONS)
     assert seen is not None
     texts = [frame["text"] for frame in seen["frames"]]
-    assert texts == ["a park", "a park (of frame 0)", "a park (of frame 0)", "(no caption) (of frame 1)"]
+    # The caption that stands second is that of frame 2.
+    assert texts == ["a park", "a park (of frame 0)", "a park (of frame 0)", "(no caption) (of frame 2)"]
     own = seen_frames(CAPTIONS | {"rule": "own-frames", "counted_from": None})
     assert own is not None
     assert [frame["text"] for frame in own["frames"]] == ["a park", "(no caption)", NASTY, "a park again"]
+
+
+def test_a_name_that_counts_by_another_rule_is_the_wanted_one() -> None:
+    seen = seen_frames(OBJECTS | {"rule": "synonyms", "counted_names": ["dog", "puppy"]})
+    assert seen is not None
+    assert [box[5] for frame in seen["frames"] for box in frame["boxes"]] == [True, False, True, True]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +85,6 @@ def test_a_caption_that_counts_for_another_frame_says_so() -> None:
         {"fps": 0},
         {"fps": None},
         {"frame_size": [1]},
-        {"words": None},
         {"frame_indices": []},
     ],
 )
@@ -126,7 +134,7 @@ def test_boxes_lie_over_the_frame_that_is_shown(browser: Any, tmp_path: Path) ->
     marks[3].click()
     until(browser, "Math.abs(document.querySelector('video').currentTime - 0.8125) < 0.01")
     assert rectangles(browser) == [["dog", True, 12, 4, 22, 14]]
-    assert browser.find_element("css selector", ".words").text == "3: dog"
+    assert browser.find_element("css selector", ".words").text == "6: dog"
     assert [mark.get_attribute("aria-pressed") for mark in marks] == ["false", "false", "false", "true"]
     # The square is where its box is: the preview shows that frame, and no neighbour.
     colour = browser.execute_script(
@@ -141,7 +149,7 @@ def test_boxes_lie_over_the_frame_that_is_shown(browser: Any, tmp_path: Path) ->
     assert colour[0] > 180, "inside of the box"
     assert colour[4 * 4] < 120, "right of it"
     marks[2].click()
-    until(browser, "document.querySelector('.words').textContent == '2: no object'")
+    until(browser, "document.querySelector('.words').textContent == '4: no object'")
     assert rectangles(browser) == []
     browser.find_element("css selector", ".play").click()
     until(browser, "document.querySelectorAll('.boxes g').length == 2")
@@ -155,9 +163,24 @@ def test_captions_follow_the_video(browser: Any, tmp_path: Path) -> None:
     until(browser, "document.querySelector('video')?.readyState >= 2")
     browser.execute_script("document.querySelector('.clip').scrollIntoView()")
     words = "document.querySelector('.words').textContent"
-    for text in ("0: a park", "1: (no caption)", "3: a park again", "0: a park"):
+    for text in ("0: a park", "2: (no caption)", "6: a park again", "0: a park"):
         until(browser, f"{words} == '{text}'")
     browser.find_elements("css selector", ".mark")[2].click()
-    until(browser, f"{words}.startsWith('2: <img')")
+    until(browser, f"{words}.startsWith('4: <img')")
     assert browser.title == "I2V-Bench"
     assert browser.get_log("browser") == []
+
+
+def test_every_mark_of_a_short_clip_can_be_chosen(browser: Any, tmp_path: Path) -> None:
+    short = CAPTIONS | {"frame_indices": [0, 7, 7, 7], "counted_from": [0, 0, 0, 1]}
+    browser.get(page_of(tmp_path, "scene_consistency", short))
+    browser.find_element("css selector", "button.unfold").click()
+    until(browser, "document.querySelector('video')?.readyState >= 2")
+    browser.execute_script("document.querySelector('.clip').scrollIntoView()")
+    pressed = "[...document.querySelectorAll('.mark')].findIndex((m) => m.getAttribute('aria-pressed') == 'true')"
+    for mark in (2, 3, 3, 1, 0, 3):  # the last frame ends the video, which must not begin again
+        browser.find_elements("css selector", ".mark")[mark].click()
+        until(browser, f"!document.querySelector('video').seeking && {pressed} == {mark}")
+        time.sleep(0.2)
+        assert browser.execute_script(f"return {pressed}") == mark
+        assert browser.execute_script("return document.querySelector('video').currentTime > 0.5") == (mark > 0)
