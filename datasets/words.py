@@ -54,8 +54,8 @@ def save_words(folder: Path, sample: Sample, before: Words, after: Words) -> Non
         after: The words that the row is to have.
 
     Raises:
-        Conflict: The table is not valid any more, the row is gone or is about another clip, or has other words than
-            `before` and `after`.
+        Conflict: The table is not valid any more or names a file that is gone; the row is gone, is about another clip,
+            or has other words than `before` and `after`.
         OSError: The file cannot be read or written.
     """
     path = Path(os.path.realpath(folder / METADATA))  # a link stays a link
@@ -64,7 +64,7 @@ def save_words(folder: Path, sample: Sample, before: Words, after: Words) -> Non
         data = path.read_bytes()
         rows, faults = read_table(folder, data)
         if faults:
-            raise Conflict(f"{METADATA} is not valid any more, so nothing was saved: {faults[0]}")
+            raise Conflict(f"the folder is not valid any more, so nothing was saved: {faults[0]}")
         found = _words_now(rows, sample)
         if found not in (before, after):
             raise Conflict(f"another program has changed the words of '{sample.id}' to {_shown(found)}")

@@ -156,7 +156,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 def until(browser: Any, condition: str) -> None:
     """Wait for a condition of the page."""
-    end = time.monotonic() + 15
+    end = time.monotonic() + 60
     while not browser.execute_script(f"return {condition}"):
         assert time.monotonic() < end, f"never true: {condition}"
         time.sleep(0.05)

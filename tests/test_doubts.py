@@ -35,6 +35,8 @@ def sample(id_: str, objects: tuple[str, ...] = (), scene: str = "") -> Sample:
         (ObjectConsistency("synonyms"), sample("a", ("food",)), "outside of the detector's 80 names"),
         (SceneConsistency(), sample("a", scene="ski slope"), ""),
         (SceneConsistency(), sample("a", scene="beach, sand"), "(blanks divide words): 'beach,'"),
+        (SceneConsistency(), sample("a", scene="farmers' market"), ""),
+        (SceneConsistency(), sample("a", scene="new year's 7up o'clock"), ""),
         (SceneConsistency(), sample("a", scene="Alley"), "'Alley' (written 'alley')"),
         (SceneConsistency(), sample("a", scene="old café"), "'café' (written 'cafe')"),
         (SceneConsistency(), sample("a", scene="drive-in"), "'drive-in' (written 'drive - in')"),

@@ -6,10 +6,12 @@ import os
 import secrets
 import shlex
 import signal
+import socket
 import sys
 import threading
 import webbrowser
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -73,15 +75,22 @@ def annotate(wish: Wish, proposer: Proposer | None = None) -> int:
     _check_writable(folder)
     if wish.proposals and proposer is None:
         proposer = Networks(profile, wish.device)
-    with Store(folder) as store:
+    with ExitStack() as opened:
+        listener = None if wish.propose_only else opened.enter_context(_listener(wish.port))
+        store = opened.enter_context(Store(folder))
 
         def background(is_left: Callable[[int], bool]) -> Background:
             return Background(samples, is_left, proposer, store, profile.protocol)
 
         session = Session(folder, samples, store, background, profile.protocol, warner(profile))
-        if wish.propose_only:
-            return _propose(session)
-        return _serve(session, folder, wish)
+        return _propose(session) if listener is None else _serve(session, folder, wish, listener)
+
+
+def _listener(port: int) -> socket.socket:
+    """The page's socket, taken before anything is written: the port may be another program's."""
+    from i2vbench.annotate.server import listen
+
+    return listen(port)
 
 
 def _chosen(wish: Wish) -> list[Sample]:
@@ -109,8 +118,8 @@ def _propose(session: Session) -> int:
     return 1 if failed else 0
 
 
-def _serve(session: Session, folder: Path, wish: Wish) -> int:
-    from i2vbench.annotate.server import Server, listen, make_app
+def _serve(session: Session, folder: Path, wish: Wish, listener: socket.socket) -> int:
+    from i2vbench.annotate.server import Server, make_app
 
     token = secrets.token_urlsafe(24)
     received: list[int] = []
@@ -125,19 +134,18 @@ def _serve(session: Session, folder: Path, wish: Wish) -> int:
         finish()
 
     server = Server(make_app(session, folder.name, token, finish))
-    with listen(wish.port) as listener:
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}/{token}/"
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            session.background.start()
-            print(f"Annotate {folder} at {address}", flush=True)
-            tell("The address is for you alone. Ctrl-C ends; what the page says is saved stays.")
-            if wish.open:
-                threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
-            server.run(sockets=[listener])
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}/{token}/"
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        session.background.start()
+        print(f"Annotate {folder} at {address}", flush=True)
+        tell("The address is for you alone. Ctrl-C ends; what the page says is saved stays.")
+        if wish.open:
+            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
+        server.run(sockets=[listener])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     ended = session.background.stop(_PATIENCE)
     _summary(session, folder, wish)
     code = 128 + received[0] if received else 0

@@ -20,7 +20,8 @@
     try {
       answer = await fetch(location.pathname + path, options || {});
     } catch {
-      throw Object.assign(new Error("The command does not answer any more, so nothing was saved."), { gone: true });
+      const lost = body ? ", so nothing was saved" : "";
+      throw Object.assign(new Error(`The command does not answer any more${lost}.`), { gone: true });
     }
     if (answer.ok) return answer;
     let why = `the answer was ${answer.status}`;

@@ -93,7 +93,7 @@ class Annotating:
 
     def proposed(self, index: int) -> Any:
         """The clip, once its proposal is there."""
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while (clip := self.clip(index))["proposal"]["state"] == "waiting":
             assert time.monotonic() < end
             time.sleep(0.02)
@@ -106,7 +106,7 @@ class Annotating:
     def end(self, number: int = signal.SIGINT) -> tuple[int, str, str]:
         """(exit code, what it printed, what it told)."""
         self.process.send_signal(number)
-        output, errors = self.process.communicate(timeout=30)
+        output, errors = self.process.communicate(timeout=120)
         return self.process.returncode, output, errors
 
 

@@ -329,9 +329,9 @@ def _kept(folder: Path) -> list[str]:
 
 
 def test_the_clip_that_is_looked_at_is_the_next_to_be_proposed(start: Start) -> None:
-    page = start("seconds=2")
+    page = start("seconds=3")
     page.clip(3)
-    assert page.proposed(3)["proposed"] <= 2
+    assert page.proposed(3)["proposed"] < 4, "it would have been the last"
 
 
 def test_a_second_server_is_refused(start: Start, folder: Path) -> None:
@@ -358,7 +358,7 @@ def test_a_network_amid_of_a_clip_does_not_keep_it_from_ending(start: Start) -> 
     page.clip(0)
     begun = time.monotonic()
     code, output, errors = page.end()
-    assert (code, time.monotonic() - begun < 15) == (130, True)
+    assert (code, time.monotonic() - begun < 100) == (130, True)
     assert "left: 4." in output
     assert "Traceback" not in errors
 

@@ -34,6 +34,7 @@ def test_every_word_must_be_in_the_caption() -> None:
     assert [tells_scene("ski slope", caption) for caption in captions] == [True, False, False, False]
     assert [tells_scene("sky", caption) for caption in ["skyscraper", "a blue sky", ""]] == [True, True, False]
     assert tells_scene("sky  blue", "a blue sky"), "between two blanks is the empty word"
+    assert not tells_scene("sky\tblue", "a blue sky"), "a tab divides nothing"
 
 
 @given(st.lists(st.tuples(st.integers(0, 16), st.integers(16, 16)), min_size=1, max_size=9))

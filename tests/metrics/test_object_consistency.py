@@ -123,12 +123,25 @@ def test_nothing_detected_is_a_zero_and_a_fault_is_a_reason() -> None:
     assert faulty.error == "16 of 16 frames cannot be judged (first: frame 0: the features are not finite)"
 
 
+def test_one_faulty_frame_is_enough() -> None:
+    metric = metric_with([["dog"]] * 15 + [["fault"]])
+    sound = metric._network._detections
+    metric._network._detections = lambda names: replace(sound(names), fault="no" if "fault" in names else "")
+    [faulty] = metric.measure([clip_of(16)])
+    assert faulty.error == "1 of 16 frames cannot be judged (first: frame 15: no)"
+
+
 def test_large_frames_are_shrunk_and_boxes_are_of_the_video() -> None:
     metric = metric_with([["dog"]])
-    [measured] = metric.measure([clip_of(1, height=800, width=1000)])
-    assert metric._network.sizes == [(720, 900)]
-    assert measured.details["objects"][0][0]["box"] == [0, 0, 11.1, 22.2]
-    assert measured.details["frame_size"] == [800, 1000]
+    [measured] = metric.measure([clip_of(1, height=800, width=4001)])
+    # 3600.9 is cut: the sides are not scaled alike.
+    assert metric._network.sizes == [(720, 3600)]
+    box = measured.details["objects"][0][0]["box"]
+    assert box == [0, 0, 11.1, 22.2]
+    [network_box] = metric._network._detections(["dog"]).boxes.tolist()
+    seen = metric.look(clip_of(1, height=800, width=4001).video)[0].boxes.tolist()
+    assert seen == [pytest.approx([0, 0, network_box[2] * 4001 / 3600, network_box[3] * 800 / 720])]
+    assert measured.details["frame_size"] == [800, 4001]
 
 
 def test_words_that_are_never_found_are_in_the_details() -> None:

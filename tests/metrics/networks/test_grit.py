@@ -146,6 +146,18 @@ class TestDetect:
             x1, y1, x2, y2 = one.boxes.unbind(1)
             assert bool(((x1 >= 0) & (x1 < x2) & (x2 <= 90) & (y1 >= 0) & (y1 < y2) & (y2 <= 70)).all())
 
+    @pytest.mark.parametrize("heat", [0.27, 0.45])
+    def test_a_proposal_of_little_heat_becomes_an_object_if_all_stages_say_so(self, heat: float) -> None:
+        """A box scores the root of what its proposal does, so that over 0.25 is enough; that is a heat of 0.0625."""
+        logit = math.log(heat**2 / (1 - heat**2))
+        sure = {
+            f"roi_heads.box_predictor.{i}.cls_score.bias": lambda old: old + torch.tensor([60.0, 0]) for i in range(3)
+        }
+        flat = {f"{HEAD}agn_hm.weight": torch.zeros_like, f"{HEAD}agn_hm.bias": lambda old: torch.full_like(old, logit)}
+        [found] = altered(sure | flat).detect(frames()[:1])
+        assert found.names
+        torch.testing.assert_close(found.box_scores, torch.full_like(found.box_scores, math.sqrt(heat)))
+
     @pytest.mark.parametrize(("frame_count", "box_count"), [(1, 64), (2, 3), (5, 1), (5, 64)])
     def test_a_frame_is_what_it_is_alone_whatever_goes_together(
         self, frame_count: int, box_count: int, monkeypatch: pytest.MonkeyPatch
@@ -258,8 +270,24 @@ class TestDetect:
             network().detect(wrong)
 
 
+def test_every_norm_has_the_published_epsilon() -> None:
+    found: dict[str, set[float]] = {}
+    for name, module in network().named_modules():
+        if hasattr(module, "eps"):
+            text = "text embedding" if "textual.embedding" in name else "text layers"
+            part = (
+                "blocks"
+                if ".blocks." in name
+                else text
+                if "textual." in name and "projection" not in name
+                else "others"
+            )
+            found.setdefault(part, set()).add(module.eps)
+    assert found == {"blocks": {1e-6}, "text embedding": {1e-8}, "text layers": {1e-12}, "others": {1e-5}}
+
+
 class TestShrinking:
-    @pytest.mark.parametrize(("height", "width"), [(769, 800), (1080, 1920), (1300, 1079)])
+    @pytest.mark.parametrize(("height", "width"), [(769, 800), (1080, 1920), (1300, 1079), (1100, 769)])
     def test_large_frames_are_resized_as_torchvision_does(self, height: int, width: int) -> None:
         large = frames()[:2].repeat(1, 1, height // 70 + 1, width // 90 + 1)[..., :height, :width]
         scale = 720.0 / min(height, width)

@@ -371,3 +371,9 @@ def test_in_the_published_order_an_entry_is_that_of_a_third_of_its_place(count: 
 
 def test_of_sixteen_frames_six_are_captioned() -> None:
     assert published_order("abcdefghijklmnop") == list("aaabbbcccdddeeef")
+
+
+def test_every_norm_has_the_published_epsilon() -> None:
+    norms = [(name, module.eps) for name, module in network().named_modules() if hasattr(module, "eps")]
+    assert {eps for name, eps in norms if name.startswith("visual_encoder.")} == {1e-5}
+    assert {eps for name, eps in norms if not name.startswith("visual_encoder.")} == {1e-12}
