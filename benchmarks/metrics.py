@@ -1,11 +1,16 @@
 """VBench's metrics: clips a second and peak memory, ours and VBench's own functions, in one process and in turns.
 
-    python benchmarks/metrics.py [--device cuda] [--metrics NAME,...] [--vbench CHECKOUT --dino CHECKOUT]
+    python benchmarks/metrics.py [--device cuda] [--metrics NAME,...]
+        [--vbench CHECKOUT --dino CHECKOUT --detectron2 CHECKOUT --transformers FOLDER] [--cases FOLDER]
 
 Run it in the root of a checkout. Clips are 16 frames of 256 x 256; weights are the recipe's (tests/reference/recipe.py)
-in the published layout on both sides. VBench's functions read the same frames from lossless files; CHECKOUT is one of
-VBench (and of facebookresearch/dino, whose code VBench fetches), with what they import installed:
-opencv-python-headless, easydict, omegaconf, einops, openai-clip, "setuptools<81".
+in the published layout on both sides; those of object and scene consistency are changed as a recorded case says, so
+that a frame has a few boxes and captions end. VBench's functions read the same frames from lossless files; CHECKOUT is
+one of VBench (of facebookresearch/dino, whose code VBench fetches; of facebookresearch/detectron2, not built), with
+what they import installed: opencv-python-headless, easydict, omegaconf, einops, openai-clip, "setuptools<81", and for
+object consistency fvcore, iopath, yacs, hydra-core, cloudpickle, tabulate, termcolor, pycocotools, lvis, fairscale,
+boto3. Object and scene consistency take transformers 4.33.2 on VBench's side: FOLDER is where it was put by
+`pip install --no-deps --target FOLDER transformers==4.33.2 tokenizers==0.13.3 huggingface_hub==0.19.4`.
 
 Prints a Markdown table: seconds per clip (the faster of two rounds), clips/s, peak memory above what the process held
 before (resident on a CPU, allocated on a GPU), the ratio, and the largest difference of the scores.
@@ -36,7 +41,9 @@ from i2vbench.registry import METRICS
 from i2vbench.types import Clip, Frames, FrameSource, Sample, Video
 from i2vbench.video import write_video
 from tests.reference import recipe
-from tests.reference.cases import bundled_json
+from tests.reference.cases import BUNDLED, Case, bundled_json
+from tests.reference.kinds.recorded import tied_state
+from tests.reference.kinds.tag2text import tag_names
 
 METRIC_FOLDERS = {
     "background_consistency": "clip_vit_b32",
@@ -44,9 +51,27 @@ METRIC_FOLDERS = {
     "temporal_flickering": "",
     "motion_smoothness": "amt_s",
     "dynamic_degree": "raft",
+    "object_consistency": "grit",
+    "scene_consistency": "tag2text",
     "overall_consistency": "viclip",
 }
 """Metric id -> folder of its network's key list."""
+
+METRIC_CASES = {"object_consistency": "grit/e2e-1", "scene_consistency": "tag2text/scene-0"}
+"""Metric id -> the recorded case whose weights are taken."""
+
+OBJECT, SCENE = "parks", "swift"
+"""Words that these weights see in some frames of the first clip, not in all."""
+
+_CLASSES = "roi_heads.box_predictor.{}.cls_score.bias"
+CHANGES = {
+    "object_consistency": [
+        *((_CLASSES.format(stage), 0, 0.5) for stage in range(3)),
+        ("roi_heads.text_decoder.textual.output.bias", 102, -2.0),
+    ]
+}
+"""Metric id -> tensors, a place in each, and what is added there: on another clip than its own the case's weights see
+next to no box, and name none."""
 
 Scores = Callable[[], Sequence[float]]
 
@@ -85,26 +110,30 @@ def main() -> None:
     parser.add_argument("--metrics", default=",".join(METRIC_FOLDERS), help="names, separated by commas")
     parser.add_argument("--vbench", type=Path, help="a checkout of Vchitect/VBench")
     parser.add_argument("--dino", type=Path, help="a checkout of facebookresearch/dino")
+    parser.add_argument("--detectron2", type=Path, help="a checkout of facebookresearch/detectron2")
+    parser.add_argument("--transformers", type=Path, help="a folder with transformers 4.33.2")
+    parser.add_argument("--cases", type=Path, default=BUNDLED, help="a folder of recorded cases (those bundled)")
     args = parser.parse_args()
     chosen = args.metrics.split(",")
     clips = [make_clip(seed) for seed in range(args.clips)]
+    published = (
+        vbench_side.Published(args.vbench, args.dino, args.detectron2, args.transformers) if args.vbench else None
+    )
 
     columns = "| metric | ours, s | clips/s | MiB |"
-    columns += " VBench, s | clips/s | MiB | ratio | score off by |" if args.vbench else ""
+    columns += " VBench, s | clips/s | MiB | ratio | score off by |" if published else ""
     print(columns)
     print("|---" + "|---:" * (columns.count("|") - 2) + "|")
     with tempfile.TemporaryDirectory() as folder:
         files = write_files(clips, Path(folder))
-        prompts = [clip.sample.prompt for clip in clips]
+        samples = [clip.sample for clip in clips]
         ours: list[Scores] = []
         theirs: list[Scores] = []
         for name in chosen:
-            state = recipe_state(METRIC_FOLDERS[name])
-            ours.append(our_function(name, state, clips, args.device))
-            if args.vbench:
-                theirs.append(
-                    vbench_side.function(name, state, files, prompts, args.device, args.vbench, args.dino, Path(folder))
-                )
+            state = case_state(args.cases, name) if name in METRIC_CASES else recipe_state(METRIC_FOLDERS[name])
+            ours.append(our_function(name, state, clips, args.device, args.cases))
+            if published:
+                theirs.append(vbench_side.function(name, state, files, samples, args.device, published, Path(folder)))
             print(row(name, ours[-1:], theirs[-1:], args.device, len(clips)), flush=True)
         print(row("all together", ours, theirs, args.device, len(clips)))
 
@@ -121,13 +150,17 @@ def row(name: str, ours: Sequence[Scores], theirs: Sequence[Scores], device: str
     return line
 
 
-def our_function(name: str, state: dict[str, torch.Tensor], clips: Sequence[Clip], device: str) -> Scores:
+def our_function(name: str, state: dict[str, torch.Tensor], clips: Sequence[Clip], device: str, cases: Path) -> Scores:
     weights.read = lambda _: state  # type: ignore[assignment]  # the recipe's, whatever is on this machine
+    if name == "scene_consistency":
+        names = tags(cases)
+        weights.read_lines = lambda _: names  # type: ignore[assignment]
     metric = METRICS.create(name)
     metric.load(device, "float32")
 
     def run() -> list[float]:
-        measured = metric.measure(clips)
+        # Anew: what a network has seen of a clip is kept as long as the clip is.
+        measured = metric.measure([replace(clip) for clip in clips])
         for m in measured:
             if m.value is None:
                 raise RuntimeError(f"{name}: {m.error}")
@@ -172,13 +205,31 @@ def recipe_state(folder: str) -> dict[str, torch.Tensor]:
     return {key: torch.from_numpy(array) for key, array in arrays.items()}
 
 
+def case_state(cases: Path, name: str) -> dict[str, torch.Tensor]:
+    """The published layout filled by the recipe and changed by the overrides of the metric's case."""
+    state = tied_state(Case(cases, METRIC_CASES[name]))
+    for key, place, added in CHANGES.get(name, ()):
+        state[key] = state[key].clone()
+        state[key][place] += added
+    return state
+
+
+def tags(cases: Path) -> list[str]:
+    """Tag2Text's, which a checkout does not hold."""
+    names = tag_names(Case(cases, METRIC_CASES["scene_consistency"]))
+    if names is None:
+        raise SystemExit("scene_consistency: its list of tags is not here: `i2vbench weights fetch tag2text_tag_list`")
+    return list(names)
+
+
 def make_clip(seed: int) -> Clip:
     """A texture that moves over another one."""
     random = np.random.default_rng(seed)
     back, front = (texture(random) for _ in range(2))
     frames = np.stack([compose(back, front, step) for step in range(NUM_FRAMES)])
     prompt = f"a disk number {seed} gliding over a rocky field"
-    return Clip(Sample(f"clip-{seed}", "Others", prompt, FrameSource(Path("x.png"))), Video(frames, FPS))
+    sample = Sample(f"clip-{seed}", "Others", prompt, FrameSource(Path("x.png")), objects=(OBJECT,), scene=SCENE)
+    return Clip(sample, Video(frames, FPS))
 
 
 def texture(random: np.random.Generator) -> Frames:

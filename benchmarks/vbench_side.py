@@ -8,37 +8,60 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
 
+from i2vbench.metrics.networks.wordpiece import VOCAB_FILE
+from i2vbench.types import Sample
+
 Scores = Callable[[], Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where the published code lies; made before anything imports transformers, as open_clip does.
+
+    Attributes:
+        vbench: A checkout of Vchitect/VBench.
+        dino: One of facebookresearch/dino, for subject consistency.
+        detectron2: One of facebookresearch/detectron2, for object consistency; it need not be built.
+        transformers: A folder that holds transformers 4.33.2, for object and scene consistency.
+    """
+
+    vbench: Path
+    dino: Path | None = None
+    detectron2: Path | None = None
+    transformers: Path | None = None
+
+    def __post_init__(self) -> None:
+        sys.path[:0] = [str(path) for path in (self.transformers, self.detectron2, self.vbench) if path]
 
 
 def function(
     name: str,
     state: Mapping[str, torch.Tensor],
     files: Sequence[Path],
-    prompts: Sequence[str],
+    samples: Sequence[Sample],
     device: str,
-    vbench: Path,
-    dino: Path | None,
+    published: Published,
     folder: Path,
 ) -> Scores:
     """What runs VBench's `name` on these files and gives a score for each; loading is done before."""
     os.environ["TQDM_DISABLE"] = "1"
     os.environ["VBENCH_CACHE_DIR"] = str(bring_merges(folder))
-    if str(vbench) not in sys.path:
-        sys.path.insert(0, str(vbench))
+    if name in ("object_consistency", "scene_consistency"):
+        return word_function(name, state, files, samples, device, published, folder)
     module = importlib.import_module(f"vbench.{name}")
     paths = [str(file) for file in files]
     weights = folder / f"{name}.pth"
     if name == "subject_consistency":
-        if dino is None:
+        if published.dino is None:
             raise SystemExit("subject_consistency: VBench fetches DINO's code; give a checkout of it as --dino")
-        network = dino_network(dino, state).to(device)
+        network = dino_network(published.dino, state).to(device)
         return lambda: results(module.subject_consistency(network, paths, device, False))
     if name == "background_consistency":
         clip = clip_network(state).to(device)
@@ -52,7 +75,7 @@ def function(
         return lambda: results(module.temporal_flickering(paths))
     if name == "motion_smoothness":
         torch.save({"state_dict": dict(state)}, weights)
-        config = vbench / "vbench" / "third_party" / "amt" / "cfgs" / "AMT-S.yaml"
+        config = published.vbench / "vbench" / "third_party" / "amt" / "cfgs" / "AMT-S.yaml"
         with redirect_stdout(sys.stderr):
             motion = module.MotionSmoothness(str(config), str(weights), torch.device(device))
         return lambda: results(module.motion_smoothness(motion, paths))
@@ -64,14 +87,53 @@ def function(
     torch.save({"model": dict(state)}, weights)
     tokenizer = importlib.import_module("vbench.third_party.ViCLIP.simple_tokenizer").SimpleTokenizer()
     viclip = module.ViCLIP(tokenizer=tokenizer, pretrain=str(weights)).eval().to(device)
-    videos = [{"prompt": prompt, "video_list": [path]} for prompt, path in zip(prompts, paths, strict=True)]
+    videos = [{"prompt": sample.prompt, "video_list": [path]} for sample, path in zip(samples, paths, strict=True)]
     return lambda: results(module.overall_consistency(viclip, videos, tokenizer, device))
+
+
+def word_function(
+    name: str,
+    state: Mapping[str, torch.Tensor],
+    files: Sequence[Path],
+    samples: Sequence[Sample],
+    device: str,
+    published: Published,
+    folder: Path,
+) -> Scores:
+    """As `function`, for the two metrics that look for annotated words: VBench's object_class and scene."""
+    if published.transformers is None or (name == "object_consistency" and published.detectron2 is None):
+        raise SystemExit(f"{name}: VBench's code needs --transformers, and for objects --detectron2 (see --help)")
+    tokenizer: Any = importlib.import_module("transformers").BertTokenizer
+    # VBench would fetch bert-base-uncased for its vocabulary; the package brings it.
+    tokenizer.from_pretrained = lambda _, **options: tokenizer(str(VOCAB_FILE), **options)
+    weights = folder / f"{name}.pth"
+    torch.save({"model": dict(state)}, weights)
+    if name == "object_consistency":
+        module = importlib.import_module("vbench.object_class")
+        detector = module.DenseCaptioning(torch.device(device))
+        detector.initialize_model_det(str(weights))
+        objects = [{"object": sample.objects[0]} for sample in samples]
+        return lambda: results(module.object_class(detector, annotated(files, objects), device))
+    module = importlib.import_module("vbench.scene")
+    captioner = tag2text_network(module, weights).to(device)
+    scenes = [{"scene": {"scene": sample.scene}} for sample in samples]
+
+    def scene() -> list[float]:
+        with torch.no_grad():  # VBench leaves gradients on, which takes memory only
+            return results(module.scene(captioner, annotated(files, scenes), device))
+
+    return scene
 
 
 class Attributes(dict):  # type: ignore[type-arg]
     """RAFT reads its settings as attributes, and asks which there are."""
 
     __getattr__ = dict.__getitem__
+
+
+def annotated(files: Sequence[Path], words: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Videos with their annotations, as VBench's lists of prompts have them."""
+    return [{"auxiliary_info": info, "video_list": [str(file)]} for file, info in zip(files, words, strict=True)]
 
 
 def results(returned: tuple[Any, Sequence[Mapping[str, Any]]]) -> list[float]:
@@ -91,6 +153,16 @@ def clip_network(state: Mapping[str, torch.Tensor]) -> torch.nn.Module:
     model: Any = importlib.import_module("clip.model")
     network: torch.nn.Module = model.build_model(dict(state)).float()
     network.load_state_dict(dict(state))  # build_model has rounded them to half precision
+    return network.eval()
+
+
+def tag2text_network(module: ModuleType, weights: Path) -> torch.nn.Module:
+    """VBench's own class, filled by its own loader."""
+    med: Any = importlib.import_module("vbench.third_party.tag2Text.med")
+    # Otherwise fetched, and then overwritten by the file.
+    med.BertModel.from_pretrained = lambda _, config, **options: med.BertModel(config, **options)
+    with redirect_stdout(sys.stderr):
+        network: torch.nn.Module = module.tag2text_caption(pretrained=str(weights), image_size=384, vit="swin_b")
     return network.eval()
 
 
