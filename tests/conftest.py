@@ -132,9 +132,9 @@ def go(tmp_path: Path, data: Path, small_profile_file: Path, monkeypatch: pytest
     return call
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Chromium without a window; what its console says can be read."""
+    """Chromium without a window, a module's own: what its console says can be read."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
     chromium = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
     driver = shutil.which("chromedriver")
