@@ -158,5 +158,7 @@ def until(browser: Any, condition: str) -> None:
     """Wait for a condition of the page."""
     end = time.monotonic() + 60
     while not browser.execute_script(f"return {condition}"):
-        assert time.monotonic() < end, f"never true: {condition}"
+        if time.monotonic() >= end:
+            said = browser.execute_script("return document.body.innerText")
+            raise AssertionError(f"never true: {condition}\non the page:\n{said}\n{browser.get_log('browser')}")
         time.sleep(0.05)

@@ -26,7 +26,9 @@ def until_shown(browser: Any, clip: str) -> None:
 
 
 def until_proposed(browser: Any) -> None:
+    """Until the proposal is drawn and what is said of its words too: nothing moves after that."""
     until(browser, "document.querySelectorAll('#objects-chips .chip').length == 4")
+    until(browser, "document.querySelector('#objects-said li') && document.querySelector('#scene-said li')")
 
 
 def keys(browser: Any, *some: str) -> None:
