@@ -90,7 +90,7 @@ _IN_MEMORY: WeakValueDictionary[tuple[str, tuple[str, ...], str], nn.Module] = W
 
 
 def read_network(module: str, *checkpoints: str) -> nn.Module:
-    """A network in evaluation mode on the CPU.
+    """A network in evaluation mode on the CPU, of the sizes that the catalogue states for the first checkpoint.
 
     Args:
         module: Below metrics/networks/.
@@ -101,7 +101,8 @@ def read_network(module: str, *checkpoints: str) -> nn.Module:
     contents = [
         weights.read_lines(name) if weights.entry(name).kind == "text" else weights.read(name) for name in checkpoints
     ]
-    network: nn.Module = import_module(f"i2vbench.metrics.networks.{module}").load(*contents)
+    code, sizes = import_module(f"i2vbench.metrics.networks.{module}"), weights.entry(checkpoints[0]).sizes
+    network: nn.Module = code.load(*contents, code.Sizes(**sizes)) if sizes else code.load(*contents)
     return network
 
 

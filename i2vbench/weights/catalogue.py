@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -59,12 +59,14 @@ class Checkpoint:
         optional: Only fetched by name.
         finder: "module:function" that finds a folder: `function(download=bool) -> Path`.
         patterns: What is fetched of a folder.
+        bundled: It comes with i2vbench, in bundled/; then it has no sources.
+        sizes: Of the network, where they are not the published ones: fields of the `Sizes` of its module.
     """
 
     name: str
     title: str
     file: str
-    sources: tuple[str, ...]
+    sources: tuple[str, ...] = ()
     licence: str
     citation: str
     used_by: tuple[str, ...]
@@ -77,6 +79,8 @@ class Checkpoint:
     optional: bool = False
     finder: str = ""
     patterns: tuple[str, ...] = ()
+    bundled: bool = False
+    sizes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         where = f"checkpoint {self.name}"
@@ -89,6 +93,8 @@ class Checkpoint:
             raise ValueError(f"{where}: expected 8 to 64 lower-case hex digits, got '{self.sha256}'")
         if (self.kind == "folder") != bool(self.finder):
             raise ValueError(f"{where}: a folder has a finder, and nothing else has")
+        if self.bundled == bool(self.sources):
+            raise ValueError(f"{where}: expected sources, or that it is bundled")
 
     @property
     def pinned(self) -> bool:
@@ -134,9 +140,15 @@ def _load(path: Path) -> Mapping[str, Checkpoint]:
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
     found = {}
     for name, table in tables.items():
-        fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in table.items()}
-        found[name] = Checkpoint(name=name, **fields)
+        found[name] = Checkpoint(name=name, **_with_tuples(table))
     return found
+
+
+def _with_tuples(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: tuple(v) if isinstance(v, list) else _with_tuples(v) if isinstance(v, dict) else v
+        for key, v in table.items()
+    }
 
 
 def entry(name: str) -> Checkpoint:

@@ -6,6 +6,7 @@ $I2VBENCH_CACHE, else $XDG_CACHE_HOME/i2vbench, else ~/.cache/i2vbench
     weights/NAME/partial/FILE        a download on its way
     weights/NAME/lock
 $HF_HOME/hub/models--OWNER--REPO     files of the hub, as every program keeps them
+bundled/FILE beside this module      what comes with i2vbench
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import os
 from pathlib import Path
 
 from i2vbench.weights.catalogue import Checkpoint, hub_source
+
+
+BUNDLED = Path(__file__).with_name("bundled")
 
 
 def cache_folder() -> Path:
@@ -34,6 +38,8 @@ def partial_file(entry: Checkpoint) -> Path:
 
 def locate(entry: Checkpoint) -> Path | None:
     """Where the file of a checkpoint lies, unchecked: in our cache, else in the hub's; None if it is in neither."""
+    if entry.bundled:
+        return BUNDLED / entry.file
     own = own_folder(entry) / entry.file
     return own if own.is_file() else _in_hub_cache(entry)
 

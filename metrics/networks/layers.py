@@ -38,7 +38,9 @@ class FrozenBatchNorm(nn.Module):
 
 
 def in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """A forward pass without gradients, autocast, TF32 and bfloat16 products, whatever is set around it.
+    """A forward pass without autocast, TF32 and bfloat16 products, whatever is set around it, and without gradients.
+
+    Only a network in training mode has gradients; `load` gives every network in evaluation mode.
 
     Distances between distributions move with the rounding of features: TF32 keeps 10 bits of a product's factors, and
     is on for convolutions on a GPU unless it is switched off.
@@ -46,7 +48,8 @@ def in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(forward)
     def exact(self: nn.Module, x: Tensor, *more: Any, **options: Any) -> Any:
-        with torch.no_grad(), torch.autocast(x.device.type, enabled=False), _ieee_products:
+        gradients = torch.set_grad_enabled(self.training and torch.is_grad_enabled())
+        with gradients, torch.autocast(x.device.type, enabled=False), _ieee_products:
             return forward(self, x, *more, **options)
 
     return exact

@@ -39,7 +39,7 @@ def test_inceptions_hash_begins_as_its_name_says() -> None:
 
 def test_every_checkpoint_can_be_had_and_says_under_what() -> None:
     for facts in load_catalogue().values():
-        assert facts.sources, facts.name
+        assert bool(facts.sources) != facts.bundled, facts.name
         assert facts.licence, facts.name
         assert facts.citation, facts.name
         assert facts.used_by or facts.optional, facts.name
