@@ -16,7 +16,6 @@ from pathlib import Path
 
 from i2vbench.weights.catalogue import Checkpoint, hub_source
 
-
 BUNDLED = Path(__file__).with_name("bundled")
 
 
