@@ -326,6 +326,12 @@ DATASETS: Registry[Dataset] = Registry(
     group="i2vbench.datasets",
     builtin={
         "demo": Entry("i2vbench.datasets.demo:DemoDataset", "a few real clips and photographs; needs no network"),
+        "synthetic": Entry(
+            "i2vbench.datasets.synthetic.dataset:SyntheticDataset",
+            "drawn clips with every word known; one of each category, or COUNT; needs no network",
+            argument="COUNT",
+            optional=True,
+        ),
         "i2v-bench": Entry(
             "i2vbench.datasets.i2v_bench:I2VBenchDataset", "the paper's 2,950 clips in 16 categories (Section 4)"
         ),

@@ -68,6 +68,11 @@ class Plan:
     scene: str
     camera: str
 
+    @property
+    def caption(self) -> str:
+        """What happens."""
+        return clip_caption(self.things, self.scene, self.camera)
+
 
 def plan_clip(seed: int) -> Plan:
     """The plan that a seed makes.
@@ -148,7 +153,7 @@ class SyntheticClip:
     @property
     def caption(self) -> str:
         """What happens."""
-        return clip_caption(self.things, self.scene, self.camera)
+        return self.plan.caption
 
     @property
     def picture_caption(self) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from i2vbench.cli import annotate
+from i2vbench.cli.options import parse_size
 from i2vbench.errors import UserError
 
 app = typer.Typer(help="Look after data sets.", no_args_is_help=True, rich_markup_mode=None)
@@ -46,6 +47,33 @@ def check(path: Annotated[Path, typer.Argument(help="A folder with a metadata.cs
             for doubt in metric.doubts(row.sample):
                 print("note:", row.fault(f"{metric.info.id}: {doubt}"))
     print(f"{path} is a valid data set")
+
+
+@app.command("draw")
+def draw(
+    out: Annotated[Path, typer.Argument(help="The folder to make.")],
+    count: Annotated[int, typer.Option(min=1, help="Clips; the benchmark's categories take turns.")] = 17,
+    seed: Annotated[int, typer.Option(min=0, help="The first clip's; every clip is a function of its own.")] = 0,
+    frames: Annotated[int, typer.Option(min=1, help="Of each clip.")] = 16,
+    fps: Annotated[float, typer.Option(min=0.1, help="Frames per second.")] = 8.0,
+    size: Annotated[str, typer.Option(help="HEIGHTxWIDTH in pixels.")] = "128x128",
+    truth: Annotated[
+        bool, typer.Option("--truth", help="Masks, boxes and flow beside each clip, as NAME.npz.")
+    ] = False,
+) -> None:
+    """Draw clips of the synthetic world into a folder that `folder:PATH` takes, with every word known.
+
+    With --truth the masks, boxes and exact flow too.
+
+    Example: i2vbench data draw drawn --count 100 --size 256x256 --truth
+    """
+    pixels = parse_size(size)
+
+    from i2vbench.datasets.synthetic.dataset import write_folder
+
+    tell = (lambda done: _tell(done, count)) if sys.stderr.isatty() else (lambda done: None)
+    write_folder(out, count, seed, frames, fps, pixels, truth, tell)
+    print(f"{count} clips in {out}: i2vbench run --dataset folder:{out} ...")
 
 
 def _tell(done: int, total: int) -> None:
