@@ -7,7 +7,20 @@ import sys
 import typer
 
 from i2vbench import __version__
-from i2vbench.cli import adapter, catalogue, data, generate, profile, reproduce, run, show, table, train, weights
+from i2vbench.cli import (
+    adapter,
+    catalogue,
+    data,
+    generate,
+    profile,
+    reproduce,
+    run,
+    show,
+    table,
+    train,
+    train_tiny,
+    weights,
+)
 from i2vbench.errors import UserError
 
 app = typer.Typer(
@@ -41,6 +54,7 @@ generate.register(app)
 profile.register(app)
 reproduce.register(app)
 train.register(app)
+train_tiny.register(app)
 table.register(app)
 show.register(app)
 catalogue.register(app)

@@ -1,0 +1,38 @@
+"""`i2vbench train-tiny`: the small networks of the tiny profile, trained again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from i2vbench.tiny import RECIPES
+
+
+def register(app: typer.Typer) -> None:
+    app.command("train-tiny")(train_tiny)
+
+
+def train_tiny(
+    name: Annotated[str, typer.Argument(help=f"{', '.join(RECIPES)}, or all.")],
+    out: Annotated[Path, typer.Option(help="The folder for the weights, their cards and curves.")] = Path("runs/tiny"),
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Train a small network of the tiny profile from nothing, on the synthetic world.
+
+    Each has a recipe with a fixed seed; what comes with i2vbench was made by this command. No network is needed.
+
+    Example: i2vbench train-tiny raft
+    """
+    from i2vbench.progress import choose
+    from i2vbench.tiny import make
+
+    for recipe in make.choose_recipes(name):
+        with choose(quiet) as progress:
+            made = make.train_tiny(recipe, out, progress)
+        print(
+            f"{recipe.name}: {made.file}, {made.cpu_minutes:.1f} minutes of CPU time (stated: {recipe.cpu_minutes:g})"
+        )
+        for key, value in made.scores.items():
+            print(f"  {recipe.scores[key]}: {value:.4g}")
