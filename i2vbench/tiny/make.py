@@ -100,8 +100,8 @@ def card(made: Made) -> str:
         "",
         f"- Sizes: {sizes or 'as published'}; {made.file.stat().st_size / 1e6:.2f} MB as float16.",
         f"- Data: {recipe.data}",
-        f"- Recipe: {recipe.method} Seed {recipe.seed}, {recipe.steps} steps, {made.cpu_minutes:.0f} minutes of CPU time "
-        f"on {THREADS} cores: `i2vbench train-tiny {recipe.name}`.",
+        f"- Recipe: {recipe.method} Seed {recipe.seed}, {recipe.steps} steps, {made.cpu_minutes:.0f} minutes of CPU "
+        f"time on {THREADS} cores: `i2vbench train-tiny {recipe.name}`.",
         "",
         "| on held-out clips | score |",
         "|---|---|",
