@@ -65,8 +65,9 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
         UserError: For anything the user must mend; nothing is half-written then.
     """
     config = absolute(config)
-    models, dataset = create_models(config.models), DATASETS.create(config.dataset)
+    dataset = DATASETS.create(config.dataset)
     profile = choose_profile(config, dataset)
+    models = create_models(config.models, profile)
     metrics = create_metrics(config, profile)
     everything = _samples_of(dataset, config.dataset)
     categories = resolve_categories(everything, config.categories)
@@ -79,6 +80,8 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
     # The device comes last: asking for it imports torch, and a faulty data set is told at once without.
     config = replace(config, categories=categories, device=resolve_device(config.device))
     skipped = lacking({id_: metric.info for id_, (metric, _) in metrics.items()}, config.skip_missing)
+    if profile.note:
+        progress.say(f"note: profile {profile.name}: {profile.note}")
     measured = [metric for id_, (metric, _) in metrics.items() if id_ not in skipped]
     for line in doubts(measured, list(samples.values())):
         progress.say(f"note: {line}")

@@ -49,10 +49,10 @@ class Model(ABC):
     show_progress: bool = False
 
     def configure(self, options: Mapping[str, object]) -> None:
-        """What `i2vbench generate` was given beyond a request (sampling steps, guidance, ...), by name.
+        """What `i2vbench generate` or a run's profile says beyond a request (sampling steps, guidance, ...), by name.
 
-        Called before `load`, and only if there is any; a run never does, so that a model's name alone says what
-        it makes there.
+        Called before `load`, and only if there is any. In a run the profile alone says it, so that a model's name and
+        the profile say what it makes there.
 
         Raises:
             UserError: For an option that the model does not have, or a value it cannot take.

@@ -34,6 +34,9 @@ class Profile:
         precision: Number type of the metrics' networks, as torch names it.
         checkpoints: Names in the catalogue of checkpoints by metric id, for metrics that look through others than
             those they name themselves.
+        models: Options of built-in models by name, as `Model.configure` takes them.
+        note: What a reader of its numbers must know, if they are not to be compared with others': said when a run
+            begins and under every table.
     """
 
     name: str
@@ -41,11 +44,13 @@ class Profile:
     protocol: Protocol
     precision: str = "float32"
     checkpoints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    note: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """As JSON holds it; without `models` and `note` where it has none, as before there were any."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return plain
+        return {name: value for name, value in plain.items() if value or name not in ("models", "note")}
 
     def under(self, protocol: str) -> Profile:
         """The same with another bundled protocol.
@@ -100,6 +105,11 @@ def parse_profile(data: dict[str, Any]) -> Profile:
     checkpoints = fields.pop("checkpoints", {})
     if not isinstance(checkpoints, dict) or not all(isinstance(names, list | tuple) for names in checkpoints.values()):
         raise ValueError("checkpoints: expected a table of lists, as fvd = ['i3d_tats']")
+    models = fields.get("models", {})
+    if not isinstance(models, dict) or not all(isinstance(options, dict) for options in models.values()):
+        raise ValueError("models: expected a table of tables, as [models.consisti2v]")
+    if not isinstance(fields.get("note", ""), str):
+        raise ValueError(f"note: expected text, got {fields['note']!r}")
     profile = Profile(
         protocol=protocol, checkpoints={id_: tuple(names) for id_, names in checkpoints.items()}, **fields
     )

@@ -159,7 +159,8 @@ def _profile_line(run: Run) -> str:
     protocol = profile.protocol
     under = f", protocol {protocol.name}" if protocol.name else ""
     note = f" {protocol.note}" if protocol.note else ""
-    return f"Profile {profile.name} ({profile.title}){under}: {protocol.describe()}.{note}"
+    warning = f" {profile.note}" if profile.note else ""
+    return f"Profile {profile.name} ({profile.title}){under}: {protocol.describe()}.{note}{warning}"
 
 
 def _engine_line(run: Run) -> str:
