@@ -122,6 +122,12 @@ class NetworkMetric(Metric):
         self._network: Any = None
         self._device = "cpu"
 
+    @property
+    def network_in_memory(self) -> nn.Module:
+        """What it looks through, between `load` and `unload`."""
+        network: nn.Module = self._network
+        return network
+
     def read_network(self, *checkpoints: str) -> nn.Module:
         """The network of these names in the catalogue, in evaluation mode on the CPU."""
         return read_network(self.network, *checkpoints)

@@ -19,6 +19,7 @@ from i2vbench.cli import (
     table,
     train,
     train_tiny,
+    validate_metrics,
     weights,
 )
 from i2vbench.errors import UserError
@@ -55,6 +56,7 @@ profile.register(app)
 reproduce.register(app)
 train.register(app)
 train_tiny.register(app)
+validate_metrics.register(app)
 table.register(app)
 show.register(app)
 catalogue.register(app)

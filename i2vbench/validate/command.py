@@ -1,0 +1,93 @@
+"""From what `validate-metrics` is asked for to what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from i2vbench.create import create_metrics
+from i2vbench.datasets.synthetic import held_out
+from i2vbench.errors import UserError
+from i2vbench.metrics.base import NetworkMetric
+from i2vbench.names import nearest
+from i2vbench.profiles import Protocol, load_profile
+from i2vbench.progress import Progress
+from i2vbench.registry import DATASETS
+from i2vbench.settings import RunConfig, resolve_device
+from i2vbench.validate.damages import DAMAGES
+from i2vbench.validate.study import Reaction, study
+from i2vbench.validate.subjects import DrawnSubject, RealSubject, Subject
+from i2vbench.validate.truth import Score, against_truth
+from i2vbench.weights.needs import lacking
+
+DRAWN = "synthetic"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is asked for.
+
+    Attributes:
+        profile: A bundled profile's name, or a TOML file.
+        metrics: As a run takes them.
+        damages: Names; none are all.
+        dataset: "synthetic", or a data set with real clips.
+        clips: How many.
+        device: As torch names it, or "auto".
+    """
+
+    profile: str
+    metrics: tuple[str, ...]
+    damages: tuple[str, ...] = ()
+    dataset: str = DRAWN
+    clips: int = 12
+    device: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came out, and a line that says of what."""
+
+    reactions: Sequence[Reaction]
+    scores: Sequence[Score]
+    title: str
+
+
+def validate(wish: Wish, progress: Progress) -> Found:
+    """Put the metrics to the test; on drawn clips their networks too.
+
+    Raises:
+        UserError: Unknown names, checkpoints that are not here, too few clips.
+    """
+    for name in wish.damages:
+        if name not in DAMAGES:
+            raise UserError(f"--damages '{name}': {nearest(name, list(DAMAGES))}")
+    profile = load_profile(wish.profile)
+    config = RunConfig(models=(), metrics=wish.metrics, profile=profile)
+    made = create_metrics(config, profile)
+    lacking({id_: metric.info for id_, (metric, _) in made.items()}, skip=False)
+    metrics = {id_: metric for id_, (metric, _) in made.items()}
+    subjects = _subjects(wish, profile.protocol)
+    if profile.note:
+        progress.say(f"note: profile {profile.name}: {profile.note}")
+    device = resolve_device(wish.device)
+    damages = [damage for name, damage in DAMAGES.items() if not wish.damages or name in wish.damages]
+    reactions = list(study(metrics, subjects, progress, damages, device))
+    scores: list[Score] = []
+    if wish.dataset == DRAWN:
+        with_network = {id_: metric for id_, metric in metrics.items() if isinstance(metric, NetworkMetric)}
+        seeds = [held_out(i) for i in range(len(subjects))]
+        scores = against_truth(with_network, seeds, profile.protocol, progress, device)
+    note = f" ({profile.note})" if profile.note else ""
+    title = f"Metrics put to the test: profile {profile.name}{note}, {len(subjects)} clips of {wish.dataset}"
+    return Found(reactions, scores, title)
+
+
+def _subjects(wish: Wish, protocol: Protocol) -> list[Subject]:
+    if wish.dataset == DRAWN:
+        return [DrawnSubject(held_out(i), protocol) for i in range(wish.clips)]
+    samples = list(DATASETS.create(wish.dataset).samples())
+    real = [sample for sample in samples if sample.reference is not None]
+    if len(real) < 2:
+        raise UserError(f"data set {wish.dataset}: {len(real)} of its samples have a clip; at least two are needed")
+    return [RealSubject(sample, samples, protocol) for sample in real[: wish.clips]]
