@@ -62,6 +62,8 @@ def validate(wish: Wish, progress: Progress) -> Found:
     for name in wish.damages:
         if name not in DAMAGES:
             raise UserError(f"--damages '{name}': {nearest(name, list(DAMAGES))}")
+    if wish.dataset != DRAWN:
+        DATASETS.check_name(wish.dataset)
     profile = load_profile(wish.profile)
     config = RunConfig(models=(), metrics=wish.metrics, profile=profile)
     made = create_metrics(config, profile)
