@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from i2vbench.datasets.base import Dataset
@@ -29,15 +29,8 @@ def absolute(config: RunConfig) -> RunConfig:
     )
 
 
-def create_models(specs: Sequence[str], profile: Profile) -> dict[str, tuple[Model, str]]:
-    """The models with what named them, by the name of their column; configured as the profile says.
-
-    Raises:
-        UserError: For two of one name; a profile that has options of a model that is not built in, or wrong ones.
-    """
-    if unknown := sorted(set(profile.models) - set(MODELS.builtin)):
-        near = nearest(unknown[0], MODELS.builtin)
-        raise UserError(f"profile {profile.name}: options of an unknown model '{unknown[0]}': {near}")
+def create_models(specs: Sequence[str]) -> dict[str, tuple[Model, str]]:
+    """The models with what named them, by the name of their column."""
     models: dict[str, tuple[Model, str]] = {}
     for spec in dict.fromkeys(specs):
         model = MODELS.create(spec)
@@ -47,18 +40,25 @@ def create_models(specs: Sequence[str], profile: Profile) -> dict[str, tuple[Mod
                 "give them different names (videos:NAME=PATH; a checkpoint's is its folder's), or a run of its own each"
             )
         models[model.info.name] = (model, spec)
-        if options := _options(spec, profile):
-            model.configure(options)
     return models
 
 
-def _options(spec: str, profile: Profile) -> dict[str, object]:
-    """What the profile says of a model; a checkpoint that the user names himself wins."""
-    name, _, argument = spec.partition(":")
-    options = dict(profile.models.get(name, {}))
-    if options and argument and MODELS.builtin[name].split(argument)[1]:
-        options.pop("checkpoint", None)
-    return options
+def configure_models(models: Mapping[str, tuple[Model, str]], profile: Profile) -> None:
+    """Give models the profile's options; a checkpoint that the user names himself wins.
+
+    Raises:
+        UserError: The profile has options of a model that is not built in, or wrong ones.
+    """
+    if unknown := sorted(set(profile.models) - set(MODELS.builtin)):
+        near = nearest(unknown[0], MODELS.builtin)
+        raise UserError(f"profile {profile.name}: options of an unknown model '{unknown[0]}': {near}")
+    for model, spec in models.values():
+        name, _, argument = spec.partition(":")
+        options = dict(profile.models.get(name, {}))
+        if options and argument and MODELS.builtin[name].split(argument)[1]:
+            options.pop("checkpoint", None)
+        if options:
+            model.configure(options)
 
 
 def choose_profile(config: RunConfig, dataset: Dataset) -> Profile:

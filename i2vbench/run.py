@@ -22,7 +22,7 @@ from types import FrameType
 
 from i2vbench.attempt import describe
 from i2vbench.clips import read_to_protocol
-from i2vbench.create import absolute, choose_profile, create_metrics, create_models
+from i2vbench.create import absolute, choose_profile, configure_models, create_metrics, create_models
 from i2vbench.datasets.base import Dataset, check_samples
 from i2vbench.doubts import doubts
 from i2vbench.engine import LocalEngine
@@ -65,9 +65,9 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
         UserError: For anything the user must mend; nothing is half-written then.
     """
     config = absolute(config)
-    dataset = DATASETS.create(config.dataset)
+    models, dataset = create_models(config.models), DATASETS.create(config.dataset)
     profile = choose_profile(config, dataset)
-    models = create_models(config.models, profile)
+    configure_models(models, profile)
     metrics = create_metrics(config, profile)
     everything = _samples_of(dataset, config.dataset)
     categories = resolve_categories(everything, config.categories)

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from i2vbench.create import configure_models, create_models
 from i2vbench.errors import UserError
+from i2vbench.models.consisti2v.adapter import ConsistI2V
 from i2vbench.profiles import load_profile, parse_profile
 from tests.conftest import SMALL_PROFILE
 
@@ -75,3 +77,47 @@ def test_an_unknown_profile_names_the_known_ones() -> None:
 def test_a_recorded_profile_is_read_back() -> None:
     profile = load_profile("paper")
     assert parse_profile(profile.as_dict()) == profile
+
+
+class TestOptionsOfModels:
+    def test_they_are_recorded_and_given(self) -> None:
+        profile = parse_profile({**load_profile("paper").as_dict(), "models": {"consisti2v": {"steps": 7}}})
+        assert parse_profile(profile.as_dict()) == profile
+        models = create_models(["consisti2v", "static", "consisti2v:no-frameinit"])
+        configure_models(models, profile)
+        steps = [model.settings().get("steps") for model, _ in models.values()]
+        assert steps == [7, None, 7]
+
+    def test_a_checkpoint_that_is_named_wins(self, tmp_path: Path) -> None:
+        options = {"checkpoint": str(tmp_path / "theirs"), "steps": 7}
+        profile = parse_profile({**load_profile("paper").as_dict(), "models": {"consisti2v": options}})
+        (tmp_path / "mine").mkdir()
+        models = create_models(["consisti2v", f"consisti2v:{tmp_path / 'mine'}"])
+        configure_models(models, profile)
+        found = [
+            (model.checkpoint, model.settings()["steps"])
+            for model, _ in models.values()
+            if isinstance(model, ConsistI2V)
+        ]
+        assert found == [(str(tmp_path / "theirs"), 7), (str(tmp_path / "mine"), 7)]
+
+    @pytest.mark.parametrize(
+        ("models", "said"),
+        [({"consisti2w": {"steps": 7}}, "did you mean consisti2v"), ({"static": {"steps": 7}}, "does not take steps")],
+    )
+    def test_wrong_ones_are_refused(self, models: dict[str, dict[str, int]], said: str) -> None:
+        profile = parse_profile({**load_profile("paper").as_dict(), "models": models})
+        with pytest.raises(UserError, match=said):
+            configure_models(create_models(["static", "consisti2v"]), profile)
+
+    @pytest.mark.parametrize("wrong", [{"models": ["consisti2v"]}, {"models": {"consisti2v": 7}}, {"note": 3}])
+    def test_malformed_ones_are_refused(self, wrong: dict[str, object]) -> None:
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            parse_profile({**load_profile("paper").as_dict(), **wrong})
+
+
+def test_the_tiny_profile_says_that_its_numbers_are_its_own() -> None:
+    tiny = load_profile("tiny")
+    assert "not comparable" in tiny.note
+    assert (tiny.protocol.name, tiny.protocol.height, tiny.protocol.width) == ("", 128, 128)
+    assert "note" not in load_profile("paper").as_dict()
