@@ -24,7 +24,7 @@ types: $(VENV)/.test
 	cd $(TYPES) && ../$(BIN)/mypy --config-file ../pyproject.toml -p i2vbench
 
 pytest: $(VENV)/.test
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 $(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt
 	$(PIP) --editable '.[demo]'

@@ -7,7 +7,7 @@ nothing is cut off, since cutting per video or per frame would move the mean of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -53,7 +53,9 @@ def prompt_cosines(network: nn.Module, videos: Tensor, prompts: Sequence[str]) -
 
     from i2vbench.metrics.networks import clip
 
-    texts = clip.text_features(network, clip.tokenize(prompts).to(videos.device))
+    sizes: Any = network
+    tokens = clip.tokenize(prompts, vocabulary=sizes.vocab_size, context_length=sizes.context_length)
+    texts = clip.text_features(network, tokens.to(videos.device))
     parts = videos.flatten(0, 1).split(FRAMES_AT_ONCE)
     images = torch.cat([clip.image_features(network, clip.preprocess(some)) for some in parts])
     return frame_cosines(images.unflatten(0, videos.shape[:2]).cpu().numpy(), texts.cpu().numpy())

@@ -72,7 +72,7 @@ def load_network(checkpoint: str, variant: str) -> nn.Module:
 
     if variant == STYLEGAN_V:
         return weights.load_script(checkpoint).eval()
-    return i3d.load(weights.read(checkpoint))
+    return i3d.load(weights.read(checkpoint), sizes=i3d.Sizes(**weights.entry(checkpoint).sizes))
 
 
 def video_features(network: nn.Module, videos: Tensor, variant: str) -> Tensor:

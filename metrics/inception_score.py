@@ -71,7 +71,7 @@ class InceptionScore(NetworkMetric):
         if len(rows) < SPLITS:
             return Cell(None, len(rows), note=f"{len(rows)} clips; its {SPLITS} splits need at least one each")
         mean, deviation = inception_score(np.stack(rows), SPLITS)
-        note = "" if len(rows) >= SPLITS * LEAST_CLIPS else "fewer clips in a split than classes: biased low"
+        note = "" if len(rows) >= SPLITS * len(rows[0]) else "fewer clips in a split than classes: biased low"
         return Cell(mean, len(rows), spread=deviation, note=note)
 
 

@@ -47,9 +47,10 @@ class OverallConsistency(ResizingMetric):
         from i2vbench.metrics.networks import viclip
 
         prompts = list(dict.fromkeys(clip.sample.prompt for clip in clips))
-        tokens, cut = viclip.tokenize(prompts)
-        texts = self._network.text_encoder(tokens.to(self._device)).cpu().numpy()  # [prompts, 768]
-        videos = video_features(self._network, clips, self._device, antialias=self.antialias)
+        network = self._network
+        tokens, cut = viclip.tokenize(prompts, vocabulary=network.vocab_size, context_length=network.context_length)
+        texts = network.text_encoder(tokens.to(self._device)).cpu().numpy()  # [prompts, 768]
+        videos = video_features(network, clips, self._device, antialias=self.antialias)
         measured = []
         for clip, video in zip(clips, videos, strict=True):
             place = prompts.index(clip.sample.prompt)

@@ -65,7 +65,7 @@ class Small(torch.nn.Module):
 def small_i3d(place: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The catalogue with an I3D that is here; returns the ids of clips that go through it."""
     lay_out(place / "cache", monkeypatch, {"i3d_tats": recipe_state("i3d")})
-    monkeypatch.setattr(i3d, "load", lambda state: Small())
+    monkeypatch.setattr(i3d, "load", lambda state, sizes: Small())
     seen: list[str] = []
     measure = FVD.measure
 
@@ -359,7 +359,7 @@ def test_a_skipped_metric_is_measured_once_its_checkpoint_is_there(
     assert "not measured: not here: i3d_tats" in cell(results, "fvd").note
     assert cell(results, "temporal_flickering").value is not None
     lay_out(place / "cache", monkeypatch, {"i3d_tats": recipe_state("i3d")})
-    monkeypatch.setattr(i3d, "load", lambda state: Small())
+    monkeypatch.setattr(i3d, "load", lambda state, sizes: Small())
     assert run(config_of(place / "run"), Quiet()).failed == 0
     assert cell(collect([place / "run"]), "fvd").value is not None
     (place / "cache" / "weights" / "i3d_tats" / "i3d_pretrained_400.pt").unlink()

@@ -55,7 +55,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         tags = folder / "cache/weights/tag2text_tag_list" / entry("tag2text_tag_list").file
         tags.parent.mkdir(parents=True)
         tags.write_text("\n".join(test_tag2text.NAMES) + "\n")
-        patch.setattr(grit, "load", functools.partial(grit.load, config=test_grit.SMALL))
+        patch.setattr(grit, "load", functools.partial(grit.load, sizes=test_grit.SMALL))
         patch.setattr(tag2text, "load", functools.partial(tag2text.load, sizes=test_tag2text.SMALL))
         yield folder
 

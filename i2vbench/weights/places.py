@@ -38,7 +38,8 @@ def partial_file(entry: Checkpoint) -> Path:
 def locate(entry: Checkpoint) -> Path | None:
     """Where the file of a checkpoint lies, unchecked: in our cache, else in the hub's; None if it is in neither."""
     if entry.bundled:
-        return BUNDLED / entry.file
+        bundled = BUNDLED / entry.file
+        return bundled if bundled.is_file() else None
     own = own_folder(entry) / entry.file
     return own if own.is_file() else _in_hub_cache(entry)
 

@@ -34,7 +34,8 @@ def listing(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     head, *lines = align(table)
     out = [head]
     for row, line in zip(rows, lines, strict=True):
-        out += [line, *(f"    {text}" for text in (row["title"], row["licence"], row["sources"][0]))]
+        source = row["sources"][0] if row["sources"] else "comes with i2vbench"
+        out += [line, *(f"    {text}" for text in (row["title"], row["licence"], source))]
     return out
 
 

@@ -8,6 +8,7 @@ is not loaded here. What the score needs of a clip are 101 probabilities.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -24,7 +25,25 @@ MEAN_OFFSET_PX = 8
 """The mean cube is cropped to rows and columns 8 to 119, whatever its size; not to its centre."""
 
 
-def load(state: Mapping[str, Any]) -> C3D:
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Of the published network; the tiny profile and tests take smaller ones.
+
+    Attributes:
+        width: Channels of the first convolution; the others have up to 8 times as many.
+        hidden: Outputs of the first two linear layers.
+        classes: Outputs of the last one.
+    """
+
+    width: int = 64
+    hidden: int = 4096
+    classes: int = 101
+
+
+PUBLISHED = Sizes()
+
+
+def load(state: Mapping[str, Any], sizes: Sizes = PUBLISHED) -> C3D:
     """The network with the tensors of the published checkpoint, in evaluation mode, without gradients.
 
     Args:
@@ -34,7 +53,7 @@ def load(state: Mapping[str, Any]) -> C3D:
         CheckpointError: Naming every key (`conv1a.weight`) that is missing, left over or of another shape.
     """
     with torch.device("meta"):
-        network = C3D()
+        network = C3D(sizes)
     fill(network, {_name(key): value for key, value in unwrap(state).items()}, "C3D", dtype=torch.float32)
     return network.eval().requires_grad_(False)
 
@@ -83,25 +102,26 @@ def preprocess(videos: Tensor, mean: Tensor) -> Tensor:
 class C3D(nn.Module):
     """Eight convolutions and three linear layers; the modules bear the names of the published checkpoint."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes = PUBLISHED) -> None:
         super().__init__()
-        self.conv1a = nn.Conv3d(3, 64, 3, padding=1)
+        width, hidden = sizes.width, sizes.hidden
+        self.conv1a = nn.Conv3d(3, width, 3, padding=1)
         self.pool1 = nn.MaxPool3d((1, 2, 2), ceil_mode=True)
-        self.conv2a = nn.Conv3d(64, 128, 3, padding=1)
+        self.conv2a = nn.Conv3d(width, 2 * width, 3, padding=1)
         self.pool2 = nn.MaxPool3d(2, ceil_mode=True)
-        self.conv3a = nn.Conv3d(128, 256, 3, padding=1)
-        self.conv3b = nn.Conv3d(256, 256, 3, padding=1)
+        self.conv3a = nn.Conv3d(2 * width, 4 * width, 3, padding=1)
+        self.conv3b = nn.Conv3d(4 * width, 4 * width, 3, padding=1)
         self.pool3 = nn.MaxPool3d(2, ceil_mode=True)
-        self.conv4a = nn.Conv3d(256, 512, 3, padding=1)
-        self.conv4b = nn.Conv3d(512, 512, 3, padding=1)
+        self.conv4a = nn.Conv3d(4 * width, 8 * width, 3, padding=1)
+        self.conv4b = nn.Conv3d(8 * width, 8 * width, 3, padding=1)
         self.pool4 = nn.MaxPool3d(2, ceil_mode=True)
-        self.conv5a = nn.Conv3d(512, 512, 3, padding=1)
-        self.conv5b = nn.Conv3d(512, 512, 3, padding=1)
+        self.conv5a = nn.Conv3d(8 * width, 8 * width, 3, padding=1)
+        self.conv5b = nn.Conv3d(8 * width, 8 * width, 3, padding=1)
         # 7x7 becomes 4x4: the last row and column see one element each. Padding instead shifts the windows.
         self.pool5 = nn.MaxPool3d(2, ceil_mode=True)
-        self.fc6 = nn.Linear(512 * 4 * 4, 4096)
-        self.fc7 = nn.Linear(4096, 4096)
-        self.fc8 = nn.Linear(4096, 101)
+        self.fc6 = nn.Linear(8 * width * 4 * 4, hidden)
+        self.fc7 = nn.Linear(hidden, hidden)
+        self.fc8 = nn.Linear(hidden, sizes.classes)
 
     @in_float32
     def forward(self, videos: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,10 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2vbench.checkpoints import fill, unwrap
+from i2vbench.metrics.networks.bpe import VOCABULARY, tokenizer
 from i2vbench.metrics.networks.frames import fitted_size, normalise, resize_images
 from i2vbench.metrics.networks.layers import in_float32
 
-MODEL = "ViT-B-32-quickgelu"
 SIZE_PX = 224
 CONTEXT_LENGTH = 77
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -28,16 +29,62 @@ _NUMBERS = frozenset({"input_resolution", "context_length", "vocab_size"})
 """Integers that OpenAI's own archive stores among the weights."""
 
 
-def load(state: Mapping[str, Any]) -> nn.Module:
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Of the published network; the tiny profile's is smaller.
+
+    Attributes:
+        head_width: Of an attention head of the vision transformer.
+    """
+
+    features: int = 512
+    patch_px: int = 32
+    vision_width: int = 768
+    vision_layers: int = 12
+    head_width: int = 64
+    text_width: int = 512
+    text_layers: int = 12
+    text_heads: int = 8
+    vocabulary: int = VOCABULARY
+    context_length: int = CONTEXT_LENGTH
+
+
+PUBLISHED = Sizes()
+
+
+def build(sizes: Sizes = PUBLISHED) -> nn.Module:
+    """open_clip's model with random tensors."""
+    import open_clip
+
+    # Not create_model, which asks for pretrained weights. Not on the meta device: its causal mask is computed.
+    network: nn.Module = open_clip.CLIP(
+        embed_dim=sizes.features,
+        quick_gelu=True,
+        vision_cfg={
+            "image_size": SIZE_PX,
+            "patch_size": sizes.patch_px,
+            "width": sizes.vision_width,
+            "layers": sizes.vision_layers,
+            "head_width": sizes.head_width,
+        },
+        text_cfg={
+            "context_length": sizes.context_length,
+            "vocab_size": sizes.vocabulary,
+            "width": sizes.text_width,
+            "layers": sizes.text_layers,
+            "heads": sizes.text_heads,
+        },
+    )
+    return network
+
+
+def load(state: Mapping[str, Any], sizes: Sizes = PUBLISHED) -> nn.Module:
     """open_clip's model with the tensors of the published checkpoint, float32, in evaluation mode, without gradients.
 
     Raises:
         CheckpointError: Naming every key that is missing, left over or of another shape.
     """
-    import open_clip
-
-    # Not create_model, which asks for pretrained weights. Not on the meta device: its causal mask is computed.
-    network: nn.Module = open_clip.CLIP(**open_clip.get_model_config(MODEL))
+    network = build(sizes)
     given = {name: torch.as_tensor(value).float() for name, value in unwrap(state).items() if name not in _NUMBERS}
     fill(network, given, "CLIP ViT-B/32", dtype=torch.float32)
     return network.eval().requires_grad_(False)
@@ -95,16 +142,19 @@ def preprocess_vbench(frames: Tensor, rounded: bool, antialias: bool = False) ->
     return normalise(resize_images(frames, SIZE_PX, fit), MEAN, STD)
 
 
-def tokenize(texts: Sequence[str], say: Callable[[str], object] = warnings.warn) -> Tensor:
+def tokenize(
+    texts: Sequence[str],
+    say: Callable[[str], object] = warnings.warn,
+    *,
+    vocabulary: int = VOCABULARY,
+    context_length: int = CONTEXT_LENGTH,
+) -> Tensor:
     """Token ids, int64 [N, 77]. Of a text that is too long the end is cut off, its end token kept, and it is said."""
-    import open_clip
-
-    tokenizer = open_clip.get_tokenizer(MODEL)
+    encoding = tokenizer(vocabulary, context_length)
     for text in texts:
-        if len(tokenizer.encode(text)) > CONTEXT_LENGTH - 2:
-            say(f"the prompt {text[:40]!r}... has more than {CONTEXT_LENGTH - 2} tokens; CLIP does not see its end")
-    tokens: Tensor = tokenizer(list(texts))
-    return tokens
+        if len(encoding.encode(text)) > context_length - 2:
+            say(f"the prompt {text[:40]!r}... has more than {context_length - 2} tokens; CLIP does not see its end")
+    return encoding(list(texts))
 
 
 def _fit(frames: Tensor, antialias: bool) -> Tensor:

@@ -8,6 +8,7 @@ of positions to the number of patches; DINO resizes it by a factor that is a lit
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -31,14 +32,26 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 
-def load(state: Mapping[str, Any]) -> DINO:
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Of the published network; the tiny profile's is smaller."""
+
+    width: int = 768
+    layers: int = 12
+    heads: int = 12
+
+
+PUBLISHED = Sizes()
+
+
+def load(state: Mapping[str, Any], sizes: Sizes = PUBLISHED) -> DINO:
     """The network with the tensors of the published checkpoint, in evaluation mode, without gradients.
 
     Raises:
         CheckpointError: Naming every key that is missing, left over or of another shape.
     """
     with torch.device("meta"):
-        network = DINO()
+        network = DINO(sizes)
     fill(network, state, "DINO ViT-B/16", dtype=torch.float32)
     return network.eval().requires_grad_(False)
 
@@ -69,11 +82,14 @@ class DINO(VisionTransformer):
     cls_token: nn.Parameter
     pos_embed: nn.Parameter
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes = PUBLISHED) -> None:
         super().__init__(
             img_size=SIZE_PX,
             patch_size=PATCH_PX,
             num_classes=0,
+            embed_dim=sizes.width,
+            depth=sizes.layers,
+            num_heads=sizes.heads,
             norm_layer=partial(nn.LayerNorm, eps=EPS),
             weight_init="skip",
         )

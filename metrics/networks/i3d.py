@@ -8,7 +8,8 @@ weights in the layout of hassony2/kinetics_i3d_pytorch, and another eps: a varia
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -35,13 +36,34 @@ _PORT_BRANCHES = {"0": "b0", "1.0": "b1a", "1.1": "b1b", "2.0": "b2a", "2.1": "b
 _PORT_BRANCH = re.compile(r"\.branch_(\d(?:\.\d)?)(?=\.(?:conv3d|batch3d)\.)")
 
 
-def load(state: Mapping[str, Any], variant: Variant = "tats") -> I3D:
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Of the published network; the tiny profile and tests take smaller ones.
+
+    Attributes:
+        width: Of 64: the share of the published channels that every layer has. A multiple of 8.
+        classes: Logits.
+    """
+
+    width: int = 64
+    classes: int = 400
+
+    def of(self, channels: int) -> int:
+        """What so many published channels come to."""
+        return channels * self.width // 64
+
+
+PUBLISHED = Sizes()
+
+
+def load(state: Mapping[str, Any], variant: Variant = "tats", sizes: Sizes = PUBLISHED) -> I3D:
     """The network with the tensors of a published checkpoint, in evaluation mode, without gradients.
 
     Args:
         state: Tensors by name: `Mixed_3b.b1a.bn.weight`; for "stylegan-v" `mixed_3b.branch_1.0.batch3d.weight`.
         variant: Whose eps and names. The port's pools pad by the layer alone, not by the input's size as here: on clips
             whose length does not halve evenly (16 does), "stylegan-v" is not the port.
+        sizes: Of the network.
 
     Raises:
         CheckpointError: Naming every key, as "tats" calls it, that is missing, left over or of another shape.
@@ -52,7 +74,7 @@ def load(state: Mapping[str, Any], variant: Variant = "tats") -> I3D:
     ported = variant == "stylegan-v"
     tensors = unwrap(state)
     with torch.device("meta"):
-        network = I3D(PORT_EPS if ported else EPS)
+        network = I3D(PORT_EPS if ported else EPS, sizes)
     fill(
         network,
         {_name_of_port(key): value for key, value in tensors.items()} if ported else tensors,
@@ -97,26 +119,31 @@ class I3D(nn.Module):
         eps: Of every batch norm.
     """
 
-    def __init__(self, eps: float = EPS) -> None:
+    def __init__(self, eps: float = EPS, sizes: Sizes = PUBLISHED) -> None:
         super().__init__()
-        self.Conv3d_1a_7x7 = Unit(3, 64, 7, eps, stride=2)
+        of = sizes.of
+
+        def mixed(inputs: int, *widths: int) -> Mixed:
+            return Mixed(of(inputs), [of(width) for width in widths], eps)
+
+        self.Conv3d_1a_7x7 = Unit(3, of(64), 7, eps, stride=2)
         self.MaxPool3d_2a_3x3 = MaxPool((1, 3, 3), (1, 2, 2))
-        self.Conv3d_2b_1x1 = Unit(64, 64, 1, eps)
-        self.Conv3d_2c_3x3 = Unit(64, 192, 3, eps)
+        self.Conv3d_2b_1x1 = Unit(of(64), of(64), 1, eps)
+        self.Conv3d_2c_3x3 = Unit(of(64), of(192), 3, eps)
         self.MaxPool3d_3a_3x3 = MaxPool((1, 3, 3), (1, 2, 2))
-        self.Mixed_3b = Mixed(192, (64, 96, 128, 16, 32, 32), eps)
-        self.Mixed_3c = Mixed(256, (128, 128, 192, 32, 96, 64), eps)
+        self.Mixed_3b = mixed(192, 64, 96, 128, 16, 32, 32)
+        self.Mixed_3c = mixed(256, 128, 128, 192, 32, 96, 64)
         self.MaxPool3d_4a_3x3 = MaxPool((3, 3, 3), (2, 2, 2))
-        self.Mixed_4b = Mixed(480, (192, 96, 208, 16, 48, 64), eps)
-        self.Mixed_4c = Mixed(512, (160, 112, 224, 24, 64, 64), eps)
-        self.Mixed_4d = Mixed(512, (128, 128, 256, 24, 64, 64), eps)
-        self.Mixed_4e = Mixed(512, (112, 144, 288, 32, 64, 64), eps)
-        self.Mixed_4f = Mixed(528, (256, 160, 320, 32, 128, 128), eps)
+        self.Mixed_4b = mixed(480, 192, 96, 208, 16, 48, 64)
+        self.Mixed_4c = mixed(512, 160, 112, 224, 24, 64, 64)
+        self.Mixed_4d = mixed(512, 128, 128, 256, 24, 64, 64)
+        self.Mixed_4e = mixed(512, 112, 144, 288, 32, 64, 64)
+        self.Mixed_4f = mixed(528, 256, 160, 320, 32, 128, 128)
         self.MaxPool3d_5a_2x2 = MaxPool((2, 2, 2), (2, 2, 2))
-        self.Mixed_5b = Mixed(832, (256, 160, 320, 32, 128, 128), eps)
-        self.Mixed_5c = Mixed(832, (384, 192, 384, 48, 128, 128), eps)
+        self.Mixed_5b = mixed(832, 256, 160, 320, 32, 128, 128)
+        self.Mixed_5c = mixed(832, 384, 192, 384, 48, 128, 128)
         self.pool = nn.AvgPool3d((2, 7, 7), stride=1)
-        self.logits = nn.ModuleDict({"conv3d": nn.Conv3d(1024, 400, 1)})
+        self.logits = nn.ModuleDict({"conv3d": nn.Conv3d(of(1024), sizes.classes, 1)})
 
     @in_float32
     def forward(self, videos: Tensor) -> Tensor:
@@ -167,7 +194,7 @@ class Mixed(nn.Module):
         widths: Channels of b0, b1a, b1b, b2a, b2b and b3b; b0, b1b, b2b and b3b go out.
     """
 
-    def __init__(self, inputs: int, widths: tuple[int, int, int, int, int, int], eps: float) -> None:
+    def __init__(self, inputs: int, widths: Sequence[int], eps: float) -> None:
         super().__init__()
         b0, b1a, b1b, b2a, b2b, b3b = widths
         self.b0 = Unit(inputs, b0, 1, eps)

@@ -8,6 +8,7 @@ two agree to 6e-5 relative in the features. torchvision's Inception-v3 is anothe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -23,8 +24,32 @@ EPS = 1e-3
 """Of every batch norm."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Of the published network; the tiny profile and tests take smaller ones.
+
+    Attributes:
+        width: Of 64: the share of the published channels that every layer has. A multiple of 4.
+        classes: Outputs of the last layer.
+    """
+
+    width: int = 64
+    classes: int = 1008
+
+    def of(self, channels: int) -> int:
+        """What so many published channels come to."""
+        return channels * self.width // 64
+
+    def unit(self, inputs: int, outputs: int, *shape: Any, **options: Any) -> Unit:
+        """A `Unit`, by its published channels."""
+        return Unit(self.of(inputs), self.of(outputs), *shape, **options)
+
+
+PUBLISHED = Sizes()
+
+
 class Features(NamedTuple):
-    """What the network sees in N images, all float32.
+    """What the network sees in N images, all float32; channels and classes are the published ones.
 
     Attributes:
         pool_64: Means over space of the inner layers: [N, 64],
@@ -41,7 +66,7 @@ class Features(NamedTuple):
     logits_unbiased: Tensor
 
 
-def load(state: Mapping[str, Any]) -> Inception:
+def load(state: Mapping[str, Any], sizes: Sizes = PUBLISHED) -> Inception:
     """The network with the tensors of the published checkpoint, in evaluation mode, without gradients.
 
     Args:
@@ -51,7 +76,7 @@ def load(state: Mapping[str, Any]) -> Inception:
         CheckpointError: Naming every key that is missing, left over or of another shape.
     """
     with torch.device("meta"):
-        network = Inception()
+        network = Inception(sizes)
     fill(network, state, "Inception 2015-12-05", dtype=torch.float32)
     return network.eval().requires_grad_(False)
 
@@ -95,25 +120,26 @@ def _interpolate(x: Tensor, dim: int) -> Tensor:
 class Inception(nn.Module):
     """The modules bear the names of the published checkpoint."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes = PUBLISHED) -> None:
         super().__init__()
-        self.Conv2d_1a_3x3 = Unit(3, 32, 3, stride=2, padding="valid")
-        self.Conv2d_2a_3x3 = Unit(32, 32, 3, padding="valid")
-        self.Conv2d_2b_3x3 = Unit(32, 64, 3)
-        self.Conv2d_3b_1x1 = Unit(64, 80, 1)
-        self.Conv2d_4a_3x3 = Unit(80, 192, 3, padding="valid")
-        self.Mixed_5b = BlockA(192, 32)
-        self.Mixed_5c = BlockA(256, 64)
-        self.Mixed_5d = BlockA(288, 64)
-        self.Mixed_6a = BlockB(288)
-        self.Mixed_6b = BlockC(768, 128)
-        self.Mixed_6c = BlockC(768, 160)
-        self.Mixed_6d = BlockC(768, 160)
-        self.Mixed_6e = BlockC(768, 192)
-        self.Mixed_7a = BlockD(768)
-        self.Mixed_7b = BlockE(1280, _average_pool)
-        self.Mixed_7c = BlockE(2048, _max_pool)
-        self.fc = nn.Linear(2048, 1008)
+        unit = sizes.unit
+        self.Conv2d_1a_3x3 = Unit(3, sizes.of(32), 3, stride=2, padding="valid")
+        self.Conv2d_2a_3x3 = unit(32, 32, 3, padding="valid")
+        self.Conv2d_2b_3x3 = unit(32, 64, 3)
+        self.Conv2d_3b_1x1 = unit(64, 80, 1)
+        self.Conv2d_4a_3x3 = unit(80, 192, 3, padding="valid")
+        self.Mixed_5b = BlockA(sizes, 192, 32)
+        self.Mixed_5c = BlockA(sizes, 256, 64)
+        self.Mixed_5d = BlockA(sizes, 288, 64)
+        self.Mixed_6a = BlockB(sizes, 288)
+        self.Mixed_6b = BlockC(sizes, 768, 128)
+        self.Mixed_6c = BlockC(sizes, 768, 160)
+        self.Mixed_6d = BlockC(sizes, 768, 160)
+        self.Mixed_6e = BlockC(sizes, 768, 192)
+        self.Mixed_7a = BlockD(sizes, 768)
+        self.Mixed_7b = BlockE(sizes, 1280, _average_pool)
+        self.Mixed_7c = BlockE(sizes, 2048, _max_pool)
+        self.fc = nn.Linear(sizes.of(2048), sizes.classes)
 
     @in_float32
     def forward(self, images: Tensor) -> Features:
@@ -153,15 +179,16 @@ class Unit(nn.Module):
 class BlockA(nn.Module):
     """35x35: 1x1, 5x5, two 3x3, and the average pool; [N, C, ...] -> [N, 224 + pooled, ...]."""
 
-    def __init__(self, inputs: int, pooled: int) -> None:
+    def __init__(self, sizes: Sizes, inputs: int, pooled: int) -> None:
         super().__init__()
-        self.branch1x1 = Unit(inputs, 64, 1)
-        self.branch5x5_1 = Unit(inputs, 48, 1)
-        self.branch5x5_2 = Unit(48, 64, 5)
-        self.branch3x3dbl_1 = Unit(inputs, 64, 1)
-        self.branch3x3dbl_2 = Unit(64, 96, 3)
-        self.branch3x3dbl_3 = Unit(96, 96, 3)
-        self.branch_pool = Unit(inputs, pooled, 1)
+        unit = sizes.unit
+        self.branch1x1 = unit(inputs, 64, 1)
+        self.branch5x5_1 = unit(inputs, 48, 1)
+        self.branch5x5_2 = unit(48, 64, 5)
+        self.branch3x3dbl_1 = unit(inputs, 64, 1)
+        self.branch3x3dbl_2 = unit(64, 96, 3)
+        self.branch3x3dbl_3 = unit(96, 96, 3)
+        self.branch_pool = unit(inputs, pooled, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         five = self.branch5x5_2(self.branch5x5_1(x))
@@ -172,12 +199,13 @@ class BlockA(nn.Module):
 class BlockB(nn.Module):
     """35x35 to 17x17: 3x3, two 3x3, and the maximum; [N, C, ...] -> [N, 480 + C, ...]."""
 
-    def __init__(self, inputs: int) -> None:
+    def __init__(self, sizes: Sizes, inputs: int) -> None:
         super().__init__()
-        self.branch3x3 = Unit(inputs, 384, 3, stride=2, padding="valid")
-        self.branch3x3dbl_1 = Unit(inputs, 64, 1)
-        self.branch3x3dbl_2 = Unit(64, 96, 3)
-        self.branch3x3dbl_3 = Unit(96, 96, 3, stride=2, padding="valid")
+        unit = sizes.unit
+        self.branch3x3 = unit(inputs, 384, 3, stride=2, padding="valid")
+        self.branch3x3dbl_1 = unit(inputs, 64, 1)
+        self.branch3x3dbl_2 = unit(64, 96, 3)
+        self.branch3x3dbl_3 = unit(96, 96, 3, stride=2, padding="valid")
 
     def forward(self, x: Tensor) -> Tensor:
         double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
@@ -187,19 +215,20 @@ class BlockB(nn.Module):
 class BlockC(nn.Module):
     """17x17: 1x1, 7x7 and two 7x7 in rows and columns, and the average pool; to 768 channels."""
 
-    def __init__(self, inputs: int, inner: int) -> None:
+    def __init__(self, sizes: Sizes, inputs: int, inner: int) -> None:
         super().__init__()
+        unit = sizes.unit
         row, column = (1, 7), (7, 1)
-        self.branch1x1 = Unit(inputs, 192, 1)
-        self.branch7x7_1 = Unit(inputs, inner, 1)
-        self.branch7x7_2 = Unit(inner, inner, row)
-        self.branch7x7_3 = Unit(inner, 192, column)
-        self.branch7x7dbl_1 = Unit(inputs, inner, 1)
-        self.branch7x7dbl_2 = Unit(inner, inner, column)
-        self.branch7x7dbl_3 = Unit(inner, inner, row)
-        self.branch7x7dbl_4 = Unit(inner, inner, column)
-        self.branch7x7dbl_5 = Unit(inner, 192, row)
-        self.branch_pool = Unit(inputs, 192, 1)
+        self.branch1x1 = unit(inputs, 192, 1)
+        self.branch7x7_1 = unit(inputs, inner, 1)
+        self.branch7x7_2 = unit(inner, inner, row)
+        self.branch7x7_3 = unit(inner, 192, column)
+        self.branch7x7dbl_1 = unit(inputs, inner, 1)
+        self.branch7x7dbl_2 = unit(inner, inner, column)
+        self.branch7x7dbl_3 = unit(inner, inner, row)
+        self.branch7x7dbl_4 = unit(inner, inner, column)
+        self.branch7x7dbl_5 = unit(inner, 192, row)
+        self.branch_pool = unit(inputs, 192, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         seven = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
@@ -211,14 +240,15 @@ class BlockC(nn.Module):
 class BlockD(nn.Module):
     """17x17 to 8x8: 3x3, 7x7 and 3x3, and the maximum; [N, C, ...] -> [N, 512 + C, ...]."""
 
-    def __init__(self, inputs: int) -> None:
+    def __init__(self, sizes: Sizes, inputs: int) -> None:
         super().__init__()
-        self.branch3x3_1 = Unit(inputs, 192, 1)
-        self.branch3x3_2 = Unit(192, 320, 3, stride=2, padding="valid")
-        self.branch7x7x3_1 = Unit(inputs, 192, 1)
-        self.branch7x7x3_2 = Unit(192, 192, (1, 7))
-        self.branch7x7x3_3 = Unit(192, 192, (7, 1))
-        self.branch7x7x3_4 = Unit(192, 192, 3, stride=2, padding="valid")
+        unit = sizes.unit
+        self.branch3x3_1 = unit(inputs, 192, 1)
+        self.branch3x3_2 = unit(192, 320, 3, stride=2, padding="valid")
+        self.branch7x7x3_1 = unit(inputs, 192, 1)
+        self.branch7x7x3_2 = unit(192, 192, (1, 7))
+        self.branch7x7x3_3 = unit(192, 192, (7, 1))
+        self.branch7x7x3_4 = unit(192, 192, 3, stride=2, padding="valid")
 
     def forward(self, x: Tensor) -> Tensor:
         seven = self.branch7x7x3_3(self.branch7x7x3_2(self.branch7x7x3_1(x)))
@@ -234,18 +264,19 @@ class BlockE(nn.Module):
         pool: Average in Mixed_7b, maximum in Mixed_7c: so the graph of 2015 has it.
     """
 
-    def __init__(self, inputs: int, pool: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, sizes: Sizes, inputs: int, pool: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
+        unit = sizes.unit
         row, column = (1, 3), (3, 1)
-        self.branch1x1 = Unit(inputs, 320, 1)
-        self.branch3x3_1 = Unit(inputs, 384, 1)
-        self.branch3x3_2a = Unit(384, 384, row)
-        self.branch3x3_2b = Unit(384, 384, column)
-        self.branch3x3dbl_1 = Unit(inputs, 448, 1)
-        self.branch3x3dbl_2 = Unit(448, 384, 3)
-        self.branch3x3dbl_3a = Unit(384, 384, row)
-        self.branch3x3dbl_3b = Unit(384, 384, column)
-        self.branch_pool = Unit(inputs, 192, 1)
+        self.branch1x1 = unit(inputs, 320, 1)
+        self.branch3x3_1 = unit(inputs, 384, 1)
+        self.branch3x3_2a = unit(384, 384, row)
+        self.branch3x3_2b = unit(384, 384, column)
+        self.branch3x3dbl_1 = unit(inputs, 448, 1)
+        self.branch3x3dbl_2 = unit(448, 384, 3)
+        self.branch3x3dbl_3a = unit(384, 384, row)
+        self.branch3x3dbl_3b = unit(384, 384, column)
+        self.branch_pool = unit(inputs, 192, 1)
         self.pool = pool
 
     def forward(self, x: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ and only the last flow is brought to full size.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,10 +18,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.optical_flow import raft_large
-from torchvision.models.optical_flow.raft import FeatureEncoder
+from torchvision.models.optical_flow.raft import (
+    FeatureEncoder,
+    FlowHead,
+    MaskPredictor,
+    MotionEncoder,
+    RecurrentBlock,
+    UpdateBlock,
+)
 
 from i2vbench.checkpoints import fill, unwrap
-from i2vbench.metrics.networks.correlations import Correlations, cells_per_position, reading_patches
+from i2vbench.metrics.networks.correlations import LEVELS, WINDOW, Correlations, cells_per_position, reading_patches
 from i2vbench.metrics.networks.frames import Padding, padding_to
 from i2vbench.metrics.networks.layers import FrozenBatchNorm, in_float32
 from i2vbench.metrics.networks.winograd import WinogradConv
@@ -31,9 +39,6 @@ MULTIPLE_PX = 8
 
 LEAST_PX = 128
 """Of a padded side. Below, the coarsest correlations are one pixel wide, and the published code's flow is NaN."""
-
-HIDDEN = 128
-"""Channels of the recurrent unit's state; as many of its context, and of what it is told of the motion."""
 
 EPS = 1e-5
 """Of every norm."""
@@ -62,6 +67,30 @@ _ALIAS = re.compile(r"cnet\.layer[23]\.0\.norm3\.")
 """Begins the second names of `downsample.1`; the first ones' numbers count, as the published loader takes them last."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Channels, of the published network.
+
+    Attributes:
+        encoders: Of both, after the three layers; the first convolution has the first one's.
+        features: That are correlated.
+        hidden: Of the recurrent unit's state; as many of its context, and of what it is told of the motion.
+        correlations: Of what is made of them, after each of two convolutions.
+        flows: The same of the flow.
+        head: Inside what makes the flow's changes and the mask of the state.
+    """
+
+    encoders: tuple[int, int, int] = (64, 96, 128)
+    features: int = 256
+    hidden: int = 128
+    correlations: tuple[int, int] = (256, 192)
+    flows: tuple[int, int] = (128, 64)
+    head: int = 256
+
+
+PUBLISHED = Sizes()
+
+
 class Flow(NamedTuple):
     """Of P pairs, x before y, each in pixels of its own resolution.
 
@@ -74,23 +103,44 @@ class Flow(NamedTuple):
     up: Tensor
 
 
-def load(state: Mapping[str, Any]) -> RAFT:
+def load(state: Mapping[str, Any], sizes: Sizes = PUBLISHED) -> RAFT:
     """The network with the tensors of the published checkpoint, in evaluation mode, without gradients.
 
     Args:
-        state: Tensors by name, with or without the prefix `module.` and `num_batches_tracked`.
+        state: Tensors by the published names or torchvision's, with or without the prefix `module.` and
+            `num_batches_tracked`.
+        sizes: Of the network.
 
     Raises:
         CheckpointError: Naming every key, as torchvision calls it, that is missing, left over or of another shape.
     """
     with torch.device("meta"):
-        published = raft_large(
-            feature_encoder=FeatureEncoder(norm_layer=InstanceNorm),
-            context_encoder=FeatureEncoder(norm_layer=partial(FrozenBatchNorm, eps=EPS)),
-        )
+        published = torchvisions(sizes, InstanceNorm, partial(FrozenBatchNorm, eps=EPS))
     given = {_torchvision_name(key): value for key, value in unwrap(state).items() if not _ALIAS.match(key)}
     fill(published, given, "RAFT", dtype=torch.float32)
     return RAFT(published).eval().requires_grad_(False)
+
+
+def torchvisions(
+    sizes: Sizes, feature_norm: Callable[[int], nn.Module], context_norm: Callable[[int], nn.Module]
+) -> Any:
+    """torchvision's RAFT of these sizes, with the norms of its encoders given, each of so many channels."""
+    layers, hidden = (sizes.encoders[0], *sizes.encoders), sizes.hidden
+    return raft_large(
+        feature_encoder=FeatureEncoder(layers=(*layers, sizes.features), norm_layer=feature_norm),
+        context_encoder=FeatureEncoder(layers=(*layers, 2 * hidden), norm_layer=context_norm),
+        update_block=UpdateBlock(
+            motion_encoder=MotionEncoder(
+                in_channels_corr=LEVELS * WINDOW**2,
+                corr_layers=sizes.correlations,
+                flow_layers=sizes.flows,
+                out_channels=hidden,
+            ),
+            recurrent_block=RecurrentBlock(input_size=2 * hidden, hidden_size=hidden),
+            flow_head=FlowHead(in_channels=hidden, hidden_size=sizes.head),
+        ),
+        mask_predictor=MaskPredictor(in_channels=hidden, hidden_size=sizes.head),
+    )
 
 
 def padding(height: int, width: int) -> Padding:
@@ -168,14 +218,14 @@ class RAFT(nn.Module):
         return Flow(*(torch.cat(parts) for parts in zip(*flows, strict=True)))
 
     def _refine(self, first: Tensor, second: Tensor, context: Tensor, iterations: int) -> Flow:
-        """The flow between features [P, 256, h, w], given the context encoder's [P, 256, h, w] of the first."""
-        hidden, context = context.split(HIDDEN, dim=1)
+        """The flow between features [P, C, h, w], given the context encoder's [P, 2 C', h, w] of the first."""
+        hidden, context = context.chunk(2, dim=1)
         hidden, context = hidden.tanh(), context.relu()
         across, down = self.across.constant(context), self.down.constant(context)
         correlations = Correlations(first, second)
         flow = torch.zeros_like(first[:, :2])
         for _ in range(iterations):
-            motion = self.motion_encoder(flow, correlations.around(flow))  # [P, 128, h, w]
+            motion = self.motion_encoder(flow, correlations.around(flow))  # [P, C', h, w]
             hidden = self.down(self.across(hidden, motion, across), motion, down)
             flow = flow + self.flow_head(hidden)
         return Flow(flow, upsample(flow, self.mask_predictor(hidden)))
@@ -219,8 +269,9 @@ class GatedStep(nn.Module):
         self.padding = z.padding
 
     def constant(self, context: Tensor) -> tuple[Tensor, Tensor]:
-        """What the context adds to the gates and to the candidate: [P, 256, h, w] and [P, 128, h, w]."""
-        gates, candidate = F.conv2d(context, self.context, self.bias, padding=self.padding).split((256, 128), dim=1)
+        """What the context, [P, C, h, w], adds to the gates and to the candidate: [P, 2 C, h, w] and [P, C, h, w]."""
+        both = F.conv2d(context, self.context, self.bias, padding=self.padding)  # [P, 3 C, h, w]
+        gates, candidate = both.split((2 * context.shape[1], context.shape[1]), dim=1)
         return gates, candidate
 
     def forward(self, hidden: Tensor, motion: Tensor, constant: tuple[Tensor, Tensor]) -> Tensor:
@@ -260,7 +311,7 @@ def pairs_at_once(height: int, width: int, device: torch.device) -> int:
 
 
 def _in_chunks(encoder: nn.Module, frames: Tensor) -> Tensor:
-    """[F, 3, H, W] -> [F, 256, H/8, W/8].
+    """[F, 3, H, W] -> [F, C, H/8, W/8].
 
     Of 256 x 256 pixels 64 frames go together, on a CPU one: two take 15 % longer each, since the caches hold no more.
     """
@@ -271,7 +322,7 @@ def _in_chunks(encoder: nn.Module, frames: Tensor) -> Tensor:
 
 def _apart(weight: Tensor) -> tuple[Tensor, Tensor]:
     """The weights of state and motion, and those of the context between them."""
-    state, context, motion = weight.detach().split(HIDDEN, dim=1)
+    state, context, motion = weight.detach().chunk(3, dim=1)
     return torch.cat((state, motion), dim=1), context
 
 

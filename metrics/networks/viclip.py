@@ -7,26 +7,22 @@ transformer with 32 tokens.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2vbench.checkpoints import fill, unwrap
+from i2vbench.metrics.networks.bpe import VOCABULARY, tokenizer
 from i2vbench.metrics.networks.layers import in_float32
-
-if TYPE_CHECKING:
-    from open_clip.tokenizer import SimpleTokenizer
 
 SIZE_PX = 224
 PATCH_PX = 14
 NUM_FRAMES = 8
 CONTEXT_LENGTH = 32
-VOCABULARY = 49408
 
 TOKENS_AT_ONCE = 1025
 """In the widest layer: half a clip, 17 MB. A whole one is a little over 32 MiB, from where on glibc's allocator returns
@@ -40,7 +36,7 @@ _GELU = 1.702
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Of the published network; tests take smaller ones."""
+    """Of the published network; the tiny profile and tests take smaller ones."""
 
     vision_width: int = 1024
     vision_layers: int = 24
@@ -49,6 +45,9 @@ class Sizes:
     text_layers: int = 12
     text_heads: int = 12
     features: int = 768
+    patch_px: int = PATCH_PX
+    vocabulary: int = VOCABULARY
+    context_length: int = CONTEXT_LENGTH
 
 
 PUBLISHED = Sizes()
@@ -70,7 +69,9 @@ def load(state: Mapping[str, Any], sizes: Sizes = PUBLISHED) -> ViCLIP:
     return network.eval().requires_grad_(False)
 
 
-def tokenize(texts: Sequence[str]) -> tuple[Tensor, list[int]]:
+def tokenize(
+    texts: Sequence[str], *, vocabulary: int = VOCABULARY, context_length: int = CONTEXT_LENGTH
+) -> tuple[Tensor, list[int]]:
     """Token ids of texts, and how many of each text were cut off.
 
     Open_clip's tokenizer gives the published one's ids but for a text that spells out a start or end token, which the
@@ -79,16 +80,9 @@ def tokenize(texts: Sequence[str]) -> tuple[Tensor, list[int]]:
     Returns:
         int64 [N, 32]: 49406, the text's, 49407, zeros. Of a text with more than 30 the first 30 stay.
     """
-    tokenizer = _tokenizer()
-    cut = [max(0, len(tokenizer.encode(text)) - (CONTEXT_LENGTH - 2)) for text in texts]
-    return tokenizer(list(texts)), cut
-
-
-@functools.cache
-def _tokenizer() -> SimpleTokenizer:
-    from open_clip.tokenizer import SimpleTokenizer
-
-    return SimpleTokenizer(context_length=CONTEXT_LENGTH)
+    encoding = tokenizer(vocabulary, context_length)
+    cut = [max(0, len(encoding.encode(text)) - (context_length - 2)) for text in texts]
+    return encoding(list(texts)), cut
 
 
 class ViCLIP(nn.Module):
@@ -96,28 +90,25 @@ class ViCLIP(nn.Module):
 
     def __init__(self, sizes: Sizes = PUBLISHED) -> None:
         super().__init__()
-        self.vision_encoder = VisionEncoder(sizes.vision_width, sizes.vision_layers, sizes.vision_heads, sizes.features)
-        self.text_encoder = TextEncoder(sizes.text_width, sizes.text_layers, sizes.text_heads, sizes.features)
+        self.vocab_size, self.context_length = sizes.vocabulary, sizes.context_length  # as open_clip's CLIP has them
+        self.vision_encoder = VisionEncoder(sizes)
+        self.text_encoder = TextEncoder(sizes)
 
 
 class VisionEncoder(nn.Module):
-    """A transformer over the patches of all frames at once.
+    """A transformer over the patches of all frames at once."""
 
-    Args:
-        width: C of the tokens.
-        outputs: Length of the feature.
-    """
-
-    def __init__(self, width: int, layers: int, heads: int, outputs: int) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
+        width, patch = sizes.vision_width, sizes.patch_px
         self.class_embedding = nn.Parameter(torch.empty(width))
-        self.positional_embedding = nn.Parameter(torch.empty((SIZE_PX // PATCH_PX) ** 2 + 1, width))
+        self.positional_embedding = nn.Parameter(torch.empty((SIZE_PX // patch) ** 2 + 1, width))
         self.temporal_positional_embedding = nn.Parameter(torch.empty(1, NUM_FRAMES, width))
-        self.conv1 = nn.Conv3d(3, width, (1, PATCH_PX, PATCH_PX), (1, PATCH_PX, PATCH_PX), bias=False)
+        self.conv1 = nn.Conv3d(3, width, (1, patch, patch), (1, patch, patch), bias=False)
         self.ln_pre = nn.LayerNorm(width)
-        self.transformer = Transformer(width, layers, heads)
+        self.transformer = Transformer(width, sizes.vision_layers, sizes.vision_heads)
         self.ln_post = nn.LayerNorm(width)
-        self.proj = nn.Parameter(torch.empty(width, outputs))
+        self.proj = nn.Parameter(torch.empty(width, sizes.features))
 
     @in_float32
     def forward(self, videos: Tensor) -> Tensor:
@@ -148,31 +139,32 @@ class VisionEncoder(nn.Module):
 
     def _patches(self, videos: Tensor) -> Tensor:
         """The convolution as a product, since its steps are its size: [N, 8, 3, 224, 224] -> [N, 256, 8, C]."""
-        x = videos.unfold(3, PATCH_PX, PATCH_PX).unfold(4, PATCH_PX, PATCH_PX)  # [N, 8, 3, 16, 16, 14, 14]
+        size = self.conv1.kernel_size[1]
+        x = videos.unfold(3, size, size).unfold(4, size, size)  # [N, 8, 3, 16, 16, 14, 14]
         x = x.permute(0, 3, 4, 1, 2, 5, 6).flatten(4).flatten(1, 2)  # [N, 256, 8, 588]
         return F.linear(x, self.conv1.weight.flatten(1))
 
 
 class TextEncoder(nn.Module):
-    """CLIP's causal text transformer.
+    """CLIP's causal text transformer."""
 
-    Args:
-        width: C of the tokens.
-        outputs: Length of the feature.
-    """
-
-    def __init__(self, width: int, layers: int, heads: int, outputs: int) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.positional_embedding = nn.Parameter(torch.empty(CONTEXT_LENGTH, width))
-        self.text_projection = nn.Parameter(torch.empty(width, outputs))
-        self.transformer = Transformer(width, layers, heads, causal=True)
-        self.token_embedding = nn.Embedding(VOCABULARY, width)
+        width = sizes.text_width
+        self.positional_embedding = nn.Parameter(torch.empty(sizes.context_length, width))
+        self.text_projection = nn.Parameter(torch.empty(width, sizes.features))
+        self.transformer = Transformer(width, sizes.text_layers, sizes.text_heads, causal=True)
+        self.token_embedding = nn.Embedding(sizes.vocabulary, width)
         self.ln_final = nn.LayerNorm(width)
 
     @in_float32
     def forward(self, tokens: Tensor) -> Tensor:
-        """Features [N, 768], not normalised, of `tokenize`d texts [N, 32]: of their end tokens, the largest ids."""
-        x = self.transformer(self.token_embedding(tokens) + self.positional_embedding)  # [N, 32, C]
+        """Features [N, 768], not normalised, of `tokenize`d texts [N, 32]: of their end tokens, the largest ids.
+
+        Columns after the last end may be left out.
+        """
+        x = self.token_embedding(tokens) + self.positional_embedding[: tokens.shape[1]]  # [N, 32, C]
+        x = self.transformer(x)
         ends = x[torch.arange(len(x), device=x.device), tokens.argmax(dim=1)]  # [N, C]
         features: Tensor = self.ln_final(ends) @ self.text_projection
         return features
@@ -205,6 +197,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor, wanted: int | None = None) -> Tensor:
         """As `Transformer.forward`."""
         x = x[:, :wanted] + self.attn(self.ln_1(x), wanted)  # of our own, so that it may be added to
+        if self.training:  # gradients allow no writing into parts
+            return x + self.mlp(self.ln_2(x).flatten(0, 1)).view_as(x)
         for rows in x.flatten(0, 1).split(TOKENS_AT_ONCE):
             rows += self.mlp(self.ln_2(rows))
         return x

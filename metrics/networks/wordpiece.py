@@ -32,21 +32,28 @@ def pieces() -> tuple[str, ...]:
     return tuple(VOCAB_FILE.read_text(encoding="utf-8").split("\n")[:NUM_PIECES])
 
 
-def decode(ids: Iterable[int]) -> str:
+def decode(ids: Iterable[int], size: int = NUM_PIECES) -> str:
     """The text of ids: special ones left out, pieces joined, spaces before punctuation closed up.
 
     Ids past the vocabulary are a network's own special ones. A text that begins with a continuing piece keeps its "##".
+
+    Args:
+        size: How many of the pieces the network knows: the first, which are the more frequent ones.
     """
     known = pieces()
-    text = " ".join(known[i] for i in ids if i not in SPECIAL and i < NUM_PIECES).replace(" ##", "").strip()
+    text = " ".join(known[i] for i in ids if i not in SPECIAL and i < size).replace(" ##", "").strip()
     for spaced in _CLOSED_UP:
         text = text.replace(spaced, spaced.strip() if spaced == " ' " else spaced[1:])
     return text
 
 
-def encode(text: str) -> list[int]:
-    """The ids of a text between `CLS` and `SEP`: lower case, accents taken off, the longest known pieces first."""
-    ids: list[int] = _tokenizer().encode(text).ids
+def encode(text: str, size: int = NUM_PIECES) -> list[int]:
+    """The ids of a text between `CLS` and `SEP`: lower case, accents taken off, the longest known pieces first.
+
+    Args:
+        size: As `decode` takes it; other words are spelled in shorter pieces.
+    """
+    ids: list[int] = _tokenizer(size).encode(text).ids
     return ids
 
 
@@ -56,7 +63,7 @@ def as_written(text: str) -> str:
 
 
 @cache
-def _tokenizer() -> BertWordPieceTokenizer:
+def _tokenizer(size: int) -> BertWordPieceTokenizer:
     from tokenizers import BertWordPieceTokenizer
 
-    return BertWordPieceTokenizer({piece: i for i, piece in enumerate(pieces())}, lowercase=True)
+    return BertWordPieceTokenizer({piece: i for i, piece in enumerate(pieces()[:size])}, lowercase=True)

@@ -35,6 +35,8 @@ features = arrays(np.float32, 5, elements=st.floats(-(2.0**60), 2.0**60, width=3
 class Tiny(nn.Module):
     """Stands for the network: a video's mean colours and its frames' count, a text's tokens."""
 
+    vocab_size, context_length = 49408, 32
+
     def __init__(self) -> None:
         super().__init__()
         self.texts: list[int] = []

@@ -80,6 +80,8 @@ class Frames(nn.Module):
 
 
 class Words(nn.Module):
+    vocab_size, context_length = 49408, 77
+
     def encode_image(self, images: Tensor) -> Tensor:  # [N, 3, 224, 224]
         return images[:, :, 7::56, 7::56].flatten(1)
 

@@ -18,9 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from i2vbench.checkpoints import fill
-from i2vbench.metrics.networks.amt.blocks import CHANNELS, Decoder, FeatureEncoder, Pyramid, Update, split
+from i2vbench.metrics.networks.amt.blocks import PUBLISHED, Decoder, FeatureEncoder, Pyramid, Sizes, Update, split
 from i2vbench.metrics.networks.amt.flows import TIME, Correlations, beside_warped, paired, resize, resize_flows, warp
 from i2vbench.metrics.networks.layers import in_float32
+
+__all__ = ["AMT", "LEAST_SIDE_PX", "MULTIPLE_PX", "PUBLISHED", "Interpolation", "Sizes", "load"]
 
 MULTIPLE_PX = 16
 """Sides are multiples of it: the features are halved four times."""
@@ -48,19 +50,20 @@ class Interpolation(NamedTuple):
     flow0_level2: Tensor
 
 
-def load(state: Mapping[str, Any], scale_factor: float = 1.0) -> AMT:
+def load(state: Mapping[str, Any], sizes: Sizes = PUBLISHED, *, scale_factor: float = 1.0) -> AMT:
     """The network with the tensors of the published checkpoint, in evaluation mode, without gradients.
 
     Args:
         state: Tensors by name, or what the published file holds, which has them under `state_dict`. All 213 are
             parameters: the instance norms have none, and there are no counters.
+        sizes: Of the network.
         scale_factor: Flow is estimated on frames resized by it. The metric takes 1.
 
     Raises:
         CheckpointError: Naming every key that is missing, left over or of another shape.
     """
     with torch.device("meta"):
-        network = AMT(scale_factor)
+        network = AMT(sizes, scale_factor)
     fill(network, state, "AMT-S", dtype=torch.float32)
     return network.eval().requires_grad_(False)
 
@@ -68,19 +71,19 @@ def load(state: Mapping[str, Any], scale_factor: float = 1.0) -> AMT:
 class AMT(nn.Module):
     """The modules bear the names of the published checkpoint; levels 4, 3, 2 and 1 make 1/8, 1/4, 1/2 and 1."""
 
-    def __init__(self, scale_factor: float = 1.0) -> None:
+    def __init__(self, sizes: Sizes = PUBLISHED, scale_factor: float = 1.0) -> None:
         super().__init__()
-        half, quarter, eighth, sixteenth = CHANNELS
+        half, quarter, eighth, sixteenth = sizes.warped
         self.scale_factor = scale_factor
-        self.feat_encoder = FeatureEncoder()
-        self.encoder = Pyramid()
-        self.decoder4 = Decoder(2 * sixteenth + 1, 2 * sixteenth, eighth + 4)
-        self.decoder3 = Decoder(3 * eighth + 4, 3 * eighth, quarter + 4)
-        self.decoder2 = Decoder(3 * quarter + 4, 3 * quarter, half + 4)
-        self.decoder1 = Decoder(3 * half + 4, 3 * half, 8 * FIELDS)
-        self.update4 = Update(eighth, 1)
-        self.update3 = Update(quarter, 2)
-        self.update2 = Update(half, 4)
+        self.feat_encoder = FeatureEncoder(sizes)
+        self.encoder = Pyramid(sizes.warped)
+        self.decoder4 = Decoder(2 * sixteenth + 1, 2 * sixteenth, eighth + 4, sizes.side)
+        self.decoder3 = Decoder(3 * eighth + 4, 3 * eighth, quarter + 4, sizes.side)
+        self.decoder2 = Decoder(3 * quarter + 4, 3 * quarter, half + 4, sizes.side)
+        self.decoder1 = Decoder(3 * half + 4, 3 * half, 8 * FIELDS, sizes.side)
+        self.update4 = Update(eighth, 1, sizes)
+        self.update3 = Update(quarter, 2, sizes)
+        self.update2 = Update(half, 4, sizes)
         self.comb_block = nn.Sequential(
             nn.Conv2d(3 * FIELDS, 6 * FIELDS, 3, padding=1),
             nn.PReLU(6 * FIELDS),

@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2vbench.metrics.networks.amt.flows import LEVELS, RADIUS, Correlations, beside_warped, resize, resize_flows
 
-CHANNELS = (20, 32, 44, 56)
-"""Of the features that are warped, at 1/2, 1/4, 1/8 and 1/16."""
 
-CORRELATED_CHANNELS = 84
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Channels, of AMT-S.
 
-SIDE_CHANNELS = 20
-"""Of a residual block: those that pass through two convolutions more."""
+    Attributes:
+        warped: Of the features that are warped, at 1/2, 1/4, 1/8 and 1/16.
+        side: Of a residual block: those that pass through two convolutions more.
+        encoder: Of the features that are correlated, at 1/2, 1/4 and 1/8.
+        correlated: Of them at last.
+        likeness: Of what an update makes of the correlations.
+        motion: Of what it makes of the flows, after each of two convolutions.
+        seen: Of both together.
+        state: Of what it makes of all.
+    """
+
+    warped: tuple[int, int, int, int] = (20, 32, 44, 56)
+    side: int = 20
+    encoder: tuple[int, int, int] = (32, 64, 96)
+    correlated: int = 84
+    likeness: int = 64
+    motion: tuple[int, int] = (40, 20)
+    seen: int = 68
+    state: int = 76
+
+
+PUBLISHED = Sizes()
 
 
 class FeatureEncoder(nn.Module):
     """What is correlated: [N, 3, h, w] -> [N, 84, h/8, w/8]."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 32, 7, stride=2, padding=3)
-        self.layer1 = nn.Sequential(Bottleneck(32, 32), Bottleneck(32, 32))
-        self.layer2 = nn.Sequential(Bottleneck(32, 64, stride=2), Bottleneck(64, 64))
-        self.layer3 = nn.Sequential(Bottleneck(64, 96, stride=2), Bottleneck(96, 96))
-        self.conv2 = nn.Conv2d(96, CORRELATED_CHANNELS, 1)
+        half, quarter, eighth = sizes.encoder
+        self.conv1 = nn.Conv2d(3, half, 7, stride=2, padding=3)
+        self.layer1 = nn.Sequential(Bottleneck(half, half), Bottleneck(half, half))
+        self.layer2 = nn.Sequential(Bottleneck(half, quarter, stride=2), Bottleneck(quarter, quarter))
+        self.layer3 = nn.Sequential(Bottleneck(quarter, eighth, stride=2), Bottleneck(eighth, eighth))
+        self.conv2 = nn.Conv2d(eighth, sizes.correlated, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu_(F.instance_norm(self.conv1(x)))  # [N, 32, h/2, w/2]
@@ -50,15 +73,15 @@ class Bottleneck(nn.Module):
         y = x
         for conv in (self.conv1, self.conv2, self.conv3):
             y = F.relu_(F.instance_norm(conv(y)))
-        return F.relu_(y.add_(self.downsample(x)))
+        return F.relu_(y + self.downsample(x))  # not into y, of which the last ReLU's gradient is made
 
 
 class Pyramid(nn.Module):
     """What is warped: [N, 3, h, w] -> [N, 20, h/2, w/2], ..., [N, 56, h/16, w/16]."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: tuple[int, ...]) -> None:
         super().__init__()
-        for level, (inputs, outputs) in enumerate(zip((3, *CHANNELS), CHANNELS, strict=False), 1):
+        for level, (inputs, outputs) in enumerate(zip((3, *channels), channels, strict=False), 1):
             self.add_module(f"pyramid{level}", nn.Sequential(_unit(inputs, outputs, 2), _unit(outputs, outputs)))
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -72,10 +95,10 @@ class Pyramid(nn.Module):
 class Decoder(nn.Module):
     """A unit, a residual block, and twice the size: [N, C, h, w] -> [N, C', 2h, 2w]."""
 
-    def __init__(self, inputs: int, inner: int, outputs: int) -> None:
+    def __init__(self, inputs: int, inner: int, outputs: int, side: int) -> None:
         super().__init__()
         self.convblock = nn.Sequential(
-            _unit(inputs, inner), Residual(inner), nn.ConvTranspose2d(inner, outputs, 4, stride=2, padding=1)
+            _unit(inputs, inner), Residual(inner, side), nn.ConvTranspose2d(inner, outputs, 4, stride=2, padding=1)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -90,20 +113,22 @@ class Decoder(nn.Module):
 class Residual(nn.Module):
     """Three convolutions; between them the last channels pass through one more each."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, side: int) -> None:
         super().__init__()
+        self.side = side
         self.conv1 = _unit(channels, channels)
-        self.conv2 = _unit(SIDE_CHANNELS, SIDE_CHANNELS)
+        self.conv2 = _unit(side, side)
         self.conv3 = _unit(channels, channels)
-        self.conv4 = _unit(SIDE_CHANNELS, SIDE_CHANNELS)
+        self.conv4 = _unit(side, side)
         self.conv5 = nn.Conv2d(channels, channels, 3, padding=1)
         self.prelu = nn.PReLU(channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        # Copies, for the gradients; a convolution makes one anyway of some channels of several images.
         y = self.conv1(x)
-        y[:, -SIDE_CHANNELS:] = self.conv2(y[:, -SIDE_CHANNELS:])
+        y[:, -self.side :] = self.conv2(y[:, -self.side :].clone())
         y = self.conv3(y)
-        y[:, -SIDE_CHANNELS:] = self.conv4(y[:, -SIDE_CHANNELS:])
+        y[:, -self.side :] = self.conv4(y[:, -self.side :].clone())
         return self.prelu(self.conv5(y).add_(x))
 
 
@@ -115,16 +140,18 @@ class Update(nn.Module):
         scale: How much larger than 1/8 they are.
     """
 
-    def __init__(self, channels: int, scale: int) -> None:
+    def __init__(self, channels: int, scale: int, sizes: Sizes) -> None:
         super().__init__()
         self.scale = scale
-        self.convc1 = nn.Conv2d(2 * LEVELS * (2 * RADIUS + 1) ** 2, 64, 1)
-        self.convf1 = nn.Conv2d(4, 40, 7, padding=3)
-        self.convf2 = nn.Conv2d(40, 20, 3, padding=1)
-        self.conv = nn.Conv2d(64 + 20, 68, 3, padding=1)
-        self.gru = _head(68 + 4 + channels, 76)  # so named, but nothing is gated and it is called once
-        self.feat_head = _head(76, channels)
-        self.flow_head = _head(76, 4)
+        first, second = sizes.motion
+        self.convc1 = nn.Conv2d(2 * LEVELS * (2 * RADIUS + 1) ** 2, sizes.likeness, 1)
+        self.convf1 = nn.Conv2d(4, first, 7, padding=3)
+        self.convf2 = nn.Conv2d(first, second, 3, padding=1)
+        self.conv = nn.Conv2d(sizes.likeness + second, sizes.seen, 3, padding=1)
+        # So named, but nothing is gated and it is called once.
+        self.gru = _head(sizes.seen + 4 + channels, sizes.state, sizes.state)
+        self.feat_head = _head(sizes.state, sizes.state, channels)
+        self.flow_head = _head(sizes.state, sizes.state, 4)
 
     def forward(self, features: Tensor, flows: Tensor, correlations: Correlations) -> tuple[Tensor, Tensor]:
         """The corrected flows and features."""
@@ -142,9 +169,9 @@ def _unit(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.PReLU(outputs))
 
 
-def _head(inputs: int, outputs: int) -> nn.Sequential:
+def _head(inputs: int, inner: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, 76, 3, padding=1), nn.LeakyReLU(0.1, inplace=True), nn.Conv2d(76, outputs, 3, padding=1)
+        nn.Conv2d(inputs, inner, 3, padding=1), nn.LeakyReLU(0.1, inplace=True), nn.Conv2d(inner, outputs, 3, padding=1)
     )
 
 

@@ -23,14 +23,14 @@ from torch import Tensor, nn
 
 from i2vbench.checkpoints import fill, unwrap
 from i2vbench.metrics.networks.grit.boxes import LEAST_SCORE, LEVELS, OBJECT_CELLS, Boxes, RoIHeads, pool
-from i2vbench.metrics.networks.grit.config import PUBLISHED, GRiTConfig
 from i2vbench.metrics.networks.grit.proposals import CenterNetHead, propose
 from i2vbench.metrics.networks.grit.pyramid import Pyramid, padded_size
+from i2vbench.metrics.networks.grit.sizes import PUBLISHED, Sizes
 from i2vbench.metrics.networks.grit.words import TextDecoder
 from i2vbench.metrics.networks.layers import in_float32
 from i2vbench.metrics.networks.wordpiece import decode
 
-__all__ = ["CAPTIONS", "OBJECTS", "PUBLISHED", "Detections", "GRiT", "GRiTConfig", "Task", "load", "shrink"]
+__all__ = ["CAPTIONS", "OBJECTS", "PUBLISHED", "Detections", "GRiT", "Sizes", "Task", "load", "shrink"]
 
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
@@ -47,6 +47,8 @@ BOXES_AT_ONCE = 64
 
 _UNUSED = ("roi_heads.mask_head.", "roi_heads.text_decoder_det.", "pixel_mean", "pixel_std")
 """Begin the keys of what no result depends on: masks, VBench's second text decoder (the first again), `MEAN`, `STD`."""
+
+_TEXT = "roi_heads.text_decoder.textual."
 
 
 class Task(IntEnum):
@@ -79,19 +81,22 @@ class Detections:
     fault: str = ""
 
 
-def load(state: Mapping[str, Any], config: GRiTConfig = PUBLISHED) -> GRiT:
+def load(state: Mapping[str, Any], sizes: Sizes = PUBLISHED) -> GRiT:
     """The network with the tensors of the published checkpoint, float32, in evaluation mode, without gradients.
 
     Args:
-        state: Tensors by name, or what holds them under `model`. Those of the mask head may be missing; what else is
-            in it is left out, with a warning that names it.
+        state: Tensors by name, or what holds them under `model`. Those of the mask head may be missing, and the
+            embedding of words, which is the output's weight; what else is in it is left out, with a warning that
+            names it.
 
     Raises:
         CheckpointError: Naming every key that is missing or of another shape.
     """
     with torch.device("meta"):
-        network = GRiT(config)
+        network = GRiT(sizes)
     given = {key: value for key, value in unwrap(state).items() if not key.startswith(_UNUSED)}
+    if f"{_TEXT}output.weight" in given:  # one tensor under two names, of which safetensors keeps one
+        given.setdefault(f"{_TEXT}embedding.words.weight", given[f"{_TEXT}output.weight"])
     unknown = sorted(given.keys() - network.state_dict().keys())
     fill(network, {key: given[key] for key in given if key not in unknown}, "GRiT", dtype=torch.float32)
     network.text.tie()
@@ -142,12 +147,13 @@ def preprocess(frames: Tensor) -> Tensor:
 class GRiT(nn.Module):
     """The modules bear the names of the published checkpoint."""
 
-    def __init__(self, config: GRiTConfig = PUBLISHED) -> None:
+    def __init__(self, sizes: Sizes = PUBLISHED) -> None:
         super().__init__()
-        self.backbone = Pyramid(config)
-        self.proposal_generator = nn.ModuleDict({"centernet_head": CenterNetHead(config)})
-        self.roi_heads = RoIHeads(config)
-        self.roi_heads.text_decoder = nn.ModuleDict({"textual": TextDecoder(config)})
+        self.strides = sizes.strides
+        self.backbone = Pyramid(sizes)
+        self.proposal_generator = nn.ModuleDict({"centernet_head": CenterNetHead(sizes)})
+        self.roi_heads = RoIHeads(sizes)
+        self.roi_heads.text_decoder = nn.ModuleDict({"textual": TextDecoder(sizes)})
 
     @property
     def text(self) -> TextDecoder:
@@ -174,9 +180,10 @@ class GRiT(nn.Module):
         levels = self.backbone(preprocess(frames))
         logits, distances = self.proposal_generator["centernet_head"](levels)
         sound = torch.stack([x.flatten(1).isfinite().all(dim=1) for x in (*logits, *distances)]).all(dim=0).tolist()
-        proposals = propose(logits, distances, floor=LEAST_SCORE**2)  # a box's score is at most the proposal's root
+        floor = LEAST_SCORE**2  # a box's score is at most the proposal's root
+        proposals = propose(logits, distances, floor, self.strides)
         proposals = [some if fine else some.none() for some, fine in zip(proposals, sound, strict=True)]
-        regions = [level.contiguous() for level in levels[: len(LEVELS)]]  # once: reading from boxes wants it so
+        regions = [level.contiguous() for level in levels[:LEVELS]]  # once: reading from boxes wants it so
         found = self.roi_heads(regions, proposals, (frames.shape[2], frames.shape[3]))
         tokens, log_probabilities = self._write(regions, found, task)
 
@@ -203,7 +210,9 @@ class GRiT(nn.Module):
         tokens: list[list[int]] = []
         log_probabilities = []
         for some in torch.arange(len(boxes), device=boxes.device).split(BOXES_AT_ONCE) if len(boxes) else ():
-            features = pool(regions, boxes[some], frames[some], OBJECT_CELLS).flatten(2).mT  # [r, 196, channels]
+            features = (
+                pool(regions, boxes[some], frames[some], OBJECT_CELLS, self.roi_heads.strides).flatten(2).mT
+            )  # [r, 196, channels]
             written = self.text.search(features, task)
             tokens += written.tokens[:, 0].tolist()
             log_probabilities.append(written.log_probabilities[:, 0])

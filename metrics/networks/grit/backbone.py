@@ -8,14 +8,15 @@ before the layer of queries, keys and values, so its keys and values are that la
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from timm.layers.mlp import Mlp
 from torch import Tensor, nn
 
-from i2vbench.metrics.networks.grit.config import GRiTConfig
+from i2vbench.metrics.networks.grit.sizes import Sizes
 
-PATCH_PX = 16
 POSITIONS = 14
 """Rows and columns of the table of absolute positions, which was trained on frames of 224 x 224."""
 GLOBAL_EVERY = 3
@@ -28,17 +29,21 @@ ALIGNED = 8
 class VisionTransformer(nn.Module):
     """The modules bear the names of the published checkpoint, below `backbone.bottom_up`."""
 
-    def __init__(self, config: GRiTConfig) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.pos_embed = nn.Parameter(torch.empty(1, POSITIONS**2 + 1, config.width))
-        self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(3, config.width, PATCH_PX, PATCH_PX)})
-        windows = [0 if i % GLOBAL_EVERY == GLOBAL_EVERY - 1 else config.window for i in range(config.depth)]
-        self.blocks = nn.ModuleList(Block(config, window) for window in windows)
+        self.pos_embed = nn.Parameter(torch.empty(1, POSITIONS**2 + 1, sizes.width))
+        side = sizes.patch_px >> len(sizes.stem)
+        proj = nn.Conv2d((3, *sizes.stem)[-1], sizes.width, side, side)
+        self.patch_embed = nn.ModuleDict({"stem": _stem(sizes), "proj": proj})
+        windows = [0 if i % GLOBAL_EVERY == GLOBAL_EVERY - 1 else sizes.window for i in range(sizes.depth)]
+        self.blocks = nn.ModuleList(Block(sizes, window) for window in windows)
         self._table: tuple[object, Tensor] = (None, torch.empty(0))
 
     def forward(self, images: Tensor) -> Tensor:
         """[N, 3, H, W], normalised and padded -> [N, H/16, W/16, C]; nothing is normalised after the last block."""
-        x = self.patch_embed["proj"](images).permute(0, 2, 3, 1).contiguous()  # [N, H/16, W/16, C]
+        x = (
+            self.patch_embed["proj"](self.patch_embed["stem"](images)).permute(0, 2, 3, 1).contiguous()
+        )  # [N, H/16, W/16, C]
         x = x + self._positions(x.shape[1], x.shape[2])
         for block in self.blocks:
             x = block(x)
@@ -48,14 +53,23 @@ class VisionTransformer(nn.Module):
         """Those of a grid of tokens, [1, height, width, C]; the last ones are kept."""
         key = (height, width, self.pos_embed.device, self.pos_embed.dtype)
         known, table = self._table
-        if known != key:
+        if self.training or known != key:
             # Without the class token's, which the network has not.
             table = self.pos_embed[:, 1:].mT.unflatten(2, (POSITIONS, POSITIONS))  # [1, C, 14, 14]
             if (height, width) != (POSITIONS, POSITIONS):
                 table = F.interpolate(table, (height, width), mode="bicubic", align_corners=False)
             table = table.permute(0, 2, 3, 1).contiguous()
-            self._table = key, table
+            self._table = None if self.training else key, table
         return table
+
+
+def _stem(sizes: Sizes) -> nn.Sequential:
+    """Convolutions that each halve the frame; of the published network none."""
+    layers: list[nn.Module] = []
+    for inputs, channels in pairwise((3, *sizes.stem)):
+        convolution = nn.Conv2d(inputs, channels, 3, 2, 1, bias=False)
+        layers += convolution, nn.GroupNorm(sizes.groups, channels), nn.ReLU(inplace=True)
+    return nn.Sequential(*layers)
 
 
 class Block(nn.Module):
@@ -65,17 +79,18 @@ class Block(nn.Module):
         window: Tokens along a side of the windows; 0 for all tokens at once.
     """
 
-    def __init__(self, config: GRiTConfig, window: int) -> None:
+    def __init__(self, sizes: Sizes, window: int) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(config.width, eps=EPS)
-        self.attn = Attention(config, window)
-        self.norm2 = nn.LayerNorm(config.width, eps=EPS)
-        self.mlp = Mlp(config.width, 4 * config.width)
+        self.norm1 = nn.LayerNorm(sizes.width, eps=EPS)
+        self.attn = Attention(sizes, window)
+        self.norm2 = nn.LayerNorm(sizes.width, eps=EPS)
+        self.mlp = Mlp(sizes.width, 4 * sizes.width)
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, h, w, C] -> [N, h, w, C]."""
         x = x + self.attn(self.norm1(x))
-        return x.add_(self.mlp(self.norm2(x)))
+        result: Tensor = x + self.mlp(self.norm2(x))
+        return result
 
 
 class Attention(nn.Module):
@@ -85,14 +100,14 @@ class Attention(nn.Module):
         window: As in `Block`.
     """
 
-    def __init__(self, config: GRiTConfig, window: int) -> None:
+    def __init__(self, sizes: Sizes, window: int) -> None:
         super().__init__()
-        self.heads, self.window = config.heads, window
-        size = 2 * (window or config.grid) - 1
-        self.rel_pos_h = nn.Parameter(torch.empty(size, config.width // config.heads))
-        self.rel_pos_w = nn.Parameter(torch.empty(size, config.width // config.heads))
-        self.qkv = nn.Linear(config.width, 3 * config.width)
-        self.proj = nn.Linear(config.width, config.width)
+        self.heads, self.window = sizes.heads, window
+        size = 2 * (window or sizes.grid) - 1
+        self.rel_pos_h = nn.Parameter(torch.empty(size, sizes.width // sizes.heads))
+        self.rel_pos_w = nn.Parameter(torch.empty(size, sizes.width // sizes.heads))
+        self.qkv = nn.Linear(sizes.width, 3 * sizes.width)
+        self.proj = nn.Linear(sizes.width, sizes.width)
         self._tables: tuple[object, tuple[Tensor, Tensor, Tensor]] = (None, (torch.empty(0),) * 3)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -149,12 +164,12 @@ class Attention(nn.Module):
         """
         key = (high, wide, self.rel_pos_h.device, self.rel_pos_h.dtype)
         known, tables = self._tables
-        if known != key:
+        if self.training or known != key:
             tokens = torch.arange(high * wide, device=self.rel_pos_h.device)
             rows, columns = F.one_hot(tokens // wide, high), F.one_hot(tokens % wide, wide)
             places = F.pad(torch.cat((rows, columns), dim=1), (0, -(high + wide) % ALIGNED)).to(self.rel_pos_h.dtype)
             tables = relative(self.rel_pos_h, high), relative(self.rel_pos_w, wide), places
-            self._tables = key, tables
+            self._tables = None if self.training else key, tables
         return tables
 
 

@@ -10,12 +10,11 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import nms, roi_align
 
-from i2vbench.metrics.networks.grit.config import GRiTConfig
 from i2vbench.metrics.networks.grit.proposals import Proposals
-from i2vbench.metrics.networks.grit.pyramid import STRIDES
+from i2vbench.metrics.networks.grit.sizes import PUBLISHED, Sizes
 
-LEVELS = STRIDES[:3]
-"""Of the pyramid, which boxes are read from."""
+LEVELS = 3
+"""Of the pyramid, the first ones, which boxes are read from."""
 CANONICAL_PX, CANONICAL_LEVEL = 224, 4
 """A box of 224 x 224 is read from p4, one of twice the side from p5."""
 BOX_CELLS, OBJECT_CELLS = 7, 14
@@ -47,9 +46,10 @@ class Stage(NamedTuple):
 class RoIHeads(nn.Module):
     """The modules bear the names of the published checkpoint, below `roi_heads`; that of masks is not built."""
 
-    def __init__(self, config: GRiTConfig) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        inputs, width = config.channels * BOX_CELLS**2, config.box_width
+        inputs, width = sizes.channels * BOX_CELLS**2, sizes.box_width
+        self.strides = sizes.strides[:LEVELS]
         self.box_head = nn.ModuleList(
             nn.ModuleDict({"fc1": nn.Linear(inputs, width), "fc2": nn.Linear(width, width)}) for _ in DELTA_WEIGHTS
         )
@@ -101,7 +101,7 @@ class RoIHeads(nn.Module):
         total = torch.zeros_like(given)
         finite = torch.ones(len(counts), dtype=torch.bool, device=boxes.device)
         for number in range(len(DELTA_WEIGHTS)):
-            seen = self.stage(number, pool(levels, boxes, frames, BOX_CELLS), boxes)
+            seen = self.stage(number, pool(levels, boxes, frames, BOX_CELLS, self.strides), boxes)
             fine = seen.boxes.isfinite().all(dim=1) & seen.logits.isfinite().all(dim=1)
             finite[frames[~fine]] = False
             total = total + seen.logits.softmax(dim=1)[:, 0]
@@ -161,15 +161,21 @@ def clipped(boxes: Tensor, size_px: tuple[int, int]) -> Tensor:
     return boxes.clamp(min=0).minimum(boxes.new_tensor([width, height, width, height]))
 
 
-def level_of(boxes: Tensor) -> Tensor:
+def level_of(boxes: Tensor, strides: Sequence[int] = PUBLISHED.strides[:LEVELS]) -> Tensor:
     """Which of p3, p4 and p5 boxes [B, 4] are read from, int64 [B]: 0, 1 or 2."""
     side = ((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).sqrt()
     level = (CANONICAL_LEVEL + (side / CANONICAL_PX + 1e-8).log2()).floor()
-    first = LEVELS[0].bit_length() - 1
-    return level.clamp(first, first + len(LEVELS) - 1).long() - first
+    first = strides[0].bit_length() - 1
+    return level.clamp(first, first + len(strides) - 1).long() - first
 
 
-def pool(levels: Sequence[Tensor], boxes: Tensor, frames: Tensor, cells: int) -> Tensor:
+def pool(
+    levels: Sequence[Tensor],
+    boxes: Tensor,
+    frames: Tensor,
+    cells: int,
+    strides: Sequence[int] = PUBLISHED.strides[:LEVELS],
+) -> Tensor:
     """What the pyramid has in boxes.
 
     Args:
@@ -177,14 +183,15 @@ def pool(levels: Sequence[Tensor], boxes: Tensor, frames: Tensor, cells: int) ->
         boxes: [B, 4] in pixels.
         frames: int64 [B], of which of the N frames they are.
         cells: S, along each side.
+        strides: Of the levels.
 
     Returns:
         [B, channels, S, S].
     """
-    level = level_of(boxes)
+    level = level_of(boxes, strides)
     regions = torch.cat((frames[:, None].to(boxes.dtype), boxes), dim=1)
     pooled = boxes.new_empty(len(boxes), levels[0].shape[1], cells, cells)
-    for number, (features, stride) in enumerate(zip(levels, LEVELS, strict=True)):
+    for number, (features, stride) in enumerate(zip(levels, strides, strict=True)):
         here = (level == number).nonzero()[:, 0]
         pooled.index_copy_(0, here, roi_align(features, regions[here], cells, 1 / stride, aligned=True))
     return pooled

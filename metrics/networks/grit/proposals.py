@@ -9,12 +9,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
-from i2vbench.metrics.networks.grit.config import GRiTConfig
-from i2vbench.metrics.networks.grit.pyramid import STRIDES
+from i2vbench.metrics.networks.grit.sizes import LEVELS, PUBLISHED, Sizes
 
-CONVOLUTIONS = 4
-GROUPS = 32
-"""Of the group norms."""
 LEAST_HEAT = 1e-4
 """Of a location that is considered."""
 MOST_OF_A_LEVEL = 1000
@@ -45,16 +41,16 @@ class Proposals(NamedTuple):
 class CenterNetHead(nn.Module):
     """The modules bear the names of the published checkpoint, below `proposal_generator.centernet_head`."""
 
-    def __init__(self, config: GRiTConfig) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        channels = config.channels
+        channels, groups = sizes.channels, sizes.groups
         layers: list[nn.Module] = []
-        for _ in range(CONVOLUTIONS):
-            layers += nn.Conv2d(channels, channels, 3, padding=1), nn.GroupNorm(GROUPS, channels), nn.ReLU(inplace=True)
+        for _ in range(sizes.convolutions):
+            layers += nn.Conv2d(channels, channels, 3, padding=1), nn.GroupNorm(groups, channels), nn.ReLU(inplace=True)
         self.bbox_tower = nn.Sequential(*layers)
         self.agn_hm = nn.Conv2d(channels, 1, 3, padding=1)
         self.bbox_pred = nn.Conv2d(channels, 4, 3, padding=1)
-        self.scales: Any = nn.ModuleList(nn.ParameterDict({"scale": torch.empty(1)}) for _ in STRIDES)
+        self.scales: Any = nn.ModuleList(nn.ParameterDict({"scale": torch.empty(1)}) for _ in range(LEVELS))
 
     def forward(self, levels: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Logits of objects' centres, and how far the sides of their boxes are from there.
@@ -73,7 +69,12 @@ class CenterNetHead(nn.Module):
         return [self.agn_hm(tower) for tower in towers], scaled
 
 
-def propose(logits: Sequence[Tensor], distances: Sequence[Tensor], floor: float = 0.0) -> list[Proposals]:
+def propose(
+    logits: Sequence[Tensor],
+    distances: Sequence[Tensor],
+    floor: float = 0.0,
+    strides: Sequence[int] = PUBLISHED.strides,
+) -> list[Proposals]:
     """The boxes of each frame. Locations in the padding take part as any others.
 
     Args:
@@ -81,9 +82,10 @@ def propose(logits: Sequence[Tensor], distances: Sequence[Tensor], floor: float 
         distances: As `CenterNetHead` gives them.
         floor: Only proposals that score more. What is left out has no influence on the others, since a box is left
             out for a better one alone.
+        strides: As `Sizes` has them.
     """
     every_box, every_score = [], []
-    for heat, sides, stride in zip(logits, distances, STRIDES, strict=True):
+    for heat, sides, stride in zip(logits, distances, strides, strict=True):
         scores = heat.flatten(1).sigmoid()  # [N, h w]
         boxes = _boxes(sides, stride)  # [N, h w, 4]
         if scores.shape[1] > MOST_OF_A_LEVEL:

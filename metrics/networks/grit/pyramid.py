@@ -6,13 +6,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2vbench.metrics.networks.grit.backbone import VisionTransformer
-from i2vbench.metrics.networks.grit.config import GRiTConfig
-
-STRIDES = (8, 16, 32, 64, 128)
-"""Pixels between the positions of each level, p3 to p7."""
+from i2vbench.metrics.networks.grit.sizes import Sizes
 
 MULTIPLE_PX = 32
 """Frames are padded to it: p5 halves the tokens' map."""
+
+NAMES = (8, 16, 32)
+"""By which the modules of p3, p4 and p5 are called: their strides where a token has 16 pixels."""
 
 
 class Pyramid(nn.Module):
@@ -21,13 +21,13 @@ class Pyramid(nn.Module):
     Without the usual sums from level to level: p3, p4 and p5 are each made of the transformer's map, p6 and p7 of p5.
     """
 
-    def __init__(self, config: GRiTConfig) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        width, channels = config.width, config.channels
-        self.bottom_up = VisionTransformer(config)
+        width, channels = sizes.width, sizes.channels
+        self.bottom_up = VisionTransformer(sizes)
         self.top_block = nn.ModuleDict({name: nn.Conv2d(channels, channels, 3, 2, 1) for name in ("p6", "p7")})
         self.fpn_stride_16_8 = nn.ConvTranspose2d(width, width, 2, 2, bias=False)
-        for stride in STRIDES[:3]:
+        for stride in NAMES:
             self.add_module(f"fpn_stride{stride}_conv1", nn.Conv2d(width, channels, 1, bias=False))
             self.add_module(f"fpn_stride{stride}_norm1", nn.LayerNorm(channels))
             self.add_module(f"fpn_stride{stride}_conv2", nn.Conv2d(channels, channels, 3, padding=1, bias=False))

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from i2vbench.metrics.networks.grit.config import GRiTConfig
+from i2vbench.metrics.networks.grit.sizes import Sizes
 from i2vbench.metrics.networks.wordpiece import SEP
 
 MOST_TOKENS = 40
@@ -66,21 +66,21 @@ class Memory:
 class TextDecoder(nn.Module):
     """The modules bear the names of the published checkpoint, below `roi_heads.text_decoder.textual`."""
 
-    def __init__(self, config: GRiTConfig) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        width = config.text_width
-        self.object_feature_projection = nn.Sequential(nn.Linear(config.channels, width), nn.LayerNorm(width))
+        width = sizes.text_width
+        self.object_feature_projection = nn.Sequential(nn.Linear(sizes.channels, width), nn.LayerNorm(width))
         self.embedding: Any = nn.ModuleDict(
             {
-                "words": nn.Embedding(config.vocabulary, width),
-                "positions": nn.Embedding(config.text_positions, width),
+                "words": nn.Embedding(sizes.vocabulary, width),
+                "positions": nn.Embedding(sizes.text_positions, width),
                 "layer_norm": nn.LayerNorm(width, eps=EMBEDDING_EPS),
             }
         )
-        layers: Any = nn.ModuleList(Layer(width, config.text_heads) for _ in range(config.text_depth))
+        layers: Any = nn.ModuleList(Layer(width, sizes.text_heads) for _ in range(sizes.text_depth))
         self.transformer = nn.ModuleDict({"encoder": nn.ModuleDict({"layer": layers})})
         self._layers: tuple[Layer, ...] = tuple(layers)  # a tuple is no second name for its modules
-        self.output = nn.Linear(width, config.vocabulary)
+        self.output = nn.Linear(width, sizes.vocabulary)
 
     def tie(self) -> None:
         """Make the output's weight the embedding of words too: they are one tensor under two names."""

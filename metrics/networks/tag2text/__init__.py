@@ -31,7 +31,7 @@ from i2vbench.metrics.networks.tag2text.tagging import (
     tag_pieces,
 )
 
-__all__ = ["PUBLISHED", "Caption", "Sizes", "Tag2Text", "load", "published_order"]
+__all__ = ["PUBLISHED", "Caption", "Sizes", "Tag2Text", "load", "published_order", "tensors"]
 
 T = TypeVar("T")
 
@@ -90,6 +90,13 @@ def load(state: Mapping[str, Any], tags: Sequence[str], sizes: Sizes = PUBLISHED
     fill(network, present, "Tag2Text", dtype=torch.float32)
     network.visual_encoder.make_tables()
     return network.eval().requires_grad_(False)
+
+
+def tensors(network: Tag2Text) -> dict[str, Tensor]:
+    """What `load` makes the network of: every tensor once, under the last of its names."""
+    own = network.state_dict(keep_vars=True)
+    last = {id(tensor): name for name, tensor in own.items()}
+    return {name: own[name].detach() for name in last.values()}
 
 
 def _check_windows(given: Mapping[str, Any], sizes: Sizes) -> None:
@@ -160,12 +167,12 @@ class Tag2Text(nn.Module):
             return captions
         found = [tuple(self.tags[index] for index in row) for row in detected(logits[kept])]
         states = self.tag_states([BETWEEN.join(tags) for tags in found], image[kept])
-        said = self.text_decoder.search(states, prompt_ids())
+        said = self.text_decoder.search(states, prompt_ids(self.sizes))
         for place, tags, hypothesis in zip(kept.tolist(), found, said, strict=True):
             if hypothesis is None:
                 captions[place] = Caption("", (), "a score of a word is not finite")
             else:
-                captions[place] = Caption(text_of(hypothesis.ids), tags)
+                captions[place] = Caption(text_of(hypothesis.ids, self.sizes), tags)
         return captions
 
     def image_tokens(self, frames: Tensor | np.ndarray[Any, Any]) -> Tensor:
@@ -194,6 +201,6 @@ class Tag2Text(nn.Module):
 
     def tag_states(self, texts: Sequence[str], image: Tensor) -> Tensor:
         """What captions are written from: of each text of tags and the image that it is of, [N, 40, 768]."""
-        ids, mask = tag_pieces(texts)
+        ids, mask = tag_pieces(texts, self.sizes)
         states: Tensor = self.tag_encoder(ids.to(image.device), mask.to(image.device), image)
         return states

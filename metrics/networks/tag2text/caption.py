@@ -14,25 +14,21 @@ from i2vbench.metrics.networks import wordpiece
 from i2vbench.metrics.networks.layers import in_float32
 from i2vbench.metrics.networks.tag2text.bert import EPS, Embeddings, KeysValues, Layer, Layers
 from i2vbench.metrics.networks.tag2text.search import Hypothesis, Rules, beam_search
-from i2vbench.metrics.networks.tag2text.sizes import Sizes
-from i2vbench.metrics.networks.tag2text.tagging import VOCABULARY
+from i2vbench.metrics.networks.tag2text.sizes import PUBLISHED, Sizes
 
 PROMPT = "a picture of "
-
-DECODE = 30522
-"""[DEC], which the prompt begins with in place of [CLS]."""
 
 RULES = Rules(end=wordpiece.SEP)
 
 
-def prompt_ids() -> list[int]:
+def prompt_ids(sizes: Sizes = PUBLISHED) -> list[int]:
     """[DEC] and the prompt's pieces, without the end."""
-    return [DECODE, *wordpiece.encode(PROMPT)[1:-1]]
+    return [sizes.decode_id, *wordpiece.encode(PROMPT, sizes.pieces)[1:-1]]
 
 
-def text_of(ids: Iterable[int]) -> str:
+def text_of(ids: Iterable[int], sizes: Sizes = PUBLISHED) -> str:
     """What was said after the prompt, of which as many characters as it has are cut off."""
-    return wordpiece.decode(ids)[len(PROMPT) :]
+    return wordpiece.decode(ids, sizes.pieces)[len(PROMPT) :]
 
 
 @dataclass(slots=True)
@@ -76,7 +72,7 @@ class CaptionDecoder(nn.Module):
         self.bert: Any = nn.ModuleDict(
             {"embeddings": Embeddings(sizes.width, sizes.positions), "encoder": Layers(*layers)}
         )
-        self.cls: Any = nn.ModuleDict({"predictions": Predictions(sizes.width)})
+        self.cls: Any = nn.ModuleDict({"predictions": Predictions(sizes)})
 
     @in_float32
     def forward(self, ids: Tensor, states: Tensor) -> Tensor:
@@ -122,12 +118,13 @@ class CaptionDecoder(nn.Module):
 class Predictions(nn.Module):
     """Features to words."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
+        width = sizes.width
         self.transform: Any = nn.ModuleDict(
             {"dense": nn.Linear(width, width), "LayerNorm": nn.LayerNorm(width, eps=EPS)}
         )
-        self.decoder = nn.Linear(width, VOCABULARY)
+        self.decoder = nn.Linear(width, sizes.vocabulary)
 
     def forward(self, x: Tensor) -> Tensor:
         """[R, L, C] -> logits [R, L, V]."""

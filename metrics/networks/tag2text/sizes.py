@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from i2vbench.metrics.networks import wordpiece
+
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
@@ -23,6 +25,7 @@ class Sizes:
         tagging_layers: How many of them.
         tags: Known ones.
         positions: Pieces of the longest text.
+        pieces: Known ones, BERT's first; the network's two special ones follow them.
     """
 
     image_px: int = 384
@@ -38,6 +41,7 @@ class Sizes:
     tagging_layers: int = 2
     tags: int = 3429
     positions: int = 512
+    pieces: int = wordpiece.NUM_PIECES
 
     @property
     def image_width(self) -> int:
@@ -48,6 +52,21 @@ class Sizes:
     def offsets(self) -> int:
         """From one token of a window to another: the rows of a table of position biases, 529."""
         return (2 * self.window - 1) ** 2
+
+    @property
+    def decode_id(self) -> int:
+        """[DEC], 30522, which a caption's prompt begins with in place of [CLS]."""
+        return self.pieces
+
+    @property
+    def encode_id(self) -> int:
+        """[ENC], 30523, which a text of tags begins with in place of [CLS]."""
+        return self.pieces + 1
+
+    @property
+    def vocabulary(self) -> int:
+        """Rows of a table of words: 30524."""
+        return self.pieces + 2
 
 
 PUBLISHED = Sizes()

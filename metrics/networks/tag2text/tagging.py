@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from i2vbench.metrics.networks import wordpiece
 from i2vbench.metrics.networks.layers import in_float32
 from i2vbench.metrics.networks.tag2text.bert import CrossLayer, Embeddings, Layer, Layers
-from i2vbench.metrics.networks.tag2text.sizes import Sizes
+from i2vbench.metrics.networks.tag2text.sizes import PUBLISHED, Sizes
 
 THRESHOLD = 0.7
 """Of the probability that a tag applies. The original repository has since gone to 0.68 for most."""
@@ -22,11 +22,6 @@ BETWEEN = " | "
 
 NUM_PIECES = 40
 """Pieces of the tags' text that are encoded: shorter ones are filled up, longer ones cut, also within a word."""
-
-ENCODE = 30523
-"""[ENC], which the text begins with in place of [CLS]."""
-
-VOCABULARY = wordpiece.NUM_PIECES + 2
 
 
 class TaggingDecoder(nn.Module):
@@ -74,7 +69,7 @@ def detected(logits: Tensor) -> list[list[int]]:
     return [row.nonzero().flatten().tolist() for row in kept.cpu()]
 
 
-def tag_pieces(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+def tag_pieces(texts: Sequence[str], sizes: Sizes = PUBLISHED) -> tuple[Tensor, Tensor]:
     """Word pieces of texts of tags; the tags stand between " | ", and a text without tags is ''.
 
     Returns:
@@ -83,8 +78,8 @@ def tag_pieces(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     ids = torch.full((len(texts), NUM_PIECES), wordpiece.PAD)
     mask = torch.zeros_like(ids, dtype=torch.bool)
     for row, text in enumerate(texts):
-        _, *pieces, end = wordpiece.encode(text)
-        written = [ENCODE, *pieces[: NUM_PIECES - 2], end]
+        _, *pieces, end = wordpiece.encode(text, sizes.pieces)
+        written = [sizes.encode_id, *pieces[: NUM_PIECES - 2], end]
         ids[row, : len(written)] = torch.tensor(written)
         mask[row, : len(written)] = True
     return ids, mask
@@ -93,9 +88,9 @@ def tag_pieces(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
 class WordEmbeddings(Embeddings):
     """With a table of words that is no other part's."""
 
-    def __init__(self, width: int, positions: int) -> None:
-        super().__init__(width, positions)
-        self.word_embeddings = nn.Embedding(VOCABULARY, width)
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes.width, sizes.positions)
+        self.word_embeddings = nn.Embedding(sizes.vocabulary, sizes.width)
 
 
 class TagEncoder(nn.Module):
@@ -104,7 +99,7 @@ class TagEncoder(nn.Module):
     def __init__(self, sizes: Sizes, decoder: TaggingDecoder) -> None:
         super().__init__()
         self._heads = sizes.heads
-        self.embeddings = WordEmbeddings(sizes.width, sizes.positions)
+        self.embeddings = WordEmbeddings(sizes)
         self.encoder = Layers(*(Layer(sizes.width, sizes.image_width) for _ in range(sizes.layers)))
         for own, other in zip(self.encoder.layer, decoder.encoder.layer, strict=False):
             own.crossattention, own.intermediate, own.output = other.crossattention, other.intermediate, other.output

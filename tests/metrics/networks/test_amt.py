@@ -91,7 +91,7 @@ def test_autocast_and_tf32_around_it_change_nothing(network: amt.AMT, pairs: Ten
 )
 def test_other_shapes_are_refused(shape: tuple[int, ...], scale: float, got: str, state: dict[str, Tensor]) -> None:
     with pytest.raises(ValueError, match=f"multiples of 16 and at least 128.*{got}"):
-        amt.load(state, scale)(torch.zeros(shape))
+        amt.load(state, scale_factor=scale)(torch.zeros(shape))
 
 
 def test_what_is_infinite_is_no_pixel(state: dict[str, Tensor], pairs: Tensor) -> None:
@@ -103,7 +103,7 @@ def test_what_is_infinite_is_no_pixel(state: dict[str, Tensor], pairs: Tensor) -
 
 def test_the_scale_is_that_of_the_flow_alone(state: dict[str, Tensor]) -> None:
     smooth = torch.nn.functional.interpolate(drawn(2, 3, 8, 9), (256, 288), mode="bicubic").clamp(0, 1)[None]
-    half, whole = amt.load(state, 0.5)(smooth), amt.load(state)(smooth)
+    half, whole = amt.load(state, scale_factor=0.5)(smooth), amt.load(state)(smooth)
     assert half.prediction.shape == whole.prediction.shape
     assert half.flow0_level4.shape == (1, 2, 16, 18)
     assert (half.prediction - whole.prediction).abs().max() > 1e-3
@@ -145,3 +145,19 @@ def test_warping_takes_each_pixel_from_where_its_flow_points() -> None:
     torch.testing.assert_close(right[..., -2:], frame[0, ..., -1:].expand(3, 8, 2), rtol=0, atol=1e-5)
     torch.testing.assert_close(up[:, 1:], frame[0, :, :-1], rtol=0, atol=1e-5)
     torch.testing.assert_close(up[:, 0], frame[0, :, 0], rtol=0, atol=1e-5)
+
+
+def test_small_sizes_can_be_trained() -> None:
+    """Of channels that are all different; every parameter is reached, and what it sees is what it is used for."""
+    sizes = amt.Sizes((6, 7, 8, 9), side=5, encoder=(12, 16, 20), correlated=10, likeness=11, motion=(13, 14), seen=15)
+    torch.manual_seed(0)
+    network = amt.AMT(sizes).train()
+    pair = torch.nn.functional.avg_pool2d(drawn(6, 132, 132), 5, 1).view(1, 2, 3, 128, 128)
+    seen = network(pair)
+    (seen.prediction.mean() + seen.flow0_level2.mean()).backward()
+    unreached = [name for name, one in network.named_parameters() if one.grad is None or not one.grad.isfinite().all()]
+    assert unreached == []
+    used = amt.load(network.state_dict(), sizes)
+    torch.testing.assert_close(used(pair).prediction, seen.prediction.detach(), rtol=0, atol=1e-6)
+    with pytest.raises(CheckpointError, match="another model"):
+        amt.load(network.state_dict())

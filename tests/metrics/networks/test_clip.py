@@ -40,6 +40,19 @@ def test_tensors_that_do_not_fit_are_named_each(state: dict[str, Tensor]) -> Non
     assert "1 of another shape: visual.proj ([7] instead of [768, 512])" in str(caught.value)
 
 
+def test_it_is_as_small_as_it_is_told_to_be() -> None:
+    sizes = clip.Sizes(24, 56, 64, 1, 32, 32, 2, 2, 600, 16)
+    state = clip.build(sizes).state_dict()
+    network = clip.load(state, sizes)
+    assert state["visual.positional_embedding"].shape == (17, 64)
+    assert state["token_embedding.weight"].shape == (600, 32)
+    tokens = clip.tokenize(["a dog"], vocabulary=600, context_length=16)
+    assert clip.image_features(network, torch.zeros(1, 3, 224, 224)).shape == (1, 24)
+    assert clip.text_features(network, tokens).shape == (1, 24)
+    with pytest.raises(CheckpointError, match="CLIP ViT-B/32"):
+        clip.load(state)
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("antialias", [False, True])
 @pytest.mark.parametrize("rounded", [False, True])

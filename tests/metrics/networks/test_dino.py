@@ -49,6 +49,17 @@ def test_it_is_float32_in_evaluation_without_gradients_however_the_checkpoint_is
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
 
 
+def test_it_is_as_small_as_it_is_told_to_be() -> None:
+    sizes = dino.Sizes(32, 2, 2)
+    torch.manual_seed(0)
+    state = {name: torch.randn(tensor.shape) for name, tensor in dino.DINO(sizes).state_dict().items()}
+    small = dino.load(state, sizes)
+    assert small(torch.zeros(2, 3, 224, 240)).shape == (2, 32)
+    assert len(small.blocks) == 2
+    small.requires_grad_(True).train()(torch.rand(1, 3, 224, 224)).sum().backward()
+    assert all(parameter.grad is not None for parameter in small.parameters())
+
+
 def bicubic(table: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
     """[14, ...] -> [count, ...], output i at (i + 1/2) * 14 / (count + 0.1) - 1/2, the border repeated."""
 

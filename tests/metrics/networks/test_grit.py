@@ -17,7 +17,7 @@ from torchvision.transforms import Resize
 
 from i2vbench.checkpoints import CheckpointError
 from i2vbench.metrics.networks import grit
-from i2vbench.metrics.networks.grit import CAPTIONS, OBJECTS, Detections, GRiT, GRiTConfig, boxes, proposals, words
+from i2vbench.metrics.networks.grit import CAPTIONS, OBJECTS, Detections, GRiT, Sizes, boxes, proposals, words
 from i2vbench.metrics.networks.grit.backbone import Attention, relative
 from i2vbench.metrics.networks.grit.boxes import clipped, level_of, moved
 from i2vbench.metrics.networks.grit.proposals import propose
@@ -25,7 +25,7 @@ from i2vbench.metrics.networks.grit.words import FORBIDDEN, TextDecoder, Written
 from i2vbench.metrics.networks.wordpiece import SEP
 from tests.reference.cases import bundled_json
 
-SMALL = GRiTConfig(
+SMALL = Sizes(
     width=32, depth=3, heads=2, window=3, grid=4, channels=64, box_width=16, text_width=32, text_depth=2, text_heads=2,
     vocabulary=2300, text_positions=40,
 )  # fmt: skip
@@ -99,7 +99,7 @@ class TestLoading:
             ours = {key: list(tensor.shape) for key, tensor in GRiT().state_dict().items()}
         assert {key: shape for key, shape in shapes.items() if not key.startswith("roi_heads.mask_head.")} == ours
 
-    @pytest.mark.parametrize("missing", ["backbone.bottom_up.pos_embed", f"{TEXT}embedding.words.weight"])
+    @pytest.mark.parametrize("missing", ["backbone.bottom_up.pos_embed", f"{TEXT}output.bias"])
     def test_tensors_that_do_not_fit_are_named_each(self, missing: str) -> None:
         spoilt = {**state(), f"{HEAD}scales.3.scale": torch.zeros(7)}
         del spoilt[missing]

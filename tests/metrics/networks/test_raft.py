@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.models.optical_flow import raft_large
 
 from i2vbench.checkpoints import CheckpointError
@@ -204,3 +204,18 @@ def test_a_flow_of_nan_or_infinity_reads_no_memory_of_others() -> None:
     assert windows[0, :, 0, :3].isnan().any(dim=0).all()
     assert windows[0, :, 0, 3:].isfinite().all()
     assert windows[0, :, 1:].isfinite().all()
+
+
+def test_small_sizes_are_torchvisions_too() -> None:
+    """Of channels that are all different, under torchvision's own names."""
+    sizes = raft.Sizes(encoders=(12, 16, 20), features=24, hidden=28, correlations=(32, 36), flows=(40, 44), head=48)
+    torch.manual_seed(0)
+    theirs = raft.torchvisions(sizes, nn.InstanceNorm2d, nn.BatchNorm2d).eval()
+    seen = raft.preprocess(frames(2))
+    ours = raft.load(theirs.state_dict(), sizes)(seen, [(0, 1)], iterations=3)
+    with torch.no_grad():
+        expected = theirs(seen[:1], seen[1:], num_flow_updates=3)[-1]
+    assert expected.abs().max() > 0.01
+    torch.testing.assert_close(ours.up, expected, rtol=0, atol=1e-4)
+    with pytest.raises(CheckpointError, match="another model"):
+        raft.load(theirs.state_dict())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from i2vbench.metrics.networks.tag2text import Caption, Sizes, Tag2Text, publish
 from i2vbench.metrics.networks.tag2text.caption import PROMPT, Memory, prompt_ids, text_of
 from i2vbench.metrics.networks.tag2text.image import MEAN, STD, preprocess
 from i2vbench.metrics.networks.tag2text.search import Hypothesis, Rules, beam_search
-from i2vbench.metrics.networks.tag2text.tagging import ENCODE, REMOVED, THRESHOLD, detected, tag_pieces
+from i2vbench.metrics.networks.tag2text.tagging import REMOVED, THRESHOLD, detected, tag_pieces
 from tests.metrics.networks.test_tag2text_search import Sequences
 from tests.reference.cases import bundled_json
 
@@ -262,6 +263,20 @@ def test_a_number_that_is_none_is_a_fault_of_its_frame_alone(
     assert [captions[i] for i in (0, 2, 3)] == [expected[i] for i in (0, 2, 3)]
 
 
+def test_a_cut_vocabulary_is_followed_by_the_special_ids() -> None:
+    sizes = dataclasses.replace(SMALL, pieces=5000)
+    tables = [f"{WORDS}.weight", f"{WORDS}.bias", "tag_encoder.embeddings.word_embeddings.weight"]
+    cut = {**state(), **{name: torch.cat((state()[name][:5000], state()[name][-2:])) for name in tables}}
+    cut[f"{WORDS}.bias"][[wordpiece.SEP, 5000, 5001]] = torch.tensor([-50.0, 50.0, -50.0])  # it says [DEC] alone
+    small = tag2text.load(cut, NAMES, sizes)
+    assert prompt_ids(sizes) == [5000, 1037, 3861, 1997]
+    [ids], [mask] = tag_pieces(["dog | desert"], sizes)
+    assert [wordpiece.pieces()[i] for i in ids[1:6]] == ["dog", "|", "des", "##er", "##t"]
+    assert (ids[0], ids[6], mask.sum()) == (5001, wordpiece.SEP, 7)
+    [caption] = small.caption(pictures(1))
+    assert (caption.text, caption.fault) == ("", "")
+
+
 def test_if_every_frame_is_at_fault_each_says_so() -> None:
     broken = tag2text.load({**state(), "visual_encoder.norm.bias": torch.full((32,), math.nan)}, NAMES, SMALL)
     assert {caption.fault for caption in broken.caption(pictures(2))} == {"a score of a tag is not finite"}
@@ -296,10 +311,10 @@ def test_a_text_of_tags_becomes_forty_pieces() -> None:
     long = " | ".join(["pergola"] * 30)
     ids, mask = tag_pieces(["", "dog | sky", long])
     assert ids.shape == mask.shape == (3, 40)
-    assert ids[0].tolist() == [ENCODE, wordpiece.SEP] + [0] * 38
+    assert ids[0].tolist() == [30523, wordpiece.SEP] + [0] * 38
     assert ids[1, :6].tolist() == [30523, 3899, 1064, 3712, 102, 0]
     assert mask.sum(1).tolist() == [2, 5, 40]
-    assert ids[2].tolist() == [ENCODE, *wordpiece.encode(long)[1:39], wordpiece.SEP]
+    assert ids[2].tolist() == [30523, *wordpiece.encode(long)[1:39], wordpiece.SEP]
 
 
 def test_what_fills_up_a_text_is_hidden_from_it_but_not_from_the_caption() -> None:

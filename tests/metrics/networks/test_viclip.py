@@ -107,6 +107,31 @@ def test_patches_are_those_of_the_convolution() -> None:
     torch.testing.assert_close(encoder._patches(videos), expected, rtol=1e-5, atol=1e-4)
 
 
+def test_patches_vocabulary_and_context_are_as_it_is_told() -> None:
+    sizes = Sizes(32, 1, 2, 32, 1, 2, 16, 56, 600, 8)
+    filled = {key: drawn(*tensor.shape) for key, tensor in ViCLIP(sizes).state_dict().items()}
+    small, videos = viclip.load(filled, sizes), drawn(1, 8, 3, 224, 224)
+    convolved = F.conv3d(videos.transpose(1, 2), small.vision_encoder.conv1.weight, stride=(1, 56, 56))
+    expected = convolved.flatten(3).permute(0, 3, 2, 1)  # [1, 16, 8, C]
+    torch.testing.assert_close(small.vision_encoder._patches(videos), expected, rtol=1e-5, atol=1e-3)
+    tokens, _ = viclip.tokenize(["a dog"], vocabulary=small.vocab_size, context_length=small.context_length)
+    assert tokens.shape == (1, 8)
+    features = small.text_encoder(tokens)
+    torch.testing.assert_close(
+        small.text_encoder(tokens[:, : int(tokens.argmax()) + 1]), features, rtol=1e-5, atol=1e-5
+    )
+
+
+def test_gradients_in_training_are_of_the_same_features() -> None:
+    trained, (tokens, _) = viclip.load(_state(), SMALL).requires_grad_(True).train(), viclip.tokenize(["a dog"])
+    torch.testing.assert_close(trained.text_encoder(tokens), network().text_encoder(tokens), rtol=1e-5, atol=1e-5)
+    videos = drawn(1, 8, 3, 224, 224)
+    features = trained.vision_encoder(videos)
+    torch.testing.assert_close(features, network().vision_encoder(videos), rtol=1e-4, atol=1e-4)
+    features.sum().backward()
+    assert all(parameter.grad is not None for parameter in trained.vision_encoder.parameters())
+
+
 def test_what_is_beside_a_clip_does_not_change_its_features() -> None:
     videos = drawn(3, 8, 3, 224, 224)
     together = network().vision_encoder(videos)

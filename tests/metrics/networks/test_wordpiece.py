@@ -64,3 +64,18 @@ def test_a_text_that_begins_with_a_continuing_piece_keeps_its_marks():
 
 def test_ids_past_the_vocabulary_are_not_written():
     assert wordpiece.decode([30522, 1037, 3861, 30523]) == "a picture"
+
+
+# From 4,161 on, every letter has its pieces.
+@given(text=st.text(alphabet="abcdefghijklmnopqrstuvwxyz ,.'", max_size=40), size=st.integers(4161, 9000))
+def test_a_smaller_vocabulary_spells_rare_words_and_reads_them_back(text, size):
+    ids = wordpiece.encode(text, size)
+    assert max(ids) < size
+    assert wordpiece.decode(ids, size) == wordpiece.as_written(text)
+
+
+def test_a_smaller_vocabulary_leaves_frequent_words_whole():
+    assert wordpiece.encode("a desert", 6000) == wordpiece.encode("a desert") == [101, 1037, 5532, 102]
+    assert [wordpiece.pieces()[i] for i in wordpiece.encode("desert", 5000)[1:-1]] == ["des", "##er", "##t"]
+    # Its own special ids are words to the whole vocabulary.
+    assert wordpiece.decode([5000, 1037, 5001], 5000) == "a"

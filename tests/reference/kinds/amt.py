@@ -31,7 +31,7 @@ def amt_s(case: Case) -> Iterator[Check]:
     if PADDING in sidecar:
         yield Check(f"sidecar: {PADDING}", list(pad), sidecar[PADDING], EXACT)
 
-    network = amt.load(published_state(case, "amt_s", sidecar.get("overrides", {})), scale_factor)
+    network = amt.load(published_state(case, "amt_s", sidecar.get("overrides", {})), scale_factor=scale_factor)
     pair = torch.stack((image0, image1)).permute(0, 3, 1, 2) / 255
     seen = network(F.pad(pair, pad, mode="replicate")[None])
     padded = seen.prediction[0]
