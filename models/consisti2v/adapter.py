@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from i2vbench.checkpoints import weight_file
 from i2vbench.errors import UserError
 from i2vbench.files import file_sha256
 from i2vbench.models.base import Model, Preparation
-from i2vbench.models.consisti2v.checkpoint import LICENCE, find_checkpoint
+from i2vbench.models.consisti2v.checkpoint import LICENCE, TINY, find_variant
 from i2vbench.models.consisti2v.long_video import chunks_needed
 from i2vbench.models.consisti2v.sampling import VARIANTS, Sampling
 from i2vbench.names import nearest, split_word
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from i2vbench.models.consisti2v.pipeline import ConsistI2VPipeline
 
 MAX_BATCH = 4
+TINY_LICENCE = "Apache-2.0, as i2vbench"
+
 _HASHED = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 
 
@@ -58,13 +61,15 @@ class ConsistI2V(Model):
         )
 
     def configure(self, options: Mapping[str, object]) -> None:
-        """Settings of `Sampling` by name; `checkpoint` (folder or hub name) and `compile` besides."""
+        """Settings of `Sampling` by name; `checkpoint` (folder, hub name or "tiny") and `compile` besides."""
         given = dict(options)
         checkpoint = given.pop("checkpoint", None)
         if checkpoint is not None:
             if self.checkpoint not in (None, str(checkpoint)):
                 raise UserError(f"two checkpoints are named, '{self.checkpoint}' and '{checkpoint}'; leave one out")
             self.checkpoint = str(checkpoint)
+        if self.checkpoint == TINY:
+            self.info = replace(self.info, licence=TINY_LICENCE, needs_gpu=False)
         self.compile = bool(given.pop("compile", self.compile))
         if given.get("frameinit") and not self.variant.frameinit:
             raise UserError(f"model '{self.info.name}' is the variant without FrameInit; leave the variant out")
@@ -74,10 +79,10 @@ class ConsistI2V(Model):
         return self.sampling.as_dict()
 
     def prepare(self, preparation: Preparation) -> None:
-        find_checkpoint(self.checkpoint)
+        self.checkpoint_folder()
 
     def fingerprint(self) -> str:
-        folder = find_checkpoint(self.checkpoint)
+        folder = self.checkpoint_folder()
         total = hashlib.sha256()
         for part in _HASHED:
             weights = weight_file(folder / part)
@@ -93,12 +98,20 @@ class ConsistI2V(Model):
         from i2vbench.models.consisti2v.components import load_components
         from i2vbench.models.consisti2v.pipeline import ConsistI2VPipeline
 
-        networks = load_components(self.checkpoint, getattr(torch, dtype), self.variant.unet)
+        networks = load_components(self.checkpoint_folder(), getattr(torch, dtype), self.variant.unet)
         diffusers.utils.logging.set_verbosity_error()  # else it advises against float16 on a CPU, at each move
         self.pipeline = ConsistI2VPipeline(**networks).to(device)
         self.pipeline.set_progress_bar_config(disable=not self.show_progress)
         if self.compile:
             self.pipeline.unet.compile()
+
+    def checkpoint_folder(self) -> Path:
+        """Where the networks are.
+
+        Raises:
+            UserError: They are not here, or not whole.
+        """
+        return find_variant(self.checkpoint, self.variant)
 
     def unload(self) -> None:
         self.pipeline = None

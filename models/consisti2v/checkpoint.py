@@ -14,11 +14,15 @@ from torch import nn
 from i2vbench import checkpoints
 from i2vbench.checkpoints import WEIGHT_FILES, weight_file
 from i2vbench.errors import UserError
+from i2vbench.models.consisti2v.sampling import Variant
 from i2vbench.weights.catalogue import entry
 
 PUBLISHED = entry("consisti2v")
 HUB_ID = PUBLISHED.repository
 LICENCE = PUBLISHED.licence
+
+TINY = "tiny"
+"""As a checkpoint: the small networks that come with i2vbench; a folder of that name is written ./tiny."""
 
 _NEEDED = ("unet/config.json", "vae/config.json", "text_encoder/config.json")
 _TOKENIZERS = (("vocab.json", "merges.txt"), ("tokenizer.json",))
@@ -57,6 +61,20 @@ def find_checkpoint(where: str | os.PathLike[str] | None = None, *, download: bo
     if lacking:
         raise UserError(f"checkpoint {name}: {', '.join(lacking)} missing; expected a ConsistI2V pipeline folder")
     return folder
+
+
+def find_variant(where: str | os.PathLike[str] | None, variant: Variant) -> Path:
+    """As `find_checkpoint`, for one of the ablations: of the small networks each has a folder with its own U-Net.
+
+    Args:
+        where: As `find_checkpoint`, or `TINY`.
+        variant: One of `sampling.VARIANTS`.
+    """
+    if where != TINY:
+        return find_checkpoint(where)
+    from i2vbench.tiny.checkpoint import checkpoint_folder
+
+    return checkpoint_folder(variant.unet)
 
 
 def find_folder(name: str, *, download: bool = False) -> Path:

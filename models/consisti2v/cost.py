@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from i2vbench.errors import UserError
 
 _ATTENTION = ("bmm", "baddbmm", "scaled_dot_product", "efficient_attention", "flash_attention", "cudnn_attention")
 """Operations of attention products; linear layers come down to mm and addmm. Meta tensors take the plain products."""
@@ -61,6 +64,25 @@ REPORTED: Mapping[str, Reported] = {
 }
 """By variant. Paper: Table 3. Published code: its U-Net at real size, run with a counter of the same three kinds of
 operation (`official` in flops.json of the reference cases: 5439360860160, 5387561205760 and 5162725539840)."""
+
+
+def network_shape(folder: Path) -> dict[str, Any]:
+    """What `count_flops` must know of a checkpoint's networks.
+
+    Raises:
+        UserError: Their configurations do not say it.
+    """
+    from i2vbench.models.consisti2v.components import read_json
+
+    unet, vae, text = (read_json(folder / part / "config.json") for part in ("unet", "vae", "text_encoder"))
+    try:
+        return {
+            "config": unet,
+            "vae_factor": 2 ** (len(vae["block_out_channels"]) - 1),
+            "text_tokens": text["max_position_embeddings"],
+        }
+    except KeyError as error:
+        raise UserError(f"checkpoint {folder}: its configurations lack {error}") from error
 
 
 def count_flops(

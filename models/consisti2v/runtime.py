@@ -36,7 +36,7 @@ class Job:
     """
 
     variant: str
-    checkpoint: str | None
+    checkpoint: Path | None
     device: str
     dtype: str
     num_frames: int

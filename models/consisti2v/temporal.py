@@ -20,7 +20,7 @@ from i2vbench.models.consisti2v.transformer import (
     TransformerBlock,
 )
 
-GROUPS = 32  # of the temporal convolutions' normalisation, whatever the configuration says
+GROUPS = 32  # of the temporal convolutions' normalisation as published, whatever that of the others
 
 # Widths of tensors that the published checkpoint stores and never reads.
 TIME_CHANNELS = 512
@@ -55,15 +55,16 @@ class TemporalConvolution(nn.Module, Gate):
 
     Args:
         channels: C.
+        groups: Of its normalisation.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, groups: int = GROUPS) -> None:
         super().__init__()
         self.alpha = nn.Parameter(torch.ones(1))
-        self.norm1 = nn.GroupNorm(GROUPS, channels, eps=1e-6)
+        self.norm1 = nn.GroupNorm(groups, channels, eps=1e-6)
         self.conv1 = nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0))
         self.time_emb_proj = nn.Linear(TIME_CHANNELS, channels).requires_grad_(False)  # stored, never used
-        self.norm2 = nn.GroupNorm(GROUPS, channels, eps=1e-6)
+        self.norm2 = nn.GroupNorm(groups, channels, eps=1e-6)
         self.conv2 = nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0))
 
     def forward(self, hidden: Tensor, num_frames: int) -> Tensor:

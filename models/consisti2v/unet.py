@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from i2vbench.checkpoints import read_state
 from i2vbench.models.consisti2v.checkpoint import fill
 from i2vbench.models.consisti2v.positions import PositionKind
-from i2vbench.models.consisti2v.temporal import Gate
+from i2vbench.models.consisti2v.temporal import GROUPS, Gate
 from i2vbench.models.consisti2v.transformer import ProjectedText, TextAttention
 from i2vbench.models.consisti2v.unet_blocks import BlockShape, DownBlock, MidBlock, UpBlock
 
@@ -69,6 +69,7 @@ class ConsistI2VUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffuser
         temp_pos_embedding: "rotary" as published, "rotary-per-head" as the paper describes it, or "sinusoidal".
         use_frame_stride_condition: Whether it is told the frame stride (Appendix A.1, "FPS Control").
         temporal_window: K of Section 3.4.
+        temporal_groups: Groups of the normalisation of temporal convolutions.
         flip_sin_to_cos: Whether the timestep's sinusoid has its cosines first.
         freq_shift: Shift of its frequencies.
         center_input_sample: This and those below are settings of the published config.json that this U-Net has in one
@@ -103,6 +104,7 @@ class ConsistI2VUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffuser
         temp_pos_embedding: PositionKind = "rotary",
         use_frame_stride_condition: bool = True,
         temporal_window: int = 3,
+        temporal_groups: int = GROUPS,
         flip_sin_to_cos: bool = True,
         freq_shift: int = 0,
         center_input_sample: bool = False,
@@ -131,6 +133,7 @@ class ConsistI2VUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffuser
             text_channels=cross_attention_dim,
             temporal_heads=n_temp_heads,
             groups=norm_num_groups,
+            temporal_groups=temporal_groups,
             eps=norm_eps,
             temporal=use_temporal,
             first_frame=first_frame_condition_mode in ("concat", "conv2d"),

@@ -35,6 +35,7 @@ class BlockShape:
         text_channels: D.
         temporal_heads: Heads of the temporal transformers.
         groups: Groups of the normalisation of ResNet blocks and transformers.
+        temporal_groups: Of the temporal convolutions'.
         eps: Epsilon of the ResNet blocks'.
         temporal: Whether there are temporal layers.
         first_frame: Whether spatial self-attention sees the first frame (Section 3.3).
@@ -47,6 +48,7 @@ class BlockShape:
     text_channels: int
     temporal_heads: int
     groups: int
+    temporal_groups: int
     eps: float
     temporal: bool
     first_frame: bool
@@ -83,7 +85,7 @@ class Block(nn.Module):
         super().__init__()
         outputs = [output for _, output in widths]
         self.resnets = nn.ModuleList([_resnet(shape, *width) for width in widths])
-        self.conv3ds = nn.ModuleList([TemporalConvolution(width) for width in outputs] if shape.temporal else [])
+        self.conv3ds = nn.ModuleList([_over_time(shape, width) for width in outputs] if shape.temporal else [])
         self.attentions = nn.ModuleList([_spatial(shape, width, heads) for width in outputs[:spatial]])
         timed = outputs[: temporal if shape.temporal else 0]
         self.tempo_attns = nn.ModuleList([_temporal(shape, width) for width in timed])
@@ -219,6 +221,10 @@ class UpBlock(Block):
             # The next skip's size is twice this one's unless an odd side was halved on the way down.
             hidden = sampler(hidden, output_size=skips[-1 - len(self.resnets)].shape[-2:])
         return hidden
+
+
+def _over_time(shape: BlockShape, channels: int) -> TemporalConvolution:
+    return TemporalConvolution(channels, shape.temporal_groups)
 
 
 def _spatial(shape: BlockShape, channels: int, heads: int) -> Transformer:
