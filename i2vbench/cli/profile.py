@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -58,13 +60,16 @@ def profile(
     height, width = parse_size(size)
     chosen = _parse_variants(variants)
 
+    from i2vbench.models.consisti2v.cost import network_shape
     from i2vbench.models.consisti2v.runtime import Job, measure_apart
     from i2vbench.settings import resolve_device
 
-    shape = _shape(checkpoint)
-    published = list(shape.get("config", {}).get("block_out_channels", PAPER_WIDTHS)) == PAPER_WIDTHS
+    folders = _folders(chosen, checkpoint)
+    shapes = {variant: network_shape(folder) if folder else {} for variant, folder in folders.items()}
+    config = shapes[chosen[0]].get("config", {})
+    published = list(config.get("block_out_channels", PAPER_WIDTHS)) == PAPER_WIDTHS
     as_in_paper = published and (frames, (height, width)) == (PAPER_FRAMES, PAPER_SIZE)
-    flops = _count(chosen, shape, frames, height, width)
+    flops = _count(shapes, frames, height, width)
     runtimes: dict[str, Runtime] = {}
     if not flops_only:
         device = resolve_device(device)
@@ -73,7 +78,7 @@ def profile(
         for variant in chosen:
             print(f"measuring {variant or FULL} on {device} in {dtype}", file=sys.stderr, flush=True)
             job = Job(
-                variant=variant, checkpoint=checkpoint, device=device, dtype=dtype, num_frames=frames,
+                variant=variant, checkpoint=folders[variant], device=device, dtype=dtype, num_frames=frames,
                 height=height, width=width, steps=steps, repeats=repeats,
             )  # fmt: skip
             runtimes[variant] = measure_apart(job)
@@ -102,27 +107,17 @@ def _parse_variants(values: list[str] | None) -> list[str]:
     return [variant for name, variant in names.items() if name in wanted or "all" in wanted]
 
 
-def _shape(checkpoint: str | None) -> dict[str, Any]:
-    """What `count_flops` must know of a checkpoint's networks; nothing of the published ones."""
+def _folders(variants: list[str], checkpoint: str | None) -> dict[str, Path | None]:
+    """Where the networks of each variant are; None for random ones."""
+    from i2vbench.models.consisti2v.checkpoint import find_variant
+    from i2vbench.models.consisti2v.sampling import VARIANTS
+
     if checkpoint is None:
-        return {}
-    from i2vbench.models.consisti2v.checkpoint import find_checkpoint
-    from i2vbench.models.consisti2v.components import read_json
-
-    folder = find_checkpoint(checkpoint)
-    parts = ("unet", "vae", "text_encoder")
-    unet, vae, text = (read_json(folder / part / "config.json") for part in parts)
-    try:
-        return {
-            "config": unet,
-            "vae_factor": 2 ** (len(vae["block_out_channels"]) - 1),
-            "text_tokens": text["max_position_embeddings"],
-        }
-    except KeyError as error:
-        raise UserError(f"checkpoint {checkpoint}: its configurations lack {error}") from error
+        return dict.fromkeys(variants)
+    return {variant: find_variant(checkpoint, VARIANTS[variant]) for variant in variants}
 
 
-def _count(variants: list[str], shape: dict[str, Any], frames: int, height: int, width: int) -> dict[str, Flops]:
+def _count(shapes: Mapping[str, Mapping[str, Any]], frames: int, height: int, width: int) -> dict[str, Flops]:
     """What the U-Net needs, by variant."""
     from i2vbench.models.consisti2v.cost import count_flops
     from i2vbench.models.consisti2v.sampling import VARIANTS
@@ -131,7 +126,7 @@ def _count(variants: list[str], shape: dict[str, Any], frames: int, height: int,
         raise UserError(f"--size {height}x{width}: expected multiples of 8")
     return {
         variant: count_flops(num_frames=frames, height=height, width=width, **shape, **VARIANTS[variant].unet)
-        for variant in variants
+        for variant, shape in shapes.items()
     }
 
 

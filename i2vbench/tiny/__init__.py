@@ -2,5 +2,15 @@
 
 from __future__ import annotations
 
-RECIPES: dict[str, str] = {}
+RECIPES: dict[str, str] = {
+    "dino": "i2vbench.tiny.dino:DINO",
+    "clip": "i2vbench.tiny.clip:CLIP",
+    "viclip": "i2vbench.tiny.viclip:ViCLIP",
+    "raft": "i2vbench.tiny.raft:RaftTiny",
+    "amt": "i2vbench.tiny.amt:AmtTiny",
+    "i3d": "i2vbench.tiny.i3d:I3D",
+    "tag2text": "i2vbench.tiny.tag2text:TinyTag2Text",
+    "vae": "i2vbench.tiny.vae:VAE",
+    "consisti2v": "i2vbench.tiny.consisti2v:ConsistI2VTiny",
+}
 """Module and class of every recipe, by name, in the order in which `train-tiny all` trains them."""

@@ -27,7 +27,7 @@ class Recipe(ABC):
         scores: What `score` says, by its keys: a sentence each, with what chance or the simplest rival reaches.
         seed: Of weights, data and order.
         steps: Of the optimizer.
-        cpu_minutes: What `train` took when the bundled file was made, of two cores together.
+        cpu_minutes: What `train` took when the bundled file was made, on one core.
         extras: Other files it makes, by the catalogue's names (a list of tags, a mean).
     """
 
@@ -46,7 +46,7 @@ class Recipe(ABC):
     def train(self, log: Curve) -> dict[str, Tensor]:
         """The trained tensors under the published names, float32 on the CPU; they are stored as float16.
 
-        With 2 threads of torch on one machine the same tensors each time. `self.steps` may be lowered for a look.
+        With one thread of torch on one machine the same tensors each time. `self.steps` may be lowered for a look.
         """
 
     @abstractmethod

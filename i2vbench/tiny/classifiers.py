@@ -1,0 +1,314 @@
+"""What the classifiers behind FID, FVD and the Inception Score share: words to learn, drawn clips, and the training.
+
+A classifier's outputs are groups of words (kinds, scenes, ...), each a softmax of its own. Where several things are
+seen, a group's target is their shares of the pixels. The mean over places hardly tells a small network where the thing
+is that is meant, so it is taught at every place of its last layer too, by the exact masks, and on squares around
+things.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from i2vbench.datasets.synthetic import (
+    CAMERAS,
+    COLOURS,
+    KINDS,
+    MOTIONS,
+    SCENES,
+    TEXTURES,
+    Plan,
+    SyntheticClip,
+    draw_clip,
+    held_out,
+    plan_clip,
+)
+from i2vbench.metrics.networks.layers import FrozenBatchNorm
+from i2vbench.tiny.recipe import Curve
+
+OF_THINGS: Mapping[str, tuple[str, ...]] = {
+    "kind": KINDS,
+    "colour": tuple(COLOURS),
+    "texture": TEXTURES,
+    "motion": tuple(MOTIONS),
+}
+OF_CLIPS: Mapping[str, tuple[str, ...]] = {"scene": tuple(SCENES), "camera": tuple(CAMERAS)}
+
+SIZE_PX = 128
+"""Of drawn clips: what the tiny profile's protocol brings every clip to."""
+
+CELL_PX = 8
+MOST_THINGS = 3
+
+_MIRRORED = {"left": "right", "right": "left"}
+_BACKWARD = _MIRRORED | {"up": "down", "down": "up", "in": "out", "out": "in", "grows": "shrinks", "shrinks": "grows"}
+_FROZEN = {"camera": "still", "motion": "stays"}
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Drawn clips of one size and length, and what is seen in them.
+
+    Attributes:
+        frames: uint8 [N, T, H, W, 3].
+        cells: Float32 [N, 3, T, H / 8, W / 8], the share of each thing in each cell of 8 x 8 pixels.
+        things: Float32 [N, 3, classes], the words of each thing, 1 or 0.
+        clips: Float32 [N, classes], the words of the whole clip.
+    """
+
+    frames: Tensor
+    cells: Tensor
+    things: Tensor
+    clips: Tensor
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: slice | Tensor) -> Drawn:
+        return Drawn(self.frames[index], self.cells[index], self.things[index], self.clips[index])
+
+
+class Groups:
+    """The outputs of a classifier.
+
+    Args:
+        names: Of the groups, keys of `OF_THINGS` and `OF_CLIPS`.
+    """
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        words = {**OF_THINGS, **OF_CLIPS}
+        self.sizes = [len(words[name]) for name in names]
+        self.words = [(name, word) for name in names for word in words[name]]
+
+    def draw(self, count: int, num_frames: int) -> Drawn:
+        """The clips of the first seeds, 128 x 128 at 8 fps, every camera as often as the others."""
+        cameras = tuple(CAMERAS)
+        return self._draw((replace(plan_clip(i), camera=cameras[i % len(cameras)]) for i in range(count)), num_frames)
+
+    def draw_held_out(self, count: int, num_frames: int) -> Drawn:
+        """The first held-out clips."""
+        return self._draw((plan_clip(held_out(i)) for i in range(count)), num_frames)
+
+    def _draw(self, plans: Iterable[Plan], num_frames: int) -> Drawn:
+        found = [self._drawn(draw_clip(plan, num_frames, height=SIZE_PX, width=SIZE_PX)) for plan in plans]
+        return Drawn(*(torch.stack(parts) for parts in zip(*found, strict=True)))
+
+    def loss(self, logits: Tensor, drawn: Drawn) -> Tensor:
+        """Sum over the groups of the cross-entropies at every place and of their mean, of as many clips.
+
+        Args:
+            logits: [N, more, t, h, w]; classes beyond those of the groups are left alone.
+            drawn: What was seen. Where there is no thing, nothing is to be said of one.
+        """
+        logits = logits[:, : len(self.words)]
+        t, h, w = logits.shape[2:]
+        cells = F.adaptive_avg_pool3d(drawn.cells, (t, h, w))  # [N, 3, t, h, w]
+        wanted = torch.einsum("nkthw,nkc->ncthw", cells, drawn.things) + drawn.clips[..., None, None, None]
+        shares = [float(name in OF_THINGS) / size for name, size in zip(self.names, self.sizes, strict=True)]
+        nothing = torch.tensor(shares).repeat_interleave(torch.tensor(self.sizes))
+        wanted = wanted + (1 - cells.sum(1, keepdim=True)) * nothing.view(-1, 1, 1, 1)
+        everywhere = zip(logits.split(self.sizes, 1), wanted.split(self.sizes, 1), strict=True)
+        whole = zip(logits.mean((2, 3, 4)).split(self.sizes, 1), self.targets(drawn).split(self.sizes, 1), strict=True)
+        return torch.stack([F.cross_entropy(said, right) for said, right in (*everywhere, *whole)]).sum()
+
+    def targets(self, drawn: Drawn) -> Tensor:
+        """Float32 [N, classes], in each group a sum of 1; zeros in those of things where none is seen."""
+        areas = drawn.cells.sum((2, 3, 4))  # [N, 3]
+        shares = areas / areas.sum(1, keepdim=True).clamp_min(1e-6)
+        return torch.einsum("nk,nkc->nc", shares, drawn.things) + drawn.clips
+
+    def accuracies(self, logits: Tensor, drawn: Drawn) -> dict[str, float]:
+        """By group, the share of clips of which the first guess is right, or the thing's of which most is seen.
+
+        Args:
+            logits: [N, more].
+        """
+        found = {}
+        parts = logits[:, : len(self.words)].split(self.sizes, 1), self.targets(drawn).split(self.sizes, 1)
+        for name, said, wanted in zip(self.names, *parts, strict=True):
+            seen = wanted.sum(dim=1) > 0
+            found[name] = (said.argmax(1) == wanted.argmax(1))[seen].float().mean().item()
+        return found
+
+    def mirrored(self, clip: Drawn) -> Drawn:
+        """As a mirror shows it."""
+        words = self._swapped(_MIRRORED)
+        return Drawn(clip.frames.flip(3), clip.cells.flip(4), clip.things[..., words], clip.clips[..., words])
+
+    def backward(self, clip: Drawn) -> Drawn:
+        """From its end."""
+        words = self._swapped(_BACKWARD)
+        return Drawn(clip.frames.flip(1), clip.cells.flip(2), clip.things[..., words], clip.clips[..., words])
+
+    def frozen(self, clip: Drawn) -> Drawn:
+        """Its first frame, repeated."""
+        still = torch.tensor([float(_FROZEN.get(name) == word) for name, word in self.words])
+        moving = torch.tensor([name in _FROZEN for name, _ in self.words])
+        of_things = torch.tensor([name in OF_THINGS for name, _ in self.words])
+        there = clip.things.sum(-1, keepdim=True).clamp_max(1)
+        return Drawn(
+            clip.frames[:, :1].expand_as(clip.frames),
+            clip.cells[:, :, :1].expand_as(clip.cells),
+            torch.where(moving, still * of_things * there, clip.things),
+            torch.where(moving, still * ~of_things, clip.clips),
+        )
+
+    def _drawn(self, clip: SyntheticClip) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        masks = torch.from_numpy(clip.layers)[None] == torch.arange(1, MOST_THINGS + 1).view(-1, 1, 1, 1)
+        things = torch.zeros(MOST_THINGS, len(self.words))
+        for row, thing in zip(things, clip.things, strict=False):
+            row[:] = torch.tensor([float(getattr(thing, name, None) == word) for name, word in self.words])
+        whole = torch.tensor([float(getattr(clip, name, None) == word) for name, word in self.words])
+        return torch.from_numpy(clip.frames), F.avg_pool2d(masks.float(), CELL_PX), things, whole
+
+    def _swapped(self, swaps: Mapping[str, str]) -> list[int]:
+        return [self.words.index((name, swaps.get(word, word))) for name, word in self.words]
+
+
+def pictures(drawn: Drawn) -> Drawn:
+    """Every frame as a clip of one."""
+    length = drawn.frames.shape[1]
+    return Drawn(
+        drawn.frames.flatten(0, 1)[:, None],
+        drawn.cells.transpose(1, 2).flatten(0, 1)[:, :, None],
+        drawn.things.repeat_interleave(length, 0),
+        drawn.clips.repeat_interleave(length, 0),
+    )
+
+
+def batches(
+    drawn: Drawn, groups: Groups, size: int, steps: int, random: torch.Generator, *, crop: int = SIZE_PX
+) -> Iterator[Drawn]:
+    """Batches of clips in random order, changed so that they stay what their words say.
+
+    Mirrored, from the end, frozen (one of eight); lighter and darker, of other contrast, with some noise; a square of
+    `crop` pixels of them, a multiple of 8.
+    """
+    order = torch.empty(0, dtype=torch.int64)
+    for _ in range(steps):
+        if len(order) < size:
+            order = torch.randperm(len(drawn), generator=random)
+        chosen, order = order[:size], order[size:]
+        clips = [_changed(_cropped(drawn[i : i + 1], crop, random), groups, random) for i in chosen.tolist()]
+        yield Drawn(
+            torch.cat([clip.frames for clip in clips]),
+            torch.cat([clip.cells for clip in clips]),
+            torch.cat([clip.things for clip in clips]),
+            torch.cat([clip.clips for clip in clips]),
+        )
+
+
+def _cropped(clip: Drawn, size_px: int, random: torch.Generator) -> Drawn:
+    """A square around a cell with a thing in it, as far as the frame goes."""
+    if size_px == SIZE_PX:
+        return clip
+    size, of_things = size_px // CELL_PX, clip.cells.sum((0, 1, 2)).flatten()  # [H / 8 * W / 8]
+    cell = int(torch.multinomial(of_things + 1e-3, 1, generator=random))
+    y, x = (min(max(0, at - size // 2), SIZE_PX // CELL_PX - size) for at in divmod(cell, SIZE_PX // CELL_PX))
+    rows, columns = slice(CELL_PX * y, CELL_PX * y + size_px), slice(CELL_PX * x, CELL_PX * x + size_px)
+    return replace(clip, frames=clip.frames[:, :, rows, columns], cells=clip.cells[..., y : y + size, x : x + size])
+
+
+def _changed(clip: Drawn, groups: Groups, random: torch.Generator) -> Drawn:
+    mirror, reverse, freeze, gain, offset, gamma, noise = torch.rand(7, generator=random).tolist()
+    if mirror < 0.5:
+        clip = groups.mirrored(clip)
+    if clip.frames.shape[1] > 1 and reverse < 0.5:
+        clip = groups.backward(clip)
+    if clip.frames.shape[1] > 1 and freeze < 0.125:
+        clip = groups.frozen(clip)
+    levels = (np.arange(256) / 255) ** (0.75 + 0.6 * gamma) * (0.8 + 0.4 * gain) + 0.2 * (offset - 0.5)
+    x = torch.from_numpy((levels * 255).astype(np.float32)[clip.frames.numpy()])
+    if noise < 0.3:
+        x.add_(torch.randn(x.shape, generator=random), alpha=25 * noise)
+    return replace(clip, frames=x.round_().clamp_(0, 255).byte())
+
+
+def with_batch_norms(network: nn.Module) -> nn.Module:
+    """The network with batch norms that learn in place of those that only apply; names stay the same."""
+    for module in list(network.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, FrozenBatchNorm):
+                setattr(module, name, _BatchNorm(len(child.weight), eps=child.eps))
+    return network
+
+
+class _BatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Of any number of dimensions."""
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        pass
+
+
+def flow_taps(network: nn.Module) -> None:
+    """Kernels by He et al. (2015), their taps in time antisymmetric around the middle one.
+
+    What stands still passes through the middle taps alone, so what was learned of pictures holds for clips; what moves
+    is heard from the first step on.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv3d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            middle = module.kernel_size[0] // 2
+            weight = module.weight.data
+            weight[:, :, middle] *= math.sqrt(module.kernel_size[0])  # all that a picture has
+            weight[:, :, :middle] = -weight[:, :, middle + 1 :].flip(2)
+
+
+def fit(
+    network: nn.Module,
+    logits: Callable[[Tensor], Tensor],
+    groups: Groups,
+    data: Iterator[Drawn],
+    steps: int,
+    tell: Callable[[int, Mapping[str, float]], None],
+    *,
+    rate: float,
+    at_once: int,
+) -> None:
+    """Train a classifier by AdamW, the rate up for a tenth of the steps and down to zero as a cosine.
+
+    Args:
+        network: In training mode.
+        logits: uint8 [N, T, H, W, 3] -> [N, classes, t, h, w].
+        data: A batch for each step.
+        steps: How many.
+        tell: Is told the step, and the mean loss and accuracies on the batches since, some 20 times.
+        rate: The highest.
+        at_once: Clips that go through the network together; allocations above 32 MiB cost a third of the time more.
+    """
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
+    every, seen = max(1, steps // 20), []
+    for step, batch in zip(range(1, steps + 1), data, strict=True):
+        share = step / steps
+        for parameters in optimizer.param_groups:
+            parameters["lr"] = rate * min(10 * share, (1 + math.cos(math.pi * share)) / 2)
+        optimizer.zero_grad()
+        for begin in range(0, len(batch), at_once):
+            part = batch[begin : begin + at_once]
+            said = logits(part.frames)
+            loss = groups.loss(said, part)
+            (loss * len(part) / len(batch)).backward()
+            seen.append({"loss": loss.item(), **groups.accuracies(said.detach().mean((2, 3, 4)), part)})
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimizer.step()
+        if step % every == 0:
+            tell(step, {name: float(np.nanmean([row[name] for row in seen])) for name in seen[0]})
+            seen.clear()
+
+
+def row_of(log: Curve, groups: Groups, begin: int) -> Callable[[int, Mapping[str, float]], None]:
+    """`fit`'s rows after so many steps before, with the same columns whatever is taught: empty ones are NaN."""
+
+    def tell(step: int, values: Mapping[str, float]) -> None:
+        log.row(begin + step, **{name: values.get(name, math.nan) for name in ("loss", *groups.names)})
+
+    return tell

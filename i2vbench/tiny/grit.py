@@ -1,0 +1,243 @@
+"""A tiny GRiT, the detector of object consistency: it finds the synthetic world's things and writes their kinds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.ops import box_iou
+
+from i2vbench import weights
+from i2vbench.datasets.synthetic import KINDS, draw_clip, held_out
+from i2vbench.metrics.frame_success import names_object
+from i2vbench.metrics.networks import grit
+from i2vbench.metrics.networks.grit import OBJECTS, GRiT, Sizes, preprocess
+from i2vbench.metrics.networks.grit.backbone import Attention
+from i2vbench.metrics.networks.grit.boxes import LEVELS
+from i2vbench.metrics.networks.wordpiece import SEP, encode
+from i2vbench.tiny.grit_losses import (
+    JITTERED,
+    best_proposals,
+    cascade_losses,
+    jittered,
+    labels_loss,
+    proposal_losses,
+    words_loss,
+)
+from i2vbench.tiny.grit_pictures import LEAST_PIXELS, Batch, draw_batch, draw_pool
+from i2vbench.tiny.recipe import Curve, Recipe
+
+SIZE_PX = 128
+CLIPS = 5000
+BATCH = 16
+RATE, WARM_UP, DECAY = 2e-3, 0.06, 0.05
+"""The learning rate at its highest, the share of steps that lead there, and the decay of weights."""
+WEIGHTS = {"heat": 1.0, "sides": 1.0, "objects": 1.0, "moves": 0.5, "words": 2.0, "labels": 2.0}
+"""Of the losses: names are what takes longest. Of the stages' boxes more than usual are objects, and so are moved."""
+REACH, FOCUS = (1, 1, 2, 2), 1.0
+"""How many tokens the heads of each block look away at first, and how narrowly."""
+NEIGHBOURS = ((-1, 0), (0, 1), (1, 0), (0, -1), (-1, -1), (-1, 1), (1, 1), (1, -1))
+FIRST_SIDE = 4.0
+"""Of boxes before anything is learned: how far their sides are from their centres, in strides of a level."""
+LEAST_OVERLAP = 0.5
+"""Of a box with the thing that it is said to show."""
+PICTURES, VIDEOS = 300, 24
+ALIAS = "roi_heads.text_decoder.textual.embedding.words.weight"
+
+
+class TinyGRiT(Recipe):
+    """See `method`."""
+
+    name = "grit"
+    checkpoint = "tiny_grit"
+    title = "GRiT with a backbone of 0.3 M parameters, which names the 21 kinds of the synthetic world"
+    data = (
+        f"three frames each of {CLIPS} clips of the synthetic world, 128 x 128 pixels, half of them with the things of "
+        "another one on top; mirrored, scaled, shifted, in other light, and many of them blurred, noisy or as JPEG."
+    )
+    method = (
+        "AdamW on the losses of CenterNet, Cascade R-CNN and GRiT, as published but for the heatmap's, which counts "
+        "twice, and a few boxes of each frame; beside them a linear layer tells the kind at each position of p3, and "
+        "is left out afterwards. No masks, and no captions: it has only learned to name."
+    )
+    scores: Mapping[str, str] = {
+        "found": f"things of {PICTURES} pictures found with the right name (a box of half their area or more)",
+        "commonest": "the same for true boxes and always the commonest kind",
+        "wrong": "boxes that show no thing of their name",
+        "overlap": "mean intersection over union of boxes of the right name",
+        "blurred": "things found in the same pictures at a third of their size, and back",
+        "consistency": f"object consistency of {VIDEOS} clips, asked for the nearest thing",
+        "consistency_absent": "object consistency of the same clips, asked for a kind that they do not show",
+    }
+    steps = 3000
+    cpu_minutes = 25
+
+    @property
+    def sizes(self) -> Sizes:
+        """Of the network."""
+        return Sizes(**weights.entry(self.checkpoint).sizes)
+
+    def train(self, log: Curve) -> dict[str, Tensor]:
+        pool = draw_pool(CLIPS, self.seed, SIZE_PX)
+        random = torch.Generator().manual_seed(self.seed)
+        torch.manual_seed(self.seed)
+        network = begin(self.sizes)
+        labeller = nn.Conv2d(self.sizes.channels, len(KINDS) + 1, 1)  # for training alone
+        optimizer, schedule = _optimizer(nn.ModuleList([network, labeller]), self.steps)
+        means: dict[str, float] = {}
+        for step in range(self.steps):
+            losses = step_losses(network, labeller, draw_batch(pool, BATCH, random), random)
+            optimizer.zero_grad(set_to_none=True)
+            torch.stack([WEIGHTS[key] * value for key, value in losses.items()]).sum().backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            for key, value in losses.items():
+                means[key] = 0.95 * means.get(key, value.item()) + 0.05 * value.item()
+            if (step + 1) % max(1, self.steps // 50) == 0:
+                log.row(step + 1, **means)
+        return {key: value for key, value in network.state_dict().items() if key != ALIAS}
+
+    def score(self, state: Mapping[str, Tensor]) -> dict[str, float]:
+        network = grit.load(state, self.sizes)
+        blurred = of_pictures(network, PICTURES, shrunk_px=SIZE_PX // 3)["found"]
+        return {**of_pictures(network, PICTURES), "blurred": blurred, **of_videos(network, VIDEOS)}
+
+
+def begin(sizes: Sizes) -> GRiT:
+    """A network to be trained; it draws from torch's own random numbers."""
+    network = GRiT(sizes)
+    network.text.tie()
+    head: Any = network.proposal_generator["centernet_head"]
+    predictors: Any = network.roi_heads.box_predictor
+    for name, parameter in network.named_parameters():
+        if name.endswith((".pos_embed", ".rel_pos_h", ".rel_pos_w", ".positions.weight", ".words.weight")):
+            nn.init.normal_(parameter, std=0.02)
+    for number, block in enumerate(network.backbone.bottom_up.blocks):
+        look_around(block.attn, REACH[min(number, len(REACH) - 1)])  # type: ignore[arg-type]
+    for scale in head.scales:
+        nn.init.ones_(scale["scale"])
+    nn.init.constant_(head.agn_hm.bias, -math.log(99))  # a centre is rare
+    nn.init.constant_(head.bbox_pred.bias, FIRST_SIDE)
+    for predictor in predictors:  # boxes stay where they are at first
+        nn.init.normal_(predictor["bbox_pred"][2].weight, std=0.001)
+        nn.init.zeros_(predictor["bbox_pred"][2].bias)
+    # So rare that the first hundred steps need not be spent on finding out which words there are.
+    nn.init.constant_(network.text.output.bias, -8)
+    network.text.output.bias.data[[SEP, *(word for kind in KINDS for word in encode(kind)[1:-1])]] = 0
+    return network.train()
+
+
+def look_around(attention: Attention, reach: int) -> None:
+    """Let each head begin as a look at one of the neighbours that are so many tokens away, as a convolution has it.
+
+    After ConViT (d'Ascoli et al., 2021): a transformer that has to find out by itself what lies beside what needs far
+    more pictures than there is time for. A head's logit of a key `away` from its neighbour is -FOCUS |away|^2, of which
+    the tables of distances hold the parts that all heads share.
+    """
+    query, size = attention.qkv.out_features // 3, attention.rel_pos_h.shape[1]
+    for table, axis in ((attention.rel_pos_h, 1), (attention.rel_pos_w, 2)):
+        distance = torch.arange(len(table)) - len(table) // 2  # from key to query
+        table.data[:, :3] = 0
+        table.data[:, 0], table.data[:, axis] = -FOCUS * distance**2, distance
+    places = torch.arange(query).view(-1, size)[:, :3]  # [heads, 3]
+    attention.qkv.weight.data[places.flatten()] = 0  # the same for every token
+    for head, place in enumerate(places):
+        down, across = NEIGHBOURS[head % len(NEIGHBOURS)]
+        attention.qkv.bias.data[place] = torch.tensor([1.0, -2 * FOCUS * reach * down, -2 * FOCUS * reach * across])
+
+
+def step_losses(network: GRiT, labeller: nn.Module, batch: Batch, random: torch.Generator) -> dict[str, Tensor]:
+    """What is to become small, of one batch.
+
+    Args:
+        labeller: As `labels_loss` takes it.
+    """
+    levels = network.backbone(preprocess(batch.frames))
+    logits, distances = network.proposal_generator["centernet_head"](levels)
+    heat, sides = proposal_losses(logits, distances, batch.boxes, network.strides)
+    given = [
+        torch.cat((some, jittered(true.repeat(JITTERED, 1), 0.2, random)))
+        for some, true in zip(best_proposals(logits, distances, network.strides), batch.boxes, strict=True)
+    ]
+    regions = [level.contiguous() for level in levels[:LEVELS]]
+    objects, moves = cascade_losses(network, regions, given, batch.boxes, (SIZE_PX, SIZE_PX))
+    about = [jittered(true, 0.1, random) for true in batch.boxes]
+    words = torch.tensor([encode(kind)[1:] for kind in KINDS])[torch.cat(batch.kinds)]
+    return {
+        "heat": heat,
+        "sides": sides,
+        "objects": objects,
+        "moves": moves,
+        "words": words_loss(network, regions, about, words, OBJECTS),
+        "labels": labels_loss(labeller, levels[0], batch.labels),
+    }
+
+
+def _optimizer(network: nn.Module, steps: int) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    named = list(network.named_parameters())
+    matrices = [p for name, p in named if p.ndim > 1 and "_pos" not in name]
+    rest = [p for name, p in named if p.ndim <= 1 or "_pos" in name]
+    groups = [{"params": matrices, "weight_decay": DECAY}, {"params": rest, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.99))
+    warm = max(1, int(WARM_UP * steps))
+
+    def rate(step: int) -> float:
+        return (
+            (step + 1) / warm if step < warm else 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+        )
+
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+
+
+def of_pictures(network: GRiT, count: int, shrunk_px: int = SIZE_PX) -> dict[str, float]:
+    """How many things of held-out pictures are found, and what is found beside them.
+
+    Args:
+        shrunk_px: To which the pictures are shrunk, and enlarged again, before the network sees them.
+    """
+    things = right = boxes = wrong = 0
+    overlaps: list[float] = []
+    kinds: dict[str, int] = {}
+    for index in range(count):
+        clip = draw_clip(held_out(index), 3, 1.0, SIZE_PX, SIZE_PX)
+        frame = index % 3
+        picture = torch.from_numpy(clip.frames[frame : frame + 1]).permute(0, 3, 1, 2).float()
+        if shrunk_px != SIZE_PX:
+            picture = F.interpolate(picture, shrunk_px, mode="bilinear", antialias=True)
+            picture = F.interpolate(picture, SIZE_PX, mode="bilinear")
+        [found] = network.detect(picture)
+        seen = [k for k in range(len(clip.things)) if (clip.layers[frame] == k + 1).sum() >= LEAST_PIXELS]
+        true = torch.from_numpy(clip.boxes[seen, frame]).reshape(-1, 4)
+        names = [clip.things[k].kind for k in seen]
+        overlap = box_iou(found.boxes, true)
+        same = torch.tensor([[a == b for b in names] for a in found.names], dtype=torch.bool).reshape(overlap.shape)
+        hits = (overlap >= LEAST_OVERLAP) & same
+        things, right = things + len(names), right + int(hits.any(dim=0).sum())
+        boxes, wrong = boxes + len(found.names), wrong + int((~hits.any(dim=1)).sum())
+        overlaps += overlap.masked_fill(~hits, 0).amax(dim=0)[hits.any(dim=0)].tolist() if len(found.names) else []
+        for name in names:
+            kinds[name] = kinds.get(name, 0) + 1
+    return {
+        "found": right / things,
+        "wrong": wrong / max(1, boxes),
+        "overlap": sum(overlaps) / max(1, len(overlaps)),
+        "commonest": max(kinds.values()) / things,
+    }
+
+
+def of_videos(network: GRiT, count: int) -> dict[str, float]:
+    """Object consistency of held-out clips, by the kind of their nearest thing, and by one that they do not show."""
+    true = other = frames = 0
+    for index in range(count):
+        clip = draw_clip(held_out(PICTURES + index), 16, 8.0, SIZE_PX, SIZE_PX)
+        kinds = [thing.kind for thing in clip.things]
+        absent = next(kind for kind in KINDS[index % len(KINDS) :] + KINDS if kind not in kinds)
+        for found in network.detect(torch.from_numpy(clip.frames).permute(0, 3, 1, 2)):
+            true, other = true + names_object({kinds[0]}, found.names), other + names_object({absent}, found.names)
+            frames += 1
+    return {"consistency": true / frames, "consistency_absent": other / frames}

@@ -1,0 +1,195 @@
+"""ConsistI2V-tiny: its recipe, its scores, and the folder that the model reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from i2vbench import weights
+from i2vbench.errors import UserError
+from i2vbench.metrics.networks.clip import Sizes
+from i2vbench.models.consisti2v.adapter import ConsistI2V
+from i2vbench.models.consisti2v.sampling import VARIANTS
+from i2vbench.models.consisti2v.unet import ConsistI2VUNet
+from i2vbench.progress import Quiet
+from i2vbench.tiny import checkpoint, consisti2v, latents, text, vae, video_scores
+from i2vbench.tiny.recipe import Curve
+from i2vbench.types import Request
+
+VOCABULARY = 600
+UNETS = {"": 0, "no-frameinit": 0, "no-frameinit-no-temporal": 1, "no-frameinit-no-temporal-no-spatial": 2}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def text_encoder(_: str = "") -> tuple[CLIPTextModel, CLIPTokenizer]:
+    """With random weights: what is tested here does not depend on what CLIP has learnt."""
+    torch.manual_seed(0)
+    sizes = Sizes(text_width=64, text_layers=1, text_heads=2, vocabulary=VOCABULARY)
+    config = CLIPTextConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=64,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=sizes.context_length,
+        eos_token_id=VOCABULARY - 1,
+        bos_token_id=VOCABULARY - 2,
+    )
+    return CLIPTextModel(config).eval().requires_grad_(False), text.text_tokenizer(sizes)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consisti2v, "read_text_encoder", text_encoder)
+    monkeypatch.setattr(text, "read_text_encoder", text_encoder)
+    monkeypatch.setattr(consisti2v, "CLIPS", 2)
+    monkeypatch.setattr(consisti2v, "BATCH", 1)
+    monkeypatch.setattr(consisti2v, "PICTURES_AT_ONCE", 2)
+    monkeypatch.setattr(consisti2v, "HELD_OUT", 1)
+    monkeypatch.setattr(video_scores, "SAMPLES", 1)
+    monkeypatch.setattr(video_scores, "STEPS", 2)
+
+
+def trained(folder: Path) -> tuple[consisti2v.ConsistI2VTiny, dict[str, Tensor]]:
+    """After a step on pictures and two on clips for each U-Net."""
+    recipe = consisti2v.ConsistI2VTiny()
+    recipe.steps = consisti2v.IMAGE_SHARE
+    with Curve(folder / "curve.csv", Quiet(), recipe.name, recipe.steps) as curve:
+        return recipe, recipe.train(curve)
+
+
+def test_the_recipe_gives_three_networks_and_the_same_tensors_twice(tmp_path: Path) -> None:
+    recipe, state = trained(tmp_path)
+    again = trained(tmp_path)[1]
+    assert all(torch.equal(state[name], again[name]) for name in state)
+    for name in consisti2v.UNETS:
+        made = state if name == consisti2v.FULL else recipe.extra(name)
+        unet = consisti2v.load_unet(name, {key: value.half() for key, value in made.items()})
+        assert set(made) < set(unet.state_dict()), "what is stored and never used is left out"
+    assert any(not torch.equal(state[name], recipe.extra(consisti2v.NO_TEMPORAL)[name]) for name in state)
+    scores = recipe.score({name: tensor.half() for name, tensor in state.items()})
+    assert set(scores) == set(recipe.scores)
+    assert all(np.isfinite(value) for value in scores.values())
+
+
+def test_inflation_gives_each_frame_what_the_image_network_gives_it() -> None:
+    """Without spatial conditioning, under which frames see the first one too."""
+    image = consisti2v._image_unet(0).eval()
+    video = consisti2v._inflated(consisti2v.NO_CONDITIONING, dict(image.named_parameters()), 1).eval()
+    clip, words = torch.randn(1, 4, 3, 16, 16), torch.randn(1, 5, 64)
+    with torch.no_grad():
+        made = video(clip[:, :, 1:], 500, words, first_frame_latents=clip[:, :, :1], frame_stride=3).sample
+        for frame in range(2):
+            alone = image(clip[:, :, frame + 1 : frame + 2], 500, words).sample
+            torch.testing.assert_close(made[:, :, frame : frame + 1], alone, atol=1e-5, rtol=1e-4)
+
+
+def test_published_temporal_convolutions_keep_their_groups() -> None:
+    with torch.device("meta"):
+        published, small = ConsistI2VUNet(), ConsistI2VUNet(temporal_groups=8)
+    groups = [unet.down_blocks[0].conv3ds[0].norm1.num_groups for unet in (published, small)]
+    assert groups == [32, 8]
+
+
+def test_kept_clips_are_what_the_autoencoder_gives() -> None:
+    autoencoder = vae.load(weights.read(vae.CHECKPOINT))
+    clips = latents.encode_clips([7, 8], autoencoder, *text_encoder())
+    drawn = latents.draw_clip(8, latents.NUM_FRAMES, latents.SOURCE_FPS / latents.STRIDES[1])
+    with torch.no_grad():
+        pixels = torch.from_numpy(drawn.frames).permute(0, 3, 1, 2) / 127.5 - 1
+        expected = autoencoder.encode(pixels).latent_dist
+    kept = latents.Kept().encode(clips.moments[1]).latent_dist
+    torch.testing.assert_close(kept.mean, expected.mean, atol=1e-2, rtol=1e-2)
+    torch.testing.assert_close(kept.std, expected.std, atol=1e-2, rtol=1e-2)
+    assert clips.captions[1] == drawn.caption
+    assert clips.strides.tolist() == [3, 1]
+    assert set(clips.texts) == {"", *clips.captions, *clips.pictures}
+
+
+@pytest.mark.parametrize(
+    ("made", "motion", "dynamics"),
+    [
+        (lambda true: true, 1, 1),
+        (lambda true: np.repeat(true[:1], len(true), axis=0), 0, 0),
+        (lambda true: 2 * true[:1] - true, -1, 1),  # everything changes the other way
+    ],
+)
+def test_scores_of_samples(made: Callable[[Any], Any], motion: float, dynamics: float) -> None:
+    true = np.random.default_rng(0).random((16, 8, 8, 3)).astype(np.float32)
+    scores = video_scores.compare(made(true) + 1e-7, true)
+    assert scores["motion"] == pytest.approx(motion, abs=1e-2)
+    assert scores["dynamics"] == pytest.approx(dynamics, abs=1e-2)
+
+
+@pytest.fixture
+def bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random U-Nets in the place of the bundled ones."""
+    read, sha256_of = weights.read, weights.sha256_of
+
+    def random(name: str) -> dict[str, Tensor]:
+        if name not in consisti2v.UNETS:
+            return read(name)
+        torch.manual_seed(consisti2v.UNETS.index(name))
+        unet = ConsistI2VUNet.from_config(consisti2v.unet_config(name))
+        return {key: value.detach() for key, value in unet.named_parameters() if value.requires_grad}
+
+    monkeypatch.setattr(weights, "read", random)
+    monkeypatch.setattr(weights, "sha256_of", lambda name: sha256_of(name) if name == vae.CHECKPOINT else name)
+    monkeypatch.setenv("I2VBENCH_CACHE", str(tmp_path))
+
+
+def tiny_model(variant: str = "") -> ConsistI2V:
+    model = ConsistI2V(variant)
+    model.configure({"checkpoint": "tiny", "steps": 1, "guidance": 1.0})
+    return model
+
+
+@pytest.mark.usefixtures("bundled")
+def test_each_variant_reads_the_network_that_was_trained_for_it() -> None:
+    for variant, index in UNETS.items():
+        folder = checkpoint.checkpoint_folder(VARIANTS[variant].unet)
+        assert folder.name.startswith(f"{consisti2v.UNETS[index]}-")
+    with pytest.raises(UserError, match="first_frame_condition_mode"):
+        checkpoint.checkpoint_folder({"first_frame_condition_mode": "conv2d"})
+
+
+@pytest.mark.usefixtures("bundled")
+def test_the_model_makes_clips_of_the_folder(tmp_path: Path) -> None:
+    model = tiny_model()
+    model.load("cpu", "float32")
+    assert model.pipeline is not None
+    assert model.pipeline.scheduler.config.prediction_type == "v_prediction"
+    assert not model.info.needs_gpu
+    first = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
+    (video,) = model.generate([Request("a", first, "a red ball moves left", 16, 128, 128, 8.0, 0)])
+    assert video.frames.shape == (16, 128, 128, 3)
+    fingerprints = {tiny_model(variant).fingerprint() for variant in UNETS}
+    assert len(fingerprints) == 3
+    assert sorted(path.name.rpartition("-")[0] for path in (tmp_path / "tiny").iterdir()) == sorted(consisti2v.UNETS)
+
+
+@pytest.mark.usefixtures("bundled")
+def test_a_folder_is_laid_out_once_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(name: str, folder: Path) -> None:
+        (folder / "unet").mkdir()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(checkpoint, "_write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            checkpoint.checkpoint_folder()
+        assert list((tmp_path / "tiny").iterdir()) == []
+    folder = checkpoint.checkpoint_folder()
+    monkeypatch.setattr(checkpoint, "_write", interrupted)
+    assert checkpoint.checkpoint_folder() == folder
