@@ -53,7 +53,6 @@ def _options(
 run.register(app)
 generate.register(app)
 profile.register(app)
-reproduce.register(app)
 train.register(app)
 train_tiny.register(app)
 validate_metrics.register(app)
@@ -62,6 +61,7 @@ show.register(app)
 catalogue.register(app)
 app.add_typer(adapter.app, name="adapter")
 app.add_typer(data.app, name="data")
+app.add_typer(reproduce.app, name="reproduce")
 app.add_typer(weights.app, name="weights")
 
 

@@ -1,4 +1,4 @@
-"""`i2vbench reproduce`: the paper's Figures 4, 6 and 7 as picture grids."""
+"""`i2vbench reproduce`: the paper's Figures 4, 6 and 7 as picture grids, and its Table 3."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from i2vbench.cli import table3
 from i2vbench.cli.options import (
     DEVICE_HELP,
     DTYPE_HELP,
@@ -27,7 +29,24 @@ if TYPE_CHECKING:
     from i2vbench.models.consisti2v.figures import Row
     from i2vbench.types import Frames, FrameSource, Image, Sample
 
-FIGURES = ("figure4", "figure6", "figure7")
+FIGURES = {
+    "figure4": (
+        "A real clip decoded from its latents, from their high and from their low frequencies.",
+        "--video dog.mp4 --out dog.png",
+    ),
+    "figure6": (
+        "One first frame, prompt and seed with ConsistI2V, without FrameInit, without temporal conditioning too, and "
+        "without spatial conditioning too.",
+        '--image dog.png --prompt "a dog swimming" --out dog.png',
+    ),
+    "figure7": (
+        "The same with six settings of FrameInit. (1) is the default, tau 850 and D0 0.25, (4) is without. The paper "
+        "does not print the others; they are 750 and 0.5 in (2), 700 and 0.75 in (3), 850 and 0.5 in (5), 750 and 0.25 "
+        "in (6).",
+        '--image dog.png --prompt "a dog swimming" --seed 7',
+    ),
+}
+"""What each shows, and an example."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +66,22 @@ class _Job:
     options: Mapping[str, object]
 
 
-def register(app: typer.Typer) -> None:
-    app.command("reproduce")(reproduce)
+class _Group(TyperGroup):
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        check_choice("figure or table", args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
 
 
-def reproduce(
-    figure: Annotated[str, typer.Argument(help="figure4, figure6 or figure7.")],
+app = typer.Typer(
+    cls=_Group,
+    help="Make a figure or a table of the paper again, with ConsistI2V.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+def _figure(
+    context: typer.Context,
     model: Annotated[str, typer.Option("--model", "-m", help="consisti2v.")] = "consisti2v",
     image: Annotated[Path | None, typer.Option(help="The first frame, instead of a sample's.")] = None,
     prompt: Annotated[str | None, typer.Option(help="What is to happen, instead of the sample's prompt.")] = None,
@@ -69,20 +98,7 @@ def reproduce(
     device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
     dtype: Annotated[str, typer.Option(help=f"{DTYPE_HELP}.")] = "float32",
 ) -> None:
-    """Make a figure of the paper with ConsistI2V: a grid of pictures as PNG, and its settings as JSON beside it.
-
-    figure4: a real clip decoded from its latents, from their high and from their low frequencies.
-
-    figure6: one first frame, prompt and seed with ConsistI2V, without FrameInit, without temporal conditioning too,
-    and without spatial conditioning too.
-
-    figure7: the same with six settings of FrameInit. (1) is the default, tau 850 and D0 0.25, (4) is without. The
-    paper does not print the others; they are 750 and 0.5 in (2), 700 and 0.75 in (3), 850 and 0.5 in (5), 750 and
-    0.25 in (6).
-
-    Example: i2vbench reproduce figure6 --image dog.png --prompt "a dog swimming" --out dog.png
-    """
-    check_choice("figure", figure, FIGURES)
+    figure = str(context.info_name)
     if model != "consisti2v":
         raise UserError(f"model '{model}': the figures are of consisti2v; --checkpoint names a folder")
     dtype = parse_dtype(dtype)
@@ -270,3 +286,9 @@ def _write(out: Path, rows: list[Row], caption: str, columns: int, record: Mappi
     except OSError as error:
         raise UserError(f"--out {out}: cannot be written: {error.strerror or error}") from error
     print(f"{out}: {len(rows)} rows, {picture.shape[1]} x {picture.shape[0]} pixels; its settings are in {beside}")
+
+
+for _name, (_shows, _example) in FIGURES.items():
+    _help = f"{_shows}\n\nA grid of pictures as PNG.\n\nExample: i2vbench reproduce {_name} {_example}"
+    app.command(_name, help=_help)(_figure)
+table3.register(app)
