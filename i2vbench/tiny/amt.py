@@ -54,7 +54,7 @@ class AmtTiny(Recipe):
         }
     )
     steps = 2000
-    cpu_minutes = 21.0
+    cpu_minutes = 9.0
 
     def train(self, log: Curve) -> dict[str, Tensor]:
         torch.manual_seed(self.seed)

@@ -21,7 +21,7 @@ from i2vbench.tiny.recipe import Curve, Recipe
 CLIPS = 600
 BATCH = 6
 ITERATIONS, COARSE_ITERATIONS = 6, 4
-MATCHING, COARSE = 0.4, 0.85
+MATCHING, COARSE = 0.25, 0.85
 """Shares of the steps until when only the correlated features learn, to find a point again, without which 250 steps
 learned nothing; and until when there are fewer iterations and flows are only enlarged, which takes half the time."""
 
@@ -62,7 +62,7 @@ class RaftTiny(Recipe):
             "still_told": "Share of the still clips that it calls so",
         }
     )
-    steps = 2400
+    steps = 6000
     cpu_minutes = 20.0
 
     def train(self, log: Curve) -> dict[str, Tensor]:

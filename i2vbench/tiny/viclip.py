@@ -64,7 +64,7 @@ class ViCLIP(Recipe):
         "still_moving": "whether a thing stays or moves as it does (chance 0.5)",
     }
     steps = 400
-    cpu_minutes = 15.0
+    cpu_minutes = 8.0
 
     def train(self, log: Curve) -> dict[str, Tensor]:
         torch.manual_seed(self.seed)

@@ -87,7 +87,7 @@ def test_inflation_gives_each_frame_what_the_image_network_gives_it() -> None:
     """Without spatial conditioning, under which frames see the first one too."""
     image = consisti2v._image_unet(0).eval()
     video = consisti2v._inflated(consisti2v.NO_CONDITIONING, dict(image.named_parameters()), 1).eval()
-    clip, words = torch.randn(1, 4, 3, 16, 16), torch.randn(1, 5, 64)
+    clip, words = torch.randn(1, 8, 3, 16, 16), torch.randn(1, 5, 64)
     with torch.no_grad():
         made = video(clip[:, :, 1:], 500, words, first_frame_latents=clip[:, :, :1], frame_stride=3).sample
         for frame in range(2):

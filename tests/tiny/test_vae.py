@@ -26,10 +26,10 @@ def bundled() -> dict[str, Tensor]:
 
 
 def test_the_bundled_one_beats_a_small_picture(bundled: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
-    """24.2 dB on 64 held-out pictures; 21.6 of three numbers where the latents have four."""
+    """26.6 dB on 64 held-out pictures; 21.6 of three numbers where the latents have eight."""
     monkeypatch.setattr(vae, "HELD_OUT", 8)
     scores = vae.VAE().score(bundled)
-    assert scores["psnr"] > scores["psnr_enlarged"] + 1
+    assert scores["psnr"] > scores["psnr_enlarged"] + 3
 
 
 def test_its_latents_are_as_noise_is(bundled: dict[str, Tensor]) -> None:
@@ -37,8 +37,8 @@ def test_its_latents_are_as_noise_is(bundled: dict[str, Tensor]) -> None:
     pixels = vae._to_unit(vae._pictures(range(1_000_100, 1_000_116)))
     with torch.no_grad():
         means = vae.load(bundled).encode(pixels).latent_dist.mean
-    torch.testing.assert_close(means.mean(dim=(0, 2, 3)), torch.zeros(4), atol=0.3, rtol=0)
-    torch.testing.assert_close(means.std(dim=(0, 2, 3)), torch.ones(4), atol=0.3, rtol=0)
+    torch.testing.assert_close(means.mean(dim=(0, 2, 3)), torch.zeros(8), atol=0.3, rtol=0)
+    torch.testing.assert_close(means.std(dim=(0, 2, 3)), torch.ones(8), atol=0.3, rtol=0)
 
 
 def test_normalising_changes_latents_alone() -> None:
@@ -53,7 +53,7 @@ def test_normalising_changes_latents_alone() -> None:
         after = made.encode(pixels).latent_dist
         torch.testing.assert_close(made.decode(after.mean).sample, picture, atol=1e-4, rtol=1e-4)
         whole = made.encode(vae._to_unit(pictures)).latent_dist.mean
-    torch.testing.assert_close(whole.std(dim=(0, 2, 3)), torch.ones(4), atol=1e-3, rtol=0)
+    torch.testing.assert_close(whole.std(dim=(0, 2, 3)), torch.ones(8), atol=1e-3, rtol=0)
     # The posterior's noise shrinks or grows with what it is added to.
     ratio = (after.mean[0] - after.mean[1]) / (before.mean[0] - before.mean[1])
     torch.testing.assert_close(after.std[0] / before.std[0], ratio.abs(), atol=1e-3, rtol=1e-2)
