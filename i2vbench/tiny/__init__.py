@@ -9,6 +9,8 @@ RECIPES: dict[str, str] = {
     "raft": "i2vbench.tiny.raft:RaftTiny",
     "amt": "i2vbench.tiny.amt:AmtTiny",
     "i3d": "i2vbench.tiny.i3d:I3D",
+    "inception": "i2vbench.tiny.inception:Inception",
+    "c3d": "i2vbench.tiny.c3d:C3D",
     "tag2text": "i2vbench.tiny.tag2text:TinyTag2Text",
     "vae": "i2vbench.tiny.vae:VAE",
     "consisti2v": "i2vbench.tiny.consisti2v:ConsistI2VTiny",

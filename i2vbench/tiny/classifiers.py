@@ -9,8 +9,9 @@ things.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -47,8 +48,20 @@ SIZE_PX = 128
 CELL_PX = 8
 MOST_THINGS = 3
 
-_MIRRORED = {"left": "right", "right": "left"}
-_BACKWARD = _MIRRORED | {"up": "down", "down": "up", "in": "out", "out": "in", "grows": "shrinks", "shrinks": "grows"}
+_ANGLES = range(0, 360, 45)
+FLOW = ("still", *(f"{angle}°" for angle in _ANGLES))
+"""Words of the group "flow", which is of places alone: where the pixels of a cell go, 0° to the right, 90° down."""
+
+STILL_PX = 0.25
+"""From frame to frame; what goes less far is still."""
+
+_MIRRORED = {"left": "right", "right": "left"} | {f"{angle}°": f"{(180 - angle) % 360}°" for angle in _ANGLES}
+_TURNED = {f"{angle}°": f"{(180 + angle) % 360}°" for angle in _ANGLES}
+_BACKWARD = _TURNED | {
+    one: other
+    for pair in (("left", "right"), ("up", "down"), ("in", "out"), ("grows", "shrinks"))
+    for one, other in (pair, pair[::-1])
+}
 _FROZEN = {"camera": "still", "motion": "stays"}
 
 
@@ -61,32 +74,46 @@ class Drawn:
         cells: Float32 [N, 3, T, H / 8, W / 8], the share of each thing in each cell of 8 x 8 pixels.
         things: Float32 [N, 3, classes], the words of each thing, 1 or 0.
         clips: Float32 [N, classes], the words of the whole clip.
+        flows: Float32 [N, 9, T, H / 8, W / 8], by the exact flow the share of each of `FLOW` in each cell; no classes
+            where the flow is not asked for.
     """
 
     frames: Tensor
     cells: Tensor
     things: Tensor
     clips: Tensor
+    flows: Tensor
 
     def __len__(self) -> int:
         return len(self.frames)
 
     def __getitem__(self, index: slice | Tensor) -> Drawn:
-        return Drawn(self.frames[index], self.cells[index], self.things[index], self.clips[index])
+        return Drawn(*(getattr(self, field.name)[index] for field in fields(self)))
+
+
+class Lesson(Protocol):
+    """What `fit` teaches."""
+
+    def loss(self, logits: Tensor, drawn: Drawn) -> Tensor:
+        """Of what a network says of as many clips."""
+
+    def accuracies(self, logits: Tensor, drawn: Drawn) -> dict[str, float]:
+        """Shares of clips of which it is right, by what it says."""
 
 
 class Groups:
     """The outputs of a classifier.
 
     Args:
-        names: Of the groups, keys of `OF_THINGS` and `OF_CLIPS`.
+        names: Of the groups, keys of `OF_THINGS` and `OF_CLIPS`, or "flow".
     """
 
     def __init__(self, *names: str) -> None:
         self.names = names
-        words = {**OF_THINGS, **OF_CLIPS}
+        words = {**OF_THINGS, **OF_CLIPS, "flow": FLOW}
         self.sizes = [len(words[name]) for name in names]
         self.words = [(name, word) for name in names for word in words[name]]
+        self._flow = [i for i, (name, _) in enumerate(self.words) if name == "flow"]
 
     def draw(self, count: int, num_frames: int) -> Drawn:
         """The clips of the first seeds, 128 x 128 at 8 fps, every camera as often as the others."""
@@ -112,6 +139,8 @@ class Groups:
         t, h, w = logits.shape[2:]
         cells = F.adaptive_avg_pool3d(drawn.cells, (t, h, w))  # [N, 3, t, h, w]
         wanted = torch.einsum("nkthw,nkc->ncthw", cells, drawn.things) + drawn.clips[..., None, None, None]
+        if self._flow:
+            wanted[:, self._flow] += F.adaptive_avg_pool3d(drawn.flows, (t, h, w))
         shares = [float(name in OF_THINGS) / size for name, size in zip(self.names, self.sizes, strict=True)]
         nothing = torch.tensor(shares).repeat_interleave(torch.tensor(self.sizes))
         wanted = wanted + (1 - cells.sum(1, keepdim=True)) * nothing.view(-1, 1, 1, 1)
@@ -123,15 +152,18 @@ class Groups:
         """Float32 [N, classes], in each group a sum of 1; zeros in those of things where none is seen."""
         areas = drawn.cells.sum((2, 3, 4))  # [N, 3]
         shares = areas / areas.sum(1, keepdim=True).clamp_min(1e-6)
-        return torch.einsum("nk,nkc->nc", shares, drawn.things) + drawn.clips
+        wanted = torch.einsum("nk,nkc->nc", shares, drawn.things) + drawn.clips
+        wanted[:, self._flow] += drawn.flows.mean((2, 3, 4))
+        return wanted
 
     def accuracies(self, logits: Tensor, drawn: Drawn) -> dict[str, float]:
         """By group, the share of clips of which the first guess is right, or the thing's of which most is seen.
 
         Args:
-            logits: [N, more].
+            logits: [N, more], or at places [N, more, ...].
         """
         found = {}
+        logits = logits.flatten(2).mean(2) if logits.ndim > 2 else logits
         parts = logits[:, : len(self.words)].split(self.sizes, 1), self.targets(drawn).split(self.sizes, 1)
         for name, said, wanted in zip(self.names, *parts, strict=True):
             seen = wanted.sum(dim=1) > 0
@@ -141,12 +173,24 @@ class Groups:
     def mirrored(self, clip: Drawn) -> Drawn:
         """As a mirror shows it."""
         words = self._swapped(_MIRRORED)
-        return Drawn(clip.frames.flip(3), clip.cells.flip(4), clip.things[..., words], clip.clips[..., words])
+        return Drawn(
+            clip.frames.flip(3),
+            clip.cells.flip(4),
+            clip.things[..., words],
+            clip.clips[..., words],
+            clip.flows[:, self._flows(words)].flip(4),
+        )
 
     def backward(self, clip: Drawn) -> Drawn:
         """From its end."""
         words = self._swapped(_BACKWARD)
-        return Drawn(clip.frames.flip(1), clip.cells.flip(2), clip.things[..., words], clip.clips[..., words])
+        return Drawn(
+            clip.frames.flip(1),
+            clip.cells.flip(2),
+            clip.things[..., words],
+            clip.clips[..., words],
+            clip.flows[:, self._flows(words)].flip(2),
+        )
 
     def frozen(self, clip: Drawn) -> Drawn:
         """Its first frame, repeated."""
@@ -159,18 +203,37 @@ class Groups:
             clip.cells[:, :, :1].expand_as(clip.cells),
             torch.where(moving, still * of_things * there, clip.things),
             torch.where(moving, still * ~of_things, clip.clips),
+            F.one_hot(torch.zeros_like(clip.flows[:, 0], dtype=torch.int64), len(FLOW)).movedim(-1, 1).float()
+            if self._flow
+            else clip.flows,
         )
 
-    def _drawn(self, clip: SyntheticClip) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _drawn(self, clip: SyntheticClip) -> tuple[Tensor, ...]:
         masks = torch.from_numpy(clip.layers)[None] == torch.arange(1, MOST_THINGS + 1).view(-1, 1, 1, 1)
         things = torch.zeros(MOST_THINGS, len(self.words))
         for row, thing in zip(things, clip.things, strict=False):
             row[:] = torch.tensor([float(getattr(thing, name, None) == word) for name, word in self.words])
         whole = torch.tensor([float(getattr(clip, name, None) == word) for name, word in self.words])
-        return torch.from_numpy(clip.frames), F.avg_pool2d(masks.float(), CELL_PX), things, whole
+        cells = F.avg_pool2d(masks.float(), CELL_PX)
+        flows = flow_shares(clip) if self._flow else torch.zeros(0, *cells.shape[1:])
+        return torch.from_numpy(clip.frames), cells, things, whole, flows
+
+    def _flows(self, words: Sequence[int]) -> list[int]:
+        """The order of the flow's classes when that of all words is this."""
+        return [words[i] - self._flow[0] for i in self._flow]
 
     def _swapped(self, swaps: Mapping[str, str]) -> list[int]:
         return [self.words.index((name, swaps.get(word, word))) for name, word in self.words]
+
+
+def flow_shares(clip: SyntheticClip) -> Tensor:
+    """As `Drawn.flows` of one clip, [9, T, H / 8, W / 8]: to the next frame, in the last one as in that before."""
+    last = len(clip.frames) - 1
+    flows = torch.from_numpy(np.stack([clip.flow(t, t + 1)[0] for t in (*range(last), last - 1)]))  # [T, H, W, 2]
+    angles = torch.atan2(flows[..., 1], flows[..., 0]).rad2deg() % 360
+    words = 1 + (angles / 45).round().long() % 8
+    words = torch.where(flows.norm(dim=-1) < STILL_PX, 0, words)
+    return F.avg_pool2d(F.one_hot(words, len(FLOW)).permute(3, 0, 1, 2).float(), CELL_PX)
 
 
 def pictures(drawn: Drawn) -> Drawn:
@@ -181,29 +244,32 @@ def pictures(drawn: Drawn) -> Drawn:
         drawn.cells.transpose(1, 2).flatten(0, 1)[:, :, None],
         drawn.things.repeat_interleave(length, 0),
         drawn.clips.repeat_interleave(length, 0),
+        torch.zeros(len(drawn) * length, 0, 1, *drawn.cells.shape[3:]),
     )
 
 
 def batches(
-    drawn: Drawn, groups: Groups, size: int, steps: int, random: torch.Generator, *, crop: int = SIZE_PX
+    drawn: Drawn,
+    groups: Groups,
+    size: int,
+    steps: int,
+    random: torch.Generator,
+    *,
+    crop: int = SIZE_PX,
+    frozen: float = 0.125,
 ) -> Iterator[Drawn]:
     """Batches of clips in random order, changed so that they stay what their words say.
 
-    Mirrored, from the end, frozen (one of eight); lighter and darker, of other contrast, with some noise; a square of
-    `crop` pixels of them, a multiple of 8.
+    Mirrored, from the end, frozen (that share of them); lighter and darker, of other contrast, with some noise; a
+    square of `crop` pixels of them, a multiple of 8.
     """
     order = torch.empty(0, dtype=torch.int64)
     for _ in range(steps):
         if len(order) < size:
             order = torch.randperm(len(drawn), generator=random)
         chosen, order = order[:size], order[size:]
-        clips = [_changed(_cropped(drawn[i : i + 1], crop, random), groups, random) for i in chosen.tolist()]
-        yield Drawn(
-            torch.cat([clip.frames for clip in clips]),
-            torch.cat([clip.cells for clip in clips]),
-            torch.cat([clip.things for clip in clips]),
-            torch.cat([clip.clips for clip in clips]),
-        )
+        clips = [_changed(_cropped(drawn[i : i + 1], crop, random), groups, frozen, random) for i in chosen.tolist()]
+        yield Drawn(*(torch.cat([getattr(clip, field.name) for clip in clips]) for field in fields(Drawn)))
 
 
 def _cropped(clip: Drawn, size_px: int, random: torch.Generator) -> Drawn:
@@ -214,16 +280,17 @@ def _cropped(clip: Drawn, size_px: int, random: torch.Generator) -> Drawn:
     cell = int(torch.multinomial(of_things + 1e-3, 1, generator=random))
     y, x = (min(max(0, at - size // 2), SIZE_PX // CELL_PX - size) for at in divmod(cell, SIZE_PX // CELL_PX))
     rows, columns = slice(CELL_PX * y, CELL_PX * y + size_px), slice(CELL_PX * x, CELL_PX * x + size_px)
-    return replace(clip, frames=clip.frames[:, :, rows, columns], cells=clip.cells[..., y : y + size, x : x + size])
+    places = (..., slice(y, y + size), slice(x, x + size))
+    return replace(clip, frames=clip.frames[:, :, rows, columns], cells=clip.cells[places], flows=clip.flows[places])
 
 
-def _changed(clip: Drawn, groups: Groups, random: torch.Generator) -> Drawn:
+def _changed(clip: Drawn, groups: Groups, frozen: float, random: torch.Generator) -> Drawn:
     mirror, reverse, freeze, gain, offset, gamma, noise = torch.rand(7, generator=random).tolist()
     if mirror < 0.5:
         clip = groups.mirrored(clip)
     if clip.frames.shape[1] > 1 and reverse < 0.5:
         clip = groups.backward(clip)
-    if clip.frames.shape[1] > 1 and freeze < 0.125:
+    if clip.frames.shape[1] > 1 and freeze < frozen:
         clip = groups.frozen(clip)
     levels = (np.arange(256) / 255) ** (0.75 + 0.6 * gamma) * (0.8 + 0.4 * gain) + 0.2 * (offset - 0.5)
     x = torch.from_numpy((levels * 255).astype(np.float32)[clip.frames.numpy()])
@@ -266,7 +333,7 @@ def flow_taps(network: nn.Module) -> None:
 def fit(
     network: nn.Module,
     logits: Callable[[Tensor], Tensor],
-    groups: Groups,
+    groups: Lesson,
     data: Iterator[Drawn],
     steps: int,
     tell: Callable[[int, Mapping[str, float]], None],
@@ -278,7 +345,8 @@ def fit(
 
     Args:
         network: In training mode.
-        logits: uint8 [N, T, H, W, 3] -> [N, classes, t, h, w].
+        logits: uint8 [N, T, H, W, 3] -> what the lesson takes, [N, classes, ...].
+        groups: What is taught.
         data: A batch for each step.
         steps: How many.
         tell: Is told the step, and the mean loss and accuracies on the batches since, some 20 times.
@@ -297,7 +365,7 @@ def fit(
             said = logits(part.frames)
             loss = groups.loss(said, part)
             (loss * len(part) / len(batch)).backward()
-            seen.append({"loss": loss.item(), **groups.accuracies(said.detach().mean((2, 3, 4)), part)})
+            seen.append({"loss": loss.item(), **groups.accuracies(said.detach(), part)})
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
         if step % every == 0:
@@ -305,10 +373,10 @@ def fit(
             seen.clear()
 
 
-def row_of(log: Curve, groups: Groups, begin: int) -> Callable[[int, Mapping[str, float]], None]:
+def row_of(log: Curve, names: Sequence[str], begin: int) -> Callable[[int, Mapping[str, float]], None]:
     """`fit`'s rows after so many steps before, with the same columns whatever is taught: empty ones are NaN."""
 
     def tell(step: int, values: Mapping[str, float]) -> None:
-        log.row(begin + step, **{name: values.get(name, math.nan) for name in ("loss", *groups.names)})
+        log.row(begin + step, **{name: values.get(name, math.nan) for name in ("loss", *names)})
 
     return tell

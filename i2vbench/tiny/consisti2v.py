@@ -34,8 +34,8 @@ PREDICTION: PredictionType = "v_prediction"
 CLIPS, BATCH = 2000, 4
 PICTURES_AT_ONCE = BATCH * NUM_FRAMES
 LEARNING_RATE = 2e-3
-IMAGE_SHARE = 7
-"""The image stage has a seventh of all steps, each video stage twice as many."""
+SHARES = (14, 17, 17, 17)
+"""Of all steps: the image stage's, then each video stage's."""
 
 HELD_OUT = 32
 
@@ -81,20 +81,19 @@ class ConsistI2VTiny(Recipe):
             "psnr_still": "the same of the VAE's first frame held",
         }
     )
-    steps = 2800
+    steps = 6500
     cpu_minutes = 0.0
     extras = (NO_TEMPORAL, NO_CONDITIONING)
 
     def train(self, log: Curve) -> dict[str, Tensor]:
         autoencoder = vae.load(weights.read(vae.CHECKPOINT))
         clips = encode_clips(range(CLIPS), autoencoder, *read_text_encoder())
-        share = max(1, self.steps // IMAGE_SHARE)
-        pictures = _train(_image_unet(self.seed), clips, self.seed, share, _Rows(log, 0, 0), images=True)
+        stages = [self.steps * share // sum(SHARES) for share in SHARES]
+        pictures = _train(_image_unet(self.seed), clips, self.seed, stages[0], _Rows(log, 0, 0), images=True)
         self._made: dict[str, dict[str, Tensor]] = {}
-        for stage, name in enumerate(UNETS):
-            unet = _inflated(name, pictures, self.seed)
-            rows = _Rows(log, stage + 1, share * (1 + 2 * stage))
-            self._made[name] = _train(unet, clips, self.seed, 2 * share, rows)
+        for stage, name in enumerate(UNETS, start=1):
+            unet, rows = _inflated(name, pictures, self.seed), _Rows(log, stage, sum(stages[:stage]))
+            self._made[name] = _train(unet, clips, self.seed, stages[stage], rows)
         return self._made[FULL]
 
     def extra(self, name: str) -> dict[str, Tensor]:

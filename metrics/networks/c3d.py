@@ -62,7 +62,7 @@ def load_mean(state: Mapping[str, Any]) -> Tensor:
     """The mean video that `preprocess` subtracts.
 
     Args:
-        state: What mean2.npz holds: `mean` [3, 16, H, W], channels BGR, H and W at least 120.
+        state: What mean2.npz holds: `mean` [3, 16, H, W], BGR, H and W at least 120; or [3, 1, 1, 1], one colour.
 
     Returns:
         float32 [3, 16, 112, 112].
@@ -74,6 +74,8 @@ def load_mean(state: Mapping[str, Any]) -> Tensor:
         missing, left_over = sorted({"mean"} - set(state)), sorted(set(state) - {"mean"})
         raise CheckpointError(f"mean of C3D: expected mean alone, got {', '.join(left_over)}", missing, left_over, [])
     mean = torch.as_tensor(state["mean"]).to(torch.float32)
+    if mean.shape == (3, 1, 1, 1):
+        return mean.expand(3, NUM_FRAMES, SIZE_PX, SIZE_PX)
     end = MEAN_OFFSET_PX + SIZE_PX
     if mean.ndim != 4 or mean.shape[:2] != (3, NUM_FRAMES) or min(mean.shape[2:]) < end:
         expected = f"[3, {NUM_FRAMES}, H, W] with H, W >= {end}"
@@ -130,6 +132,10 @@ class C3D(nn.Module):
         Raises:
             ValueError: Other than 16 frames.
         """
+        return self.logits(videos).softmax(dim=1)
+
+    def logits(self, videos: Tensor) -> Tensor:
+        """Of which the probabilities are the softmax, [N, 101]."""
         _check_frames(videos.shape[2])
         x = self.pool1(F.relu(self.conv1a(videos)))  # [N, 64, 16, 56, 56]
         x = self.pool2(F.relu(self.conv2a(x)))  # [N, 128, 8, 28, 28]
@@ -137,7 +143,8 @@ class C3D(nn.Module):
         x = self.pool4(F.relu(self.conv4b(F.relu(self.conv4a(x)))))  # [N, 512, 2, 7, 7]
         x = self.pool5(F.relu(self.conv5b(F.relu(self.conv5a(x)))))  # [N, 512, 1, 4, 4]
         x = F.relu(self.fc7(F.relu(self.fc6(x.flatten(1)))))  # [N, 4096]
-        return self.fc8(x).softmax(dim=1)  # [N, 101]
+        logits: Tensor = self.fc8(x)
+        return logits
 
 
 def _stretch_to_bgr(frames: Tensor) -> Tensor:

@@ -144,14 +144,7 @@ class Inception(nn.Module):
     @in_float32
     def forward(self, images: Tensor) -> Features:
         """The features of `preprocess`ed images [N, 3, 299, 299]."""
-        x = self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(images))  # [N, 32, 147, 147]
-        pool_64 = F.max_pool2d(self.Conv2d_2b_3x3(x), 3, 2)  # [N, 64, 73, 73]
-        x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(pool_64))  # [N, 192, 71, 71]
-        pool_192 = F.max_pool2d(x, 3, 2)  # [N, 192, 35, 35]
-        x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(pool_192)))  # [N, 288, 35, 35]
-        x = self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))  # [N, 768, 17, 17]
-        pool_768 = self.Mixed_6e(self.Mixed_6d(x))  # [N, 768, 17, 17]
-        x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(pool_768)))  # [N, 2048, 8, 8]
+        pool_64, pool_192, pool_768, x = self.maps(images)
         features = x.mean(dim=(2, 3))  # [N, 2048]
         return Features(
             pool_64=pool_64.mean(dim=(2, 3)),
@@ -160,6 +153,17 @@ class Inception(nn.Module):
             features=features,
             logits_unbiased=features @ self.fc.weight.T,  # [N, 1008]
         )
+
+    def maps(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What the features are means of: [N, 64, 73, 73], [N, 192, 35, 35], [N, 768, 17, 17] and [N, 2048, 8, 8]."""
+        x = self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(images))  # [N, 32, 147, 147]
+        pool_64 = F.max_pool2d(self.Conv2d_2b_3x3(x), 3, 2)  # [N, 64, 73, 73]
+        x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(pool_64))  # [N, 192, 71, 71]
+        pool_192 = F.max_pool2d(x, 3, 2)  # [N, 192, 35, 35]
+        x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(pool_192)))  # [N, 288, 35, 35]
+        x = self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))  # [N, 768, 17, 17]
+        pool_768 = self.Mixed_6e(self.Mixed_6d(x))  # [N, 768, 17, 17]
+        return pool_64, pool_192, pool_768, self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(pool_768)))
 
 
 class Unit(nn.Module):

@@ -62,9 +62,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def trained(folder: Path) -> tuple[consisti2v.ConsistI2VTiny, dict[str, Tensor]]:
-    """After a step on pictures and two on clips for each U-Net."""
+    """After a step for each network."""
     recipe = consisti2v.ConsistI2VTiny()
-    recipe.steps = consisti2v.IMAGE_SHARE
+    recipe.steps = sum(consisti2v.SHARES) // min(consisti2v.SHARES)
     with Curve(folder / "curve.csv", Quiet(), recipe.name, recipe.steps) as curve:
         return recipe, recipe.train(curve)
 

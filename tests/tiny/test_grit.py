@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import pytest
 import torch
@@ -16,18 +13,15 @@ from torch import Tensor
 from torchvision.ops import box_iou
 
 from i2vbench.datasets.synthetic import KINDS, draw_clip, held_out
-from i2vbench.metrics.base import read_network
 from i2vbench.metrics.networks import grit
-from i2vbench.metrics.networks.grit import OBJECTS, GRiT, Sizes
+from i2vbench.metrics.networks.grit import OBJECTS, Sizes
 from i2vbench.metrics.networks.grit.boxes import DELTA_WEIGHTS, moved
 from i2vbench.metrics.networks.grit.proposals import propose
-from i2vbench.metrics.object_consistency import ObjectConsistency
 from i2vbench.progress import Quiet
 from i2vbench.tiny import grit as recipe
 from i2vbench.tiny import grit_losses as losses
 from i2vbench.tiny import grit_pictures as pictures
 from i2vbench.tiny.recipe import Curve
-from i2vbench.types import Clip, FrameSource, Sample
 
 SMALL = Sizes(
     width=16, depth=3, heads=2, window=4, grid=8, channels=16, groups=4, convolutions=1, box_width=8, text_width=16,
@@ -41,11 +35,6 @@ class Tiny(recipe.TinyGRiT):
     steps = 2
 
 
-@functools.cache
-def bundled() -> GRiT:
-    return cast(GRiT, read_network("grit", "tiny_grit"))
-
-
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recipe, "CLIPS", 4)
@@ -55,28 +44,6 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 def trained(folder: Path) -> dict[str, Tensor]:
     with Curve(folder / "curve.csv", Quiet(), "grit", Tiny.steps) as curve:
         return Tiny().train(curve)
-
-
-class TestBundled:
-    def test_it_finds_and_names_held_out_things(self) -> None:
-        scores = recipe.of_pictures(bundled(), 60)
-        assert scores["found"] > 0.5 > 3 * scores["commonest"]
-        assert scores["wrong"] < 0.4
-        assert scores["overlap"] > 0.7
-
-    def test_object_consistency_tells_what_is_shown_from_what_is_not(self) -> None:
-        metric = ObjectConsistency()
-        metric.info = replace(metric.info, checkpoints=("tiny_grit",))
-        metric.load("cpu", "float32")
-        values = {True: 0.0, False: 0.0}
-        for index in range(4):
-            clip = draw_clip(held_out(index))
-            shown = [thing.kind for thing in clip.things]
-            for word in (shown[0], next(kind for kind in KINDS[index:] if kind not in shown)):
-                sample = Sample("a", "Others", "a prompt", FrameSource(Path("x.png")), objects=(word,))
-                [measured] = metric.measure([Clip(sample, clip.video)])
-                values[word in shown] += measured.value or 0.0
-        assert values[True] > 1.5 > 0.5 > values[False]
 
 
 @pytest.mark.usefixtures("few")

@@ -30,6 +30,12 @@ def test_the_mean_is_cropped_from_8_not_at_its_centre(width: int, tmp_path: Path
     assert mean[2, 15, -1, -1] == 119119
 
 
+def test_a_mean_of_one_colour_is_the_same_everywhere() -> None:
+    mean = c3d.load_mean({"mean": torch.tensor([1.0, 2.0, 3.0]).view(3, 1, 1, 1)})
+    assert mean.shape == (3, 16, 112, 112)
+    assert (mean == torch.tensor([1.0, 2.0, 3.0]).view(3, 1, 1, 1)).all()
+
+
 def test_a_mean_that_is_another_thing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"expected \[3, 16, H, W\] with H, W >= 120, got \[3, 16, 112, 112\]"):
         c3d.load_mean({"mean": torch.zeros(3, 16, 112, 112)})
