@@ -11,6 +11,7 @@ RECIPES: dict[str, str] = {
     "i3d": "i2vbench.tiny.i3d:I3D",
     "inception": "i2vbench.tiny.inception:Inception",
     "c3d": "i2vbench.tiny.c3d:C3D",
+    "grit": "i2vbench.tiny.grit:TinyGRiT",
     "tag2text": "i2vbench.tiny.tag2text:TinyTag2Text",
     "vae": "i2vbench.tiny.vae:VAE",
     "consisti2v": "i2vbench.tiny.consisti2v:ConsistI2VTiny",

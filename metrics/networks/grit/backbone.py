@@ -16,12 +16,14 @@ from timm.layers.mlp import Mlp
 from torch import Tensor, nn
 
 from i2vbench.metrics.networks.grit.sizes import Sizes
+from i2vbench.metrics.networks.layers import FrozenBatchNorm
 
 POSITIONS = 14
 """Rows and columns of the table of absolute positions, which was trained on frames of 224 x 224."""
 GLOBAL_EVERY = 3
 EPS = 1e-6
 """Of the blocks' layer norms."""
+STEM_EPS = 1e-5
 ALIGNED = 8
 """Entries of query and key are a multiple of it, as the fused kernels on a GPU want it."""
 
@@ -41,9 +43,8 @@ class VisionTransformer(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """[N, 3, H, W], normalised and padded -> [N, H/16, W/16, C]; nothing is normalised after the last block."""
-        x = (
-            self.patch_embed["proj"](self.patch_embed["stem"](images)).permute(0, 2, 3, 1).contiguous()
-        )  # [N, H/16, W/16, C]
+        tokens = self.patch_embed["proj"](self.patch_embed["stem"](images))
+        x = tokens.permute(0, 2, 3, 1).contiguous()  # [N, H/16, W/16, C]
         x = x + self._positions(x.shape[1], x.shape[2])
         for block in self.blocks:
             x = block(x)
@@ -64,11 +65,12 @@ class VisionTransformer(nn.Module):
 
 
 def _stem(sizes: Sizes) -> nn.Sequential:
-    """Convolutions that each halve the frame; of the published network none."""
+    """Convolutions, of which the first of each width halves the frame; of the published network none."""
     layers: list[nn.Module] = []
     for inputs, channels in pairwise((3, *sizes.stem)):
-        convolution = nn.Conv2d(inputs, channels, 3, 2, 1, bias=False)
-        layers += convolution, nn.GroupNorm(sizes.groups, channels), nn.ReLU(inplace=True)
+        for number in range(sizes.stem_depth):
+            convolution = nn.Conv2d(channels if number else inputs, channels, 3, 1 if number else 2, 1, bias=False)
+            layers += convolution, FrozenBatchNorm(channels, STEM_EPS), nn.ReLU(inplace=True)
     return nn.Sequential(*layers)
 
 

@@ -14,14 +14,15 @@ class Sizes:
 
     Attributes:
         patch_px: Side of a token of the backbone.
-        stem: Channels of convolutions before it, which halve the frame each.
+        stem: Channels of the convolutions before it; the first of each width halves the frame.
+        stem_depth: Convolutions of each width.
         width: Of the backbone's tokens; its wider layers are four times as wide.
         depth: Blocks of the backbone. Every third one attends to the whole frame.
         heads: Of each block.
         window: Tokens along a side of the windows in which the other blocks attend.
         grid: Tokens along a side of the frames on which the tables of relative positions were trained.
         channels: Of the pyramid; a multiple of `groups`.
-        groups: Of the norms of the proposals and the stem.
+        groups: Of the norms of the proposals.
         convolutions: Of the proposals.
         box_width: Of the two layers that look at a box.
         text_width: Of the text decoder's tokens; its wider layers are four times as wide.
@@ -33,6 +34,7 @@ class Sizes:
 
     patch_px: int = 16
     stem: tuple[int, ...] = ()
+    stem_depth: int = 1
     width: int = 768
     depth: int = 12
     heads: int = 12
