@@ -61,6 +61,7 @@ class Checkpoint:
         patterns: What is fetched of a folder.
         bundled: It comes with i2vbench, in bundled/; then it has no sources.
         sizes: Of the network, where they are not the published ones: fields of the `Sizes` of its module.
+        names: What a network that names things was taught to write, where it is not what the published one was.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Checkpoint:
     patterns: tuple[str, ...] = ()
     bundled: bool = False
     sizes: Mapping[str, Any] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         where = f"checkpoint {self.name}"
