@@ -1,12 +1,14 @@
-"""ConsistI2V-tiny: the paper's U-Net and two of its ablations, each trained anew on the synthetic world.
+"""ConsistI2V-tiny: the paper's U-Net and two of its ablations, trained on the synthetic world.
 
-One image stage, then the same video stage three times: with all of the paper's mechanisms, without temporal
-conditioning, and without spatial conditioning besides, which leaves the first frame in the input alone.
+One stage for all three at half the size, in which steps take turns: with all of the paper's mechanisms, without
+temporal conditioning, and without spatial conditioning besides, which leaves the first frame in the input alone. Then
+each by itself at the full size. The mechanisms have no weights of their own, so one set serves all three at first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -18,7 +20,8 @@ from i2vbench.datasets.synthetic import held_out
 from i2vbench.models.consisti2v.checkpoint import fill
 from i2vbench.models.consisti2v.components import ddim_scheduler
 from i2vbench.models.consisti2v.sampling import PredictionType
-from i2vbench.models.consisti2v.temporal import Gate, TemporalConvolution, TemporalTransformer
+from i2vbench.models.consisti2v.spatial import SpatialSelfAttention
+from i2vbench.models.consisti2v.temporal import Gate, TemporalConvolution, TemporalSelfAttention, TemporalTransformer
 from i2vbench.models.consisti2v.training.objective import Draws, Objective, drop_texts, training_step
 from i2vbench.models.consisti2v.unet import ConsistI2VUNet
 from i2vbench.tiny import vae
@@ -31,13 +34,36 @@ FULL, NO_TEMPORAL, NO_CONDITIONING = "tiny_unet", "tiny_unet_no_temporal", "tiny
 UNETS = (FULL, NO_TEMPORAL, NO_CONDITIONING)
 
 PREDICTION: PredictionType = "v_prediction"
-CLIPS, BATCH = 2000, 4
-PICTURES_AT_ONCE = BATCH * NUM_FRAMES
-LEARNING_RATE = 2e-3
-SHARES = (14, 17, 17, 17)
-"""Of all steps: the image stage's, then each video stage's."""
-
 HELD_OUT = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What one stretch of the training shows the U-Net.
+
+    Attributes:
+        side_px: Height and width of the clips.
+        clips: How many different ones.
+        batch: How many at once.
+        num_frames: Of each; they may lie farther apart than the clip's own, and the stride says so.
+        learning_rate: The most; it rises for a tenth of the steps and then falls to nothing.
+        share: Of all steps.
+    """
+
+    side_px: int
+    clips: int
+    batch: int
+    num_frames: int
+    learning_rate: float
+    share: int
+
+
+SHARED = Stage(side_px=64, clips=2500, batch=8, num_frames=8, learning_rate=3e-3, share=42)
+OWN = (
+    Stage(side_px=128, clips=1200, batch=4, num_frames=8, learning_rate=1.5e-3, share=14),
+    Stage(side_px=128, clips=1200, batch=2, num_frames=NUM_FRAMES, learning_rate=7e-4, share=8),
+)
+"""All cost about the same a step: what is small is shown more of."""
 
 
 def unet_config(name: str) -> dict[str, Any]:
@@ -53,9 +79,7 @@ def load_unet(name: str, state: Mapping[str, Tensor]) -> ConsistI2VUNet:
     Raises:
         CheckpointError: Naming every key that is missing, left over or of another shape.
     """
-    unet: ConsistI2VUNet = ConsistI2VUNet.from_config(unet_config(name))
-    unused = {key: torch.zeros_like(value) for key, value in unet.named_parameters() if not value.requires_grad}
-    fill(unet, {**unused, **state}, f"ConsistI2V-tiny's U-Net {name}")
+    unet = _filled(name, state)
     unet.eval().requires_grad_(False)
     return unet
 
@@ -63,12 +87,16 @@ def load_unet(name: str, state: Mapping[str, Tensor]) -> ConsistI2VUNet:
 class ConsistI2VTiny(Recipe):
     name = "consisti2v"
     checkpoint = FULL
-    title = "ConsistI2V's U-Net with all of the paper's mechanisms, of 1.1 million parameters instead of 1,240"
-    data = f"{CLIPS} clips of the synthetic world, {NUM_FRAMES} frames of 128 x 128 at 24 / v a second, v from 1 to 5."
+    title = "ConsistI2V's U-Net with all of the paper's mechanisms, of 0.5 million parameters instead of 1,240"
+    data = (
+        f"{SHARED.clips} clips of the synthetic world at 64 x 64 and {OWN[0].clips} at 128 x 128, {NUM_FRAMES} frames "
+        "at 24 / v a second, v from 1 to 5; of shorter ones frames are left out, up to a stride of 10."
+    )
     method = (
-        "The published objective, of velocities instead of noise; single frames first, then inflation, then clips of "
-        "the bundled VAE's latents under texts by the bundled CLIP. Gates begin at 0.5 and the layers behind them at "
-        "zero, as there is no time to wait for gates that begin at 1."
+        "The published objective, of velocities instead of noise, on the bundled VAE's latents under texts by the "
+        "bundled CLIP. First all three U-Nets as one, in turns, on 8 frames of 64 x 64; then each by itself on 8 and "
+        "on 16 frames of 128 x 128. Gates begin at 0.5 and the layers behind them at zero, as there is no time to wait "
+        "for gates that begin at 1. Steps and minutes are those of all three."
     )
     scores = MappingProxyType(
         {
@@ -81,19 +109,21 @@ class ConsistI2VTiny(Recipe):
             "psnr_still": "the same of the VAE's first frame held",
         }
     )
-    steps = 6500
+    steps = 10800
     cpu_minutes = 0.0
     extras = (NO_TEMPORAL, NO_CONDITIONING)
 
     def train(self, log: Curve) -> dict[str, Tensor]:
-        autoencoder = vae.load(weights.read(vae.CHECKPOINT))
-        clips = encode_clips(range(CLIPS), autoencoder, *read_text_encoder())
-        stages = [self.steps * share // sum(SHARES) for share in SHARES]
-        pictures = _train(_image_unet(self.seed), clips, self.seed, stages[0], _Rows(log, 0, 0), images=True)
+        autoencoder, text = vae.load(weights.read(vae.CHECKPOINT)), read_text_encoder()
+        small, large = (
+            encode_clips(range(stage.clips), autoencoder, *text, side_px=stage.side_px) for stage in (SHARED, OWN[0])
+        )
+        shared = train_shared(small, self.seed, self._steps(SHARED), _Rows(log, 0, 0))
         self._made: dict[str, dict[str, Tensor]] = {}
-        for stage, name in enumerate(UNETS, start=1):
-            unet, rows = _inflated(name, pictures, self.seed), _Rows(log, stage, sum(stages[:stage]))
-            self._made[name] = _train(unet, clips, self.seed, stages[stage], rows)
+        own = [self._steps(stage) for stage in OWN]
+        for number, name in enumerate(UNETS):
+            rows = _Rows(log, number + 1, self._steps(SHARED) + number * sum(own))
+            self._made[name] = train_own(name, shared, large, self.seed, own, rows)
         return self._made[FULL]
 
     def extra(self, name: str) -> dict[str, Tensor]:
@@ -103,9 +133,32 @@ class ConsistI2VTiny(Recipe):
         unet, autoencoder, text = load_unet(FULL, state), vae.load(weights.read(vae.CHECKPOINT)), read_text_encoder()
         clips = encode_clips(range(held_out(0), held_out(HELD_OUT)), autoencoder, *text)
         return {
-            **denoising_scores(unet, clips, _objective(unet), self.seed),
+            **denoising_scores(unet, clips, _objective(), self.seed),
             **sample_scores(unet, autoencoder, *text),
         }
+
+    def _steps(self, stage: Stage) -> int:
+        shares = SHARED.share + len(UNETS) * sum(own.share for own in OWN)
+        return max(1, self.steps * stage.share // shares)
+
+
+def train_shared(clips: LatentClips, seed: int, steps: int, rows: _Rows) -> dict[str, Tensor]:
+    """The stage of all three U-Nets: weights that know what to make of the first frame under each mechanism."""
+    torch.manual_seed(seed)
+    unet: ConsistI2VUNet = ConsistI2VUNet.from_config(unet_config(FULL))
+    _open_gates(unet)
+    return _train(unet, clips, SHARED, seed, steps, rows, UNETS)
+
+
+def train_own(
+    name: str, shared: Mapping[str, Tensor], clips: LatentClips, seed: int, steps: Sequence[int], rows: _Rows
+) -> dict[str, Tensor]:
+    """The stages of one U-Net by itself; all three see the same clips, noise and steps."""
+    unet = _filled(name, shared)
+    state = dict(shared)
+    for number, (stage, count) in enumerate(zip(OWN, steps, strict=True)):
+        state = _train(unet, clips, stage, seed + 1 + number, count, rows, (name,))
+    return state
 
 
 class _Rows:
@@ -113,7 +166,7 @@ class _Rows:
 
     Args:
         log: The curve.
-        stage: 0 for pictures, then the U-Nets in order.
+        stage: 0 for the shared one, then the U-Nets in order.
         done: Steps of the stages before.
     """
 
@@ -121,28 +174,25 @@ class _Rows:
         self._log, self._stage, self._done = log, stage, done
         self._losses: list[float] = []
 
-    def add(self, step: int, steps: int, loss: float) -> None:
-        """A row every so often, with the mean loss since the last one."""
+    def add(self, loss: float, write: bool) -> None:
+        """The loss of a step, and every so often a row with the mean since the last one."""
         self._losses.append(loss)
-        if step % max(1, steps // 15) == 0 or step == steps:
-            self._log.row(self._done + step, stage=self._stage, loss=sum(self._losses) / len(self._losses))
+        self._done += 1
+        if write:
+            self._log.row(self._done, stage=self._stage, loss=sum(self._losses) / len(self._losses))
             self._losses.clear()
 
 
-def _image_unet(seed: int) -> ConsistI2VUNet:
-    """The U-Net of the image stage: no time, no first frame, no stride."""
-    torch.manual_seed(seed)
-    still = {"use_temporal": False, "first_frame_condition_mode": "none", "use_frame_stride_condition": False}
-    unet: ConsistI2VUNet = ConsistI2VUNet.from_config(unet_config(FULL), **still)
+def _filled(name: str, state: Mapping[str, Tensor]) -> ConsistI2VUNet:
+    unet: ConsistI2VUNet = ConsistI2VUNet.from_config(unet_config(name))
+    unused = {key: torch.zeros_like(value) for key, value in unet.named_parameters() if not value.requires_grad}
+    fill(unet, {**unused, **state}, f"ConsistI2V-tiny's U-Net {name}")
     return unet
 
 
 @torch.no_grad()
-def _inflated(name: str, pictures: Mapping[str, Tensor], seed: int) -> ConsistI2VUNet:
-    """The video U-Net that gives each frame what the image U-Net gives it, and learns time from the first step on."""
-    torch.manual_seed(seed)
-    unet: ConsistI2VUNet = ConsistI2VUNet.from_config(unet_config(name))
-    fill(unet, {**unet.state_dict(), **pictures}, name)
+def _open_gates(unet: ConsistI2VUNet) -> None:
+    """Let it learn time from the first step on, when the temporal layers do nothing yet."""
     for module in unet.modules():
         if isinstance(module, Gate):
             module.alpha.fill_(0.5)
@@ -150,43 +200,55 @@ def _inflated(name: str, pictures: Mapping[str, Tensor], seed: int) -> ConsistI2
         if last:
             for parameter in getattr(module, last).parameters():
                 parameter.zero_()
-    return unet
 
 
-def _objective(unet: ConsistI2VUNet, text_dropout: float = 0.0) -> Objective:
-    """The published code's noise, which sampling begins from; what a single frame shares with others is nothing."""
-    mode = unet.config.first_frame_condition_mode
-    return Objective(
-        prediction_type=PREDICTION,
-        noise_method="vanilla" if mode == "none" else "pyoco_mixed",
-        noise_alpha=1.0,
-        text_dropout=text_dropout,
-        first_frame_mode=mode,
-    )
+def _condition_as(unet: ConsistI2VUNet, name: str) -> None:
+    """Show it the first frame as the U-Net of that name is shown it."""
+    sizes = unet_config(name)
+    for module in unet.modules():
+        if isinstance(module, TemporalSelfAttention):
+            module.window = 3 if sizes.get("augment_temporal_attention", True) else 1
+        if isinstance(module, SpatialSelfAttention):
+            module.first_frame = sizes.get("first_frame_condition_mode", "concat") == "concat"
+
+
+def _objective(text_dropout: float = 0.0) -> Objective:
+    """With the published code's noise, which sampling begins from."""
+    return Objective(prediction_type=PREDICTION, noise_alpha=1.0, text_dropout=text_dropout)
 
 
 def _train(
-    unet: ConsistI2VUNet, clips: LatentClips, seed: int, steps: int, rows: _Rows, *, images: bool = False
+    unet: ConsistI2VUNet,
+    clips: LatentClips,
+    stage: Stage,
+    seed: int,
+    steps: int,
+    rows: _Rows,
+    turns: Sequence[str],
 ) -> dict[str, Tensor]:
-    """Train a U-Net and return what of it is used: on clips, or on as many single frames of them.
+    """Train a U-Net for a stage and return what of it is used.
 
-    Where there is a GPU it takes the steps there; random numbers come from the CPU all the same.
+    Args:
+        unet: It learns from where it is.
+        clips: What it learns from.
+        stage: What it is shown of them.
+        seed: Of all random numbers, which come from the CPU.
+        steps: Of the optimizer.
+        rows: Told every loss.
+        turns: The U-Nets that it is in turns.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     unet.to(device).train()
-    objective, scheduler, kept = _objective(unet, text_dropout=0.1), ddim_scheduler(PREDICTION), Kept()
+    objective, scheduler, kept = _objective(text_dropout=0.1), ddim_scheduler(PREDICTION), Kept()
     trained = [parameter for parameter in unet.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=LEARNING_RATE, betas=(0.9, 0.99), weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps + 1, pct_start=0.1)
+    optimizer = torch.optim.AdamW(trained, lr=stage.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, stage.learning_rate, total_steps=steps + 1, pct_start=0.1, cycle_momentum=False
+    )
     for step in range(1, steps + 1):
+        _condition_as(unet, turns[step % len(turns)])
         draws, order = Draws.for_step(seed, step, 0, 0), torch.Generator().manual_seed(seed * 1_000_003 + step)
-        chosen = torch.randint(len(clips.moments), (PICTURES_AT_ONCE if images else BATCH,), generator=order)
-        moments = clips.moments[chosen]  # [b, T, 2 z, h, w]
-        captions = [(clips.pictures if images else clips.captions)[index] for index in chosen.tolist()]
-        if images:
-            frames = torch.randint(NUM_FRAMES, (len(chosen),), generator=order)
-            moments = moments[torch.arange(len(chosen)), frames][:, None]  # [b, 1, 2 z, h, w]
-        texts = drop_texts(captions, objective.text_dropout, draws)
+        moments, captions, strides = _batch(clips, stage, order)
         made = training_step(
             unet,
             kept,
@@ -194,8 +256,8 @@ def _train(
             objective,
             draws,
             pixel_values=moments.to(device),
-            text_embeddings=clips.embed(texts).to(device),
-            frame_stride=None if images else clips.strides[chosen].to(device),
+            text_embeddings=clips.embed(drop_texts(captions, objective.text_dropout, draws)).to(device),
+            frame_stride=strides.to(device),
         )
         optimizer.zero_grad()
         made.loss.backward()
@@ -203,5 +265,15 @@ def _train(
         optimizer.step()
         schedule.step()
         unet.clamp_gates()
-        rows.add(step, steps, made.loss.item())
-    return {name: value.detach().cpu() for name, value in unet.named_parameters() if value.requires_grad}
+        rows.add(made.loss.item(), write=step % max(1, steps // 15) == 0 or step == steps)
+    return {name: value.detach().cpu().clone() for name, value in unet.named_parameters() if value.requires_grad}
+
+
+def _batch(clips: LatentClips, stage: Stage, order: torch.Generator) -> tuple[Tensor, list[str], Tensor]:
+    """Moments [b, T, 2 z, h, w], captions and strides [b] of clips that begin anywhere, every k-th frame of them."""
+    chosen = torch.randint(len(clips.moments), (stage.batch,), generator=order)
+    steps = stage.num_frames - 1
+    apart = int(torch.randint(1, (NUM_FRAMES - 1) // steps + 1, (), generator=order))
+    begin = int(torch.randint(NUM_FRAMES - apart * steps, (), generator=order))
+    moments = clips.moments[chosen][:, begin : begin + apart * steps + 1 : apart]
+    return moments, [clips.captions[index] for index in chosen.tolist()], clips.strides[chosen] * apart

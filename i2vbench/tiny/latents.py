@@ -29,14 +29,12 @@ class LatentClips:
     Attributes:
         moments: Mean and deviation of the VAE's posterior side by side, float16 [N, T, 2 z, h, w].
         captions: What happens in each.
-        pictures: What a single frame of each shows.
-        strides: int64 [N].
+            strides: int64 [N].
         texts: Embeddings of all of these and of the empty one, float32 [L, D], by text.
     """
 
     moments: Tensor
     captions: Sequence[str]
-    pictures: Sequence[str]
     strides: Tensor
     texts: dict[str, Tensor]
 
@@ -63,21 +61,21 @@ def encode_clips(
     text_encoder: CLIPTextModel,
     tokenizer: CLIPTokenizer,
     strides: Sequence[int] = STRIDES,
+    side_px: int = 128,
 ) -> LatentClips:
-    """The clips of these seeds at 128 x 128; the i-th has the i-th stride, over and over."""
-    moments, captions, pictures = [], [], []
+    """The clips of these seeds, square; the i-th has the i-th stride, over and over."""
+    moments, captions = [], []
     used = [strides[index % len(strides)] for index in range(len(seeds))]
     for seed, stride in zip(seeds, used, strict=True):
-        clip = draw_clip(seed, NUM_FRAMES, SOURCE_FPS / stride)
+        clip = draw_clip(seed, NUM_FRAMES, SOURCE_FPS / stride, side_px, side_px)
         posterior = vae.encode(torch.from_numpy(clip.frames).permute(0, 3, 1, 2) / 127.5 - 1).latent_dist
         moments.append(torch.cat((posterior.mean, posterior.std), dim=1).half())  # [T, 2 z, h, w]
         captions.append(clip.caption)
-        pictures.append(clip.picture_caption)
-    texts = list(dict.fromkeys(["", *captions, *pictures]))
+    texts = list(dict.fromkeys(["", *captions]))
     embedded = [
         encode_prompts(text_encoder, tokenizer, texts[start : start + TEXTS_AT_ONCE])
         for start in range(0, len(texts), TEXTS_AT_ONCE)
     ]
     return LatentClips(
-        torch.stack(moments), captions, pictures, torch.tensor(used), dict(zip(texts, torch.cat(embedded), strict=True))
+        torch.stack(moments), captions, torch.tensor(used), dict(zip(texts, torch.cat(embedded), strict=True))
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from i2vbench.errors import UserError
 from i2vbench.metrics.networks.clip import Sizes
 from i2vbench.models.consisti2v.adapter import ConsistI2V
 from i2vbench.models.consisti2v.sampling import VARIANTS
+from i2vbench.models.consisti2v.temporal import Gate
 from i2vbench.models.consisti2v.unet import ConsistI2VUNet
 from i2vbench.progress import Quiet
 from i2vbench.tiny import checkpoint, consisti2v, latents, text, vae, video_scores
@@ -53,18 +55,17 @@ def text_encoder(_: str = "") -> tuple[CLIPTextModel, CLIPTokenizer]:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consisti2v, "read_text_encoder", text_encoder)
     monkeypatch.setattr(text, "read_text_encoder", text_encoder)
-    monkeypatch.setattr(consisti2v, "CLIPS", 2)
-    monkeypatch.setattr(consisti2v, "BATCH", 1)
-    monkeypatch.setattr(consisti2v, "PICTURES_AT_ONCE", 2)
+    monkeypatch.setattr(consisti2v, "SHARED", replace(consisti2v.SHARED, clips=2, batch=1))
+    monkeypatch.setattr(consisti2v, "OWN", tuple(replace(stage, clips=2, batch=1) for stage in consisti2v.OWN))
     monkeypatch.setattr(consisti2v, "HELD_OUT", 1)
     monkeypatch.setattr(video_scores, "SAMPLES", 1)
     monkeypatch.setattr(video_scores, "STEPS", 2)
 
 
 def trained(folder: Path) -> tuple[consisti2v.ConsistI2VTiny, dict[str, Tensor]]:
-    """After a step for each network."""
+    """After some steps of all networks together and a step of each stage of each."""
     recipe = consisti2v.ConsistI2VTiny()
-    recipe.steps = sum(consisti2v.SHARES) // min(consisti2v.SHARES)
+    recipe.steps = 14
     with Curve(folder / "curve.csv", Quiet(), recipe.name, recipe.steps) as curve:
         return recipe, recipe.train(curve)
 
@@ -83,16 +84,48 @@ def test_the_recipe_gives_three_networks_and_the_same_tensors_twice(tmp_path: Pa
     assert all(np.isfinite(value) for value in scores.values())
 
 
-def test_inflation_gives_each_frame_what_the_image_network_gives_it() -> None:
-    """Without spatial conditioning, under which frames see the first one too."""
-    image = consisti2v._image_unet(0).eval()
-    video = consisti2v._inflated(consisti2v.NO_CONDITIONING, dict(image.named_parameters()), 1).eval()
-    clip, words = torch.randn(1, 8, 3, 16, 16), torch.randn(1, 5, 64)
-    with torch.no_grad():
-        made = video(clip[:, :, 1:], 500, words, first_frame_latents=clip[:, :, :1], frame_stride=3).sample
-        for frame in range(2):
-            alone = image(clip[:, :, frame + 1 : frame + 2], 500, words).sample
-            torch.testing.assert_close(made[:, :, frame : frame + 1], alone, atol=1e-5, rtol=1e-4)
+@torch.no_grad()
+def test_one_network_is_each_of_the_three_in_turn() -> None:
+    torch.manual_seed(0)
+    shared = ConsistI2VUNet.from_config(consisti2v.unet_config(consisti2v.FULL)).eval()
+    used = {key: value for key, value in shared.named_parameters() if value.requires_grad}
+    clip, words = torch.randn(1, 4, 3, 16, 16), torch.randn(1, 5, 64)
+
+    def predict(unet: ConsistI2VUNet) -> Tensor:
+        made: Tensor = unet(clip[:, :, 1:], 500, words, first_frame_latents=clip[:, :, :1], frame_stride=3).sample
+        return made
+
+    for module in shared.modules():
+        if isinstance(module, Gate):
+            module.alpha.fill_(0.5)  # else the layers over time say nothing
+    seen = []
+    for name in reversed(consisti2v.UNETS):
+        consisti2v._condition_as(shared, name)
+        seen.append(predict(shared))
+        torch.testing.assert_close(predict(consisti2v.load_unet(name, used)), seen[-1])
+    assert not torch.allclose(seen[0], seen[1])
+    assert not torch.allclose(seen[1], seen[2])
+
+
+def test_batches_are_clips_whose_stride_is_what_lies_between_frames() -> None:
+    moments = torch.arange(16.0).view(1, 16, 1, 1, 1).expand(3, 16, 2, 1, 1)
+    clips = latents.LatentClips(moments, ["a", "b", "c"], torch.tensor([1, 2, 3]), {})
+    starts, apart = set(), set()
+    for seed in range(30):
+        frames, captions, strides = consisti2v._batch(
+            clips, replace(consisti2v.SHARED, batch=2), torch.Generator().manual_seed(seed)
+        )
+        times = frames[0, :, 0, 0, 0]
+        step = int(times[1] - times[0])
+        assert torch.equal(times, times[0] + step * torch.arange(8))
+        assert strides.tolist() == [step * (ord(caption) - 96) for caption in captions]
+        starts.add(int(times[0]))
+        apart.add(step)
+    assert apart == {1, 2}
+    assert len(starts) > 5
+    whole, _, strides = consisti2v._batch(clips, consisti2v.OWN[1], torch.Generator().manual_seed(0))
+    assert torch.equal(whole[0, :, 0, 0, 0], torch.arange(16.0))
+    assert strides.max() <= 3
 
 
 def test_published_temporal_convolutions_keep_their_groups() -> None:
@@ -114,7 +147,7 @@ def test_kept_clips_are_what_the_autoencoder_gives() -> None:
     torch.testing.assert_close(kept.std, expected.std, atol=1e-2, rtol=1e-2)
     assert clips.captions[1] == drawn.caption
     assert clips.strides.tolist() == [3, 1]
-    assert set(clips.texts) == {"", *clips.captions, *clips.pictures}
+    assert set(clips.texts) == {"", *clips.captions}
 
 
 @pytest.mark.parametrize(

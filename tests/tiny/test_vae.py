@@ -37,8 +37,8 @@ def test_its_latents_are_as_noise_is(bundled: dict[str, Tensor]) -> None:
     pixels = vae._to_unit(vae._pictures(range(1_000_100, 1_000_116)))
     with torch.no_grad():
         means = vae.load(bundled).encode(pixels).latent_dist.mean
-    torch.testing.assert_close(means.mean(dim=(0, 2, 3)), torch.zeros(8), atol=0.3, rtol=0)
-    torch.testing.assert_close(means.std(dim=(0, 2, 3)), torch.ones(8), atol=0.3, rtol=0)
+    torch.testing.assert_close(means.mean(dim=(0, 2, 3)), torch.zeros(4), atol=0.3, rtol=0)
+    torch.testing.assert_close(means.std(dim=(0, 2, 3)), torch.ones(4), atol=0.3, rtol=0)
 
 
 def test_normalising_changes_latents_alone() -> None:
@@ -53,10 +53,33 @@ def test_normalising_changes_latents_alone() -> None:
         after = made.encode(pixels).latent_dist
         torch.testing.assert_close(made.decode(after.mean).sample, picture, atol=1e-4, rtol=1e-4)
         whole = made.encode(vae._to_unit(pictures)).latent_dist.mean
-    torch.testing.assert_close(whole.std(dim=(0, 2, 3)), torch.ones(8), atol=1e-3, rtol=0)
+    torch.testing.assert_close(whole.std(dim=(0, 2, 3)), torch.ones(4), atol=1e-3, rtol=0)
     # The posterior's noise shrinks or grows with what it is added to.
     ratio = (after.mean[0] - after.mean[1]) / (before.mean[0] - before.mean[1])
     torch.testing.assert_close(after.std[0] / before.std[0], ratio.abs(), atol=1e-3, rtol=1e-2)
+
+
+def test_latents_and_pixels_are_shifted_alike() -> None:
+    """A ramp of latents, a cell each, and the ramp of pixels that it stands for."""
+    latents = torch.arange(4.0).repeat(1, 1, 4, 1)  # [1, 1, 4, 4]
+    pixels = (torch.arange(32.0) / 8).repeat(1, 1, 32, 1)  # a pixel is an eighth of a cell farther
+    for seed in range(5):
+        cells, seen = vae._shifted(latents, pixels, torch.Generator().manual_seed(seed))
+        assert (cells.shape[-2:], seen.shape[-2:]) == ((3, 3), (24, 24))
+        torch.testing.assert_close(cells, seen[..., ::8, ::8])
+
+
+def test_the_decoder_learns_what_the_stored_encoder_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the last stage the encoder is what float16 holds, and stays so."""
+    monkeypatch.setattr(vae, "PICTURES", 4)
+    recipe = vae.VAE()
+    recipe.steps = 7
+    with Curve(tmp_path / "curve.csv", Quiet(), recipe.name, recipe.steps) as curve:
+        made = recipe.train(curve)
+    encoder = {name: tensor for name, tensor in made.items() if name.startswith(("encoder.", "quant_conv."))}
+    assert encoder
+    assert all(torch.equal(tensor, tensor.half().float()) for tensor in encoder.values())
+    assert not torch.equal(made["decoder.conv_in.weight"], made["decoder.conv_in.weight"].half().float())
 
 
 def test_the_recipe_gives_the_same_tensors_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +87,7 @@ def test_the_recipe_gives_the_same_tensors_twice(tmp_path: Path, monkeypatch: py
     made = []
     for turn in range(2):
         recipe = vae.VAE()
-        recipe.steps = 2
+        recipe.steps = 7
         with Curve(tmp_path / f"{turn}.csv", Quiet(), recipe.name, recipe.steps) as curve:
             made.append(recipe.train(curve))
     vae.load({name: tensor.half() for name, tensor in made[0].items()})
