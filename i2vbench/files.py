@@ -1,9 +1,10 @@
-"""Writing files so that they are either whole or not there, and telling a disk's faults from others."""
+"""Writing files so that they are either whole or not there, telling a disk's faults, and where packages lie."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import importlib.util
 import json
 import os
 import sqlite3
@@ -75,3 +76,9 @@ def file_sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def package_folders(package: str) -> list[Path]:
+    """Folders of an installed package, without importing it; empty if it is not installed."""
+    spec = importlib.util.find_spec(package)
+    return [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []

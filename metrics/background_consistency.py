@@ -9,13 +9,8 @@ A high number hides that nothing moves, and that the subject is looked at as muc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from i2vbench.metrics.consistency import ConsistencyMetric
 from i2vbench.types import MetricInfo
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class BackgroundConsistency(ConsistencyMetric):
@@ -31,10 +26,3 @@ class BackgroundConsistency(ConsistencyMetric):
         hides="The subject is looked at too, and a still clip scores 100: read it beside the dynamic degree.",
     )
     network = "clip"
-
-    def look(self, frames: Tensor) -> Tensor:
-        from i2vbench.metrics.networks import clip
-
-        images = clip.preprocess_vbench(frames, rounded=False, antialias=self.antialias)
-        features: Tensor = clip.image_features(self._network, images)
-        return features

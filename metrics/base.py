@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -113,14 +114,41 @@ class NetworkMetric(Metric):
         network: The module below metrics/networks/ that makes it of the first checkpoints that the metric names.
             Metrics of one network and checkpoints share it in memory; one that overrides `read_network` has its own.
         network_files: How many checkpoints that takes.
+        other_networks: Modules that a profile's checkpoint may be read by instead, where the catalogue says so.
     """
 
     network: str = ""
     network_files: int = 1
+    other_networks: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self._network: Any = None
         self._device = "cpu"
+
+    def prepare(self, profile: Profile) -> None:
+        """Also lets the network follow the checkpoint.
+
+        Raises:
+            UserError: Too many or few checkpoints, or one that none of the metric's networks reads.
+        """
+        super().prepare(profile)
+        if self.info.id not in profile.checkpoints:
+            return
+        from i2vbench import weights
+
+        for name in self.info.checkpoints:
+            network = weights.entry(name).network
+            if network and network not in {self.network, *self.other_networks}:
+                raise UserError(
+                    f"profile {profile.name}: checkpoints of {self.info.id}: {name} is read by the network {network}; "
+                    f"expected one of {', '.join(sorted({self.network, *self.other_networks}))}"
+                )
+            self.network = network or self.network
+
+    @property
+    def network_code(self) -> ModuleType:
+        """The module that makes the network, and says how it is shown frames."""
+        return import_module(f"i2vbench.metrics.networks.{self.network}")
 
     @property
     def network_in_memory(self) -> nn.Module:

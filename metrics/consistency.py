@@ -8,7 +8,6 @@ at 0. Cosines are float64, where VBench has float32. The value of a data set is 
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -29,9 +28,12 @@ FRAMES_AT_ONCE = 32
 class ConsistencyMetric(ResizingMetric):
     """One of the two, or its variant `:antialias`."""
 
-    @abstractmethod
+    other_networks = frozenset({"efficientnet"})
+
     def look(self, frames: Tensor) -> Tensor:
         """Features of frames, uint8 [N, H, W, 3] -> float32 [N, d], each by itself."""
+        features: Tensor = self.network_code.look(self._network, frames, self.antialias)
+        return features
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
         features = frame_features(clips, self.look, self._device)

@@ -8,13 +8,8 @@ A high number hides that nothing moves: a still clip scores 100.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from i2vbench.metrics.consistency import ConsistencyMetric
 from i2vbench.types import MetricInfo
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class SubjectConsistency(ConsistencyMetric):
@@ -30,9 +25,3 @@ class SubjectConsistency(ConsistencyMetric):
         hides="A still clip scores 100: read it beside the dynamic degree.",
     )
     network = "dino"
-
-    def look(self, frames: Tensor) -> Tensor:
-        from i2vbench.metrics.networks import dino
-
-        features: Tensor = self._network(dino.preprocess(frames, self.antialias))
-        return features

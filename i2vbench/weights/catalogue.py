@@ -20,6 +20,7 @@ _HUB = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w.-]+))?(/(?P<f
 _WEB = re.compile(r"https://\S+|http://127\.0\.0\.1[:/]\S*")
 _DIGITS = re.compile(r"[0-9a-f]{8,64}")
 _FILE = re.compile(r"[\w-][\w.-]*")
+_PACKAGE = re.compile(r"\w+(/\w+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,11 @@ class Checkpoint:
         finder: "module:function" that finds a folder: `function(download=bool) -> Path`.
         patterns: What is fetched of a folder.
         bundled: It comes with i2vbench, in bundled/; then it has no sources.
+        extra: It comes with this extra of i2vbench; then it has no sources either.
+        package: Folder of an installed package that an extra's file lies in: "NAME/FOLDER".
         sizes: Of the network, where they are not the published ones: fields of the `Sizes` of its module.
         names: What a network that names things was taught to write, where it is not what the published one was.
+        network: Module below metrics/networks/ that reads it, for profiles that name it in another network's place.
     """
 
     name: str
@@ -81,8 +85,11 @@ class Checkpoint:
     finder: str = ""
     patterns: tuple[str, ...] = ()
     bundled: bool = False
+    extra: str = ""
+    package: str = ""
     sizes: Mapping[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    network: str = ""
 
     def __post_init__(self) -> None:
         where = f"checkpoint {self.name}"
@@ -95,13 +102,20 @@ class Checkpoint:
             raise ValueError(f"{where}: expected 8 to 64 lower-case hex digits, got '{self.sha256}'")
         if (self.kind == "folder") != bool(self.finder):
             raise ValueError(f"{where}: a folder has a finder, and nothing else has")
-        if self.bundled == bool(self.sources):
-            raise ValueError(f"{where}: expected sources, or that it is bundled")
+        if self.bundled + bool(self.extra) + bool(self.sources) != 1:
+            raise ValueError(f"{where}: expected sources, or that it is bundled, or an extra")
+        if bool(self.extra) != bool(_PACKAGE.fullmatch(self.package)):
+            raise ValueError(f"{where}: an extra has a package, NAME/FOLDER, and nothing else has")
 
     @property
     def pinned(self) -> bool:
         """Whether the catalogue itself says which bytes the file has."""
         return bool(self.sha256 or self.git_object)
+
+    @property
+    def command(self) -> str:
+        """What brings it here."""
+        return f"pip install 'i2vbench[{self.extra}]'" if self.extra else f"i2vbench weights fetch {self.name}"
 
     @property
     def size_text(self) -> str:

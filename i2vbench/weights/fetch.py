@@ -138,6 +138,8 @@ def _fetch_file(facts: Checkpoint, watch: Transfers, stop: threading.Event) -> P
         except BadFile as error:
             bad = path
             watch.say(f"{error}; it is fetched anew")
+    if facts.extra:
+        raise UserError(f"checkpoint {facts.name} is not fetched: `{facts.command}` brings it")
     _refuse_offline(facts)
     reasons = []
     for source in facts.sources:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from i2vbench.errors import UserError
 from i2vbench.types import MetricInfo
+from i2vbench.weights.catalogue import entry
 from i2vbench.weights.report import missing_table
 from i2vbench.weights.store import check_runnable, missing
 
@@ -33,7 +34,13 @@ def lacking(metrics: Mapping[str, MetricInfo], skip: bool) -> dict[str, str]:
     for name in {name for names in needed.values() for name in names} - gone:
         check_runnable(name)
     return {
-        id_: f"not here: {', '.join(name for name in names if name in gone)} (i2vbench weights fetch)"
+        id_: f"not here: {', '.join(name for name in names if name in gone)} ({_how(names, gone)})"
         for id_, names in needed.items()
         if gone.intersection(names)
     }
+
+
+def _how(names: Iterable[str], gone: Collection[str]) -> str:
+    """What brings those of them that are not here, in short."""
+    lost = [entry(name) for name in names if name in gone]
+    return "; ".join(dict.fromkeys(facts.command if facts.extra else "i2vbench weights fetch" for facts in lost))

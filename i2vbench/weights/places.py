@@ -7,6 +7,7 @@ $I2VBENCH_CACHE, else $XDG_CACHE_HOME/i2vbench, else ~/.cache/i2vbench
     weights/NAME/lock
 $HF_HOME/hub/models--OWNER--REPO     files of the hub, as every program keeps them
 bundled/FILE beside this module      what comes with i2vbench
+site-packages/PACKAGE/FILE           what comes with an extra of it
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from i2vbench.files import package_folders
 from i2vbench.weights.catalogue import Checkpoint, hub_source
 
 BUNDLED = Path(__file__).with_name("bundled")
@@ -36,12 +38,14 @@ def partial_file(entry: Checkpoint) -> Path:
 
 
 def locate(entry: Checkpoint) -> Path | None:
-    """Where the file of a checkpoint lies, unchecked: in our cache, else in the hub's; None if it is in neither."""
+    """Where the file of a checkpoint lies, unchecked: in our cache, else in its package or the hub's; or None."""
     if entry.bundled:
         bundled = BUNDLED / entry.file
         return bundled if bundled.is_file() else None
     own = own_folder(entry) / entry.file
-    return own if own.is_file() else _in_hub_cache(entry)
+    if own.is_file():
+        return own
+    return _in_package(entry) if entry.package else _in_hub_cache(entry)
 
 
 def hub_folder(repo: str) -> Path:
@@ -49,6 +53,12 @@ def hub_folder(repo: str) -> Path:
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}"
+
+
+def _in_package(entry: Checkpoint) -> Path | None:
+    package, _, folder = entry.package.partition("/")
+    files = [root / folder / entry.file for root in package_folders(package)]
+    return next((file for file in files if file.is_file()), None)
 
 
 def _in_hub_cache(entry: Checkpoint) -> Path | None:

@@ -9,7 +9,7 @@ from i2vbench.weights.catalogue import Checkpoint, entry
 
 
 def missing_table(entries: Sequence[Checkpoint], needed_by: Mapping[str, Iterable[str]] | None = None) -> str:
-    """What is missing, a row each, and the one command that gets all of it; ends without a newline.
+    """What is missing, a row each, and what gets all of it; ends without a newline.
 
     Args:
         needed_by: What a run needs each for, by the checkpoint's name; None takes the catalogue's `used_by`.
@@ -18,8 +18,10 @@ def missing_table(entries: Sequence[Checkpoint], needed_by: Mapping[str, Iterabl
     for facts in entries:
         by = (needed_by or {}).get(facts.name, facts.used_by)
         rows.append((facts.name, facts.size_text, ", ".join(by), facts.licence))
-    command = f"i2vbench weights fetch {' '.join(facts.name for facts in entries)}"
-    return "\n".join([*align(rows), "", f"They come with: {command}"])
+    fetched = " ".join(facts.name for facts in entries if not facts.extra)
+    commands = [f"i2vbench weights fetch {fetched}"] if fetched else []
+    commands += dict.fromkeys(facts.command for facts in entries if facts.extra)
+    return "\n".join([*align(rows), "", f"They come with: {'; '.join(commands)}"])
 
 
 def listing(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -34,7 +36,8 @@ def listing(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     head, *lines = align(table)
     out = [head]
     for row, line in zip(rows, lines, strict=True):
-        source = row["sources"][0] if row["sources"] else "comes with i2vbench"
+        extra = entry(row["name"]).extra
+        source = row["sources"][0] if row["sources"] else f"comes with i2vbench{f'[{extra}]' if extra else ''}"
         out += [line, *(f"    {text}" for text in (row["title"], row["licence"], source))]
     return out
 

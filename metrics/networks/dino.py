@@ -76,6 +76,12 @@ def preprocess(frames: Tensor, antialias: bool = False) -> Tensor:
     return normalise(fit_images(frames, SIZE_PX, resize), MEAN, STD)
 
 
+def look(network: nn.Module, frames: Tensor, antialias: bool = False) -> Tensor:
+    """Features of frames, as subject consistency takes them: uint8 [N, H, W, 3] -> [N, 768]."""
+    features: Tensor = network(preprocess(frames, antialias))
+    return features
+
+
 class DINO(VisionTransformer):
     """The modules bear the names of the published checkpoint."""
 

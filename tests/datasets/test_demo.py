@@ -186,7 +186,7 @@ def test_missing_packages_are_named_with_the_command(
 
 @needs_packages
 def test_a_package_without_the_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(demo, "_locations", lambda package: [tmp_path])
+    monkeypatch.setattr(demo, "package_folders", lambda package: [tmp_path])
     with pytest.raises(UserError, match=r"not found in what is installed: skimage/data/astronaut\.png, .*bikes\.mp4"):
         DemoDataset().samples()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from i2vbench import weights
+from i2vbench.errors import UserError
 from i2vbench.metrics.base import NetworkMetric
 from i2vbench.metrics.temporal_flickering import TemporalFlickering
+from i2vbench.profiles import load_profile
 from i2vbench.types import Clip, Measurement, MetricInfo
 
 METRIC = TemporalFlickering()
@@ -71,6 +74,23 @@ def test_metrics_of_one_network_and_checkpoint_share_it(
     for metric in metrics:
         metric.unload()
     assert before() is None, "nobody holds it"
+
+
+class Either(Seen):
+    other_networks = frozenset({"efficientnet"})
+
+
+def under(name: str, metric: NetworkMetric) -> NetworkMetric:
+    metric.prepare(replace(load_profile("paper"), checkpoints={"seen": (name,)}))
+    return metric
+
+
+def test_the_network_follows_the_profiles_checkpoint() -> None:
+    assert under("efficientnet_lite0", Either()).network_code.__name__.endswith(".efficientnet")
+    assert under("tiny_clip", Either()).network == "clip"
+    assert Either().network == "clip", "of this one alone"
+    with pytest.raises(UserError, match="checkpoints of seen: efficientnet_lite0 is read by the network efficientnet"):
+        under("efficientnet_lite0", Seen())
 
 
 def test_one_clip_has_no_spread_and_none_has_no_number() -> None:

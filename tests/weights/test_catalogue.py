@@ -39,7 +39,8 @@ def test_inceptions_hash_begins_as_its_name_says() -> None:
 
 def test_every_checkpoint_can_be_had_and_says_under_what() -> None:
     for facts in load_catalogue().values():
-        assert bool(facts.sources) != facts.bundled, facts.name
+        assert bool(facts.sources) + facts.bundled + bool(facts.extra) == 1, facts.name
+        assert not facts.extra or (facts.optional and len(facts.sha256) == 64), f"{facts.name}: not ours to fetch"
         assert facts.licence, facts.name
         assert facts.citation, facts.name
         assert facts.used_by or facts.optional, facts.name
@@ -63,6 +64,9 @@ def test_consisti2v_takes_its_facts_from_here() -> None:
         {"sha256": "67"},
         {"sha256": "G" * 64},
         {"kind": "folder"},
+        {"extra": "more", "package": "a"},
+        {"package": "a"},
+        {"extra": "more", "package": "../a", "sources": ()},
     ],
 )
 def test_an_entry_that_cannot_be_right_is_refused(wrong: dict[str, object]) -> None:

