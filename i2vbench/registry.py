@@ -332,6 +332,10 @@ DATASETS: Registry[Dataset] = Registry(
             argument="COUNT",
             optional=True,
         ),
+        "tiny": Entry(
+            "i2vbench.datasets.tiny:TinyDataset",
+            "the demo and one drawn clip of each category: what the profile tiny takes; needs no network",
+        ),
         "i2v-bench": Entry(
             "i2vbench.datasets.i2v_bench:I2VBenchDataset", "the paper's 2,950 clips in 16 categories (Section 4)"
         ),

@@ -110,7 +110,9 @@ class TestOptionsOfModels:
         with pytest.raises(UserError, match=said):
             configure_models(create_models(["static", "consisti2v"]), profile)
 
-    @pytest.mark.parametrize("wrong", [{"models": ["consisti2v"]}, {"models": {"consisti2v": 7}}, {"note": 3}])
+    @pytest.mark.parametrize(
+        "wrong", [{"models": ["consisti2v"]}, {"models": {"consisti2v": 7}}, {"note": 3}, {"dataset": 3}]
+    )
     def test_malformed_ones_are_refused(self, wrong: dict[str, object]) -> None:
         with pytest.raises(ValueError, match=next(iter(wrong))):
             parse_profile({**load_profile("paper").as_dict(), **wrong})
@@ -121,3 +123,9 @@ def test_the_tiny_profile_says_that_its_numbers_are_its_own() -> None:
     assert "not comparable" in tiny.note
     assert (tiny.protocol.name, tiny.protocol.height, tiny.protocol.width) == ("", 128, 128)
     assert "note" not in load_profile("paper").as_dict()
+
+
+def test_a_profile_names_the_data_set_of_a_run_that_names_none() -> None:
+    assert [load_profile(name).dataset for name in ("paper", "tiny")] == ["i2v-bench", "tiny"]
+    assert "dataset" not in load_profile("tiny").as_dict(), "a run records the one that it took"
+    assert parse_profile(load_profile("tiny").as_dict()).dataset == "i2v-bench"

@@ -36,7 +36,8 @@ class Profile:
             those they name themselves.
         models: Options of built-in models by name, as `Model.configure` takes them.
         note: What a reader of its numbers must know, if they are not to be compared with others': said when a run
-            begins and under every table.
+            begins and ends, and in every table.
+        dataset: What a run takes that names no data set. It decides no number: a run records the one it took.
     """
 
     name: str
@@ -46,10 +47,17 @@ class Profile:
     checkpoints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     note: str = ""
+    dataset: str = "i2v-bench"
+
+    @property
+    def label(self) -> str:
+        """Its name, and its note if it has one: for a place with nothing beside it to say the rest."""
+        return f"{self.name}: {self.note}" if self.note else self.name
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON holds it; without `models` and `note` where it has none, as before there were any."""
+        """As JSON holds it, without `dataset`; and without `models` and `note` where it has none."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        del plain["dataset"]
         return {name: value for name, value in plain.items() if value or name not in ("models", "note")}
 
     def under(self, protocol: str) -> Profile:
@@ -108,8 +116,9 @@ def parse_profile(data: dict[str, Any]) -> Profile:
     models = fields.get("models", {})
     if not isinstance(models, dict) or not all(isinstance(options, dict) for options in models.values()):
         raise ValueError("models: expected a table of tables, as [models.consisti2v]")
-    if not isinstance(fields.get("note", ""), str):
-        raise ValueError(f"note: expected text, got {fields['note']!r}")
+    for name in ("note", "dataset"):
+        if not isinstance(fields.get(name, ""), str):
+            raise ValueError(f"{name}: expected text, got {fields[name]!r}")
     profile = Profile(
         protocol=protocol, checkpoints={id_: tuple(names) for id_, names in checkpoints.items()}, **fields
     )
