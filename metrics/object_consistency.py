@@ -10,7 +10,7 @@ A high number hides how the object looks: it need only be named once a frame, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,7 @@ class ObjectConsistency(FrameSuccessMetric):
     network = "grit"
     rules = (EXACT, SYNONYMS)
     variant_title = "synonyms"
+    words = "object words"
 
     def look(self, video: Video) -> list[Detections]:
         """What is named in each of the sixteen frames; boxes are in pixels of the video."""
@@ -76,7 +77,20 @@ class ObjectConsistency(FrameSuccessMetric):
         ]
         return succeeded, {"words": list(words), "counted_names": counted, "objects": objects}
 
+    def untaught(self, sample: Sample, names: Collection[str]) -> list[str]:
+        if self.rule == EXACT:
+            return [word for word in sample.objects if word not in names]
+        lemmas = {lemma(name) for name in names}
+        return [word for word in sample.objects if lemma(word) not in lemmas]
+
     def doubts(self, sample: Sample) -> list[str]:
+        found = super().doubts(sample) if self._names() else self._published_doubts(sample)
+        if len(set(sample.objects)) > 1:
+            found.append("several object words, all of which a frame must name (the paper's clips have one)")
+        return found
+
+    def _published_doubts(self, sample: Sample) -> list[str]:
+        """Of words that the published detector never writes, or writes otherwise."""
         found = []
         if unknown := [word for word in sample.objects if not is_known(lemma(word))]:
             listing = ", ".join(f"'{word}'" for word in unknown)
@@ -86,6 +100,4 @@ class ObjectConsistency(FrameSuccessMetric):
             listing = ", ".join(f"'{word}' for '{lemma(word)}'" for word in otherwise)
             what = "object words that the detector writes otherwise, so that no frame matches to the letter"
             found.append(f"{what}: {listing}")
-        if len(set(sample.objects)) > 1:
-            found.append("several object words, all of which a frame must name (the paper's clips have one)")
         return found

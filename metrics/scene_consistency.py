@@ -10,7 +10,7 @@ A high number hides what a caption leaves out, and that "bar" is found in "barn"
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from i2vbench.metrics.frame_success import FrameSuccessMetric, frame_indices, tells_scene
@@ -43,6 +43,7 @@ class SceneConsistency(FrameSuccessMetric):
     network_files = 2
     rules = (PUBLISHED, OWN_FRAMES)
     variant_title = "own frames"
+    words = "scene words"
 
     def look(self, video: Video) -> list[Caption]:
         """Each of the sixteen frames' own caption."""
@@ -64,10 +65,14 @@ class SceneConsistency(FrameSuccessMetric):
             details["counted_from"] = published_order(range(len(seen)))
         return {PUBLISHED: published_order(own), OWN_FRAMES: own}, details
 
+    def untaught(self, sample: Sample, names: Collection[str]) -> list[str]:
+        return [word for word in sample.scene.split() if not any(word in name for name in names)]  # as `tells_scene`
+
     def doubts(self, sample: Sample) -> list[str]:
         from i2vbench.metrics.networks.wordpiece import as_written
 
-        found = []
+        if found := super().doubts(sample):
+            return found
         words = sample.scene.split()
         if stopped := [word for word in words if word.endswith(STOPS)]:
             listing = ", ".join(f"'{word}'" for word in stopped)
