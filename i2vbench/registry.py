@@ -122,7 +122,8 @@ class Registry(Generic[T]):
         if _is_file(spec):
             return {"source_sha256": file_sha256(_split_file(spec)[0])}
         name, _, argument = spec.partition(":")
-        entry, point = self.builtin.get(name), self._plugins().get(name)
+        entry = self.builtin.get(name)
+        point = None if entry else self._plugins().get(name)  # to list them is to read what every package installed
         found = {"package": f"{point.dist.name} {point.dist.version}"} if point is not None and point.dist else {}
         if entry is not None and entry.takes_path:
             argument = entry.split(argument)[0] if entry.words else ""

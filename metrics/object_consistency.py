@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from i2vbench.metrics.frame_success import FrameSuccessMetric, frame_indices, names_object
 from i2vbench.metrics.object_words import is_known, lemma
+from i2vbench.metrics.sampling import first_alike
 from i2vbench.types import MetricInfo, Sample, Video
 
 if TYPE_CHECKING:
@@ -50,8 +51,9 @@ class ObjectConsistency(FrameSuccessMetric):
 
         from i2vbench.metrics.networks.grit import shrink
 
-        indices = frame_indices(video)
-        different = sorted(set(indices))  # a short video repeats its last frame
+        alike = first_alike(video.frames)
+        indices = [alike[i] for i in frame_indices(video)]
+        different = sorted(set(indices))
         frames = torch.from_numpy(video.frames[different]).to(self._device).permute(0, 3, 1, 2)
         shrunk = shrink(frames)
         back = torch.tensor([video.width / shrunk.shape[3], video.height / shrunk.shape[2]] * 2)

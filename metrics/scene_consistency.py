@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from i2vbench.metrics.frame_success import FrameSuccessMetric, frame_indices, tells_scene
+from i2vbench.metrics.sampling import first_alike
 from i2vbench.types import MetricInfo, Sample, Video
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ class SceneConsistency(FrameSuccessMetric):
 
     def look(self, video: Video) -> list[Caption]:
         """Each of the sixteen frames' own caption."""
-        indices = frame_indices(video)
-        different = sorted(set(indices))  # a short video repeats its last frame
+        alike = first_alike(video.frames)
+        indices = [alike[i] for i in frame_indices(video)]
+        different = sorted(set(indices))
         found = dict(zip(different, self._network.caption(video.frames[different]), strict=True))
         return [found[i] for i in indices]
 
