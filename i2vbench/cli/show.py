@@ -35,7 +35,9 @@ def show(run: Annotated[Path, typer.Argument(help="The run's folder.")]) -> None
               f"reader {settings['reader']['version']}")  # fmt: skip
         if note := settings["profile"].get("note"):
             say(f"profile {settings['profile']['name']}: {note}")
-        rows, reasons = _progress(store, list(settings["models"]), list(settings["metrics"]))
+        # Of a metric that aggregates another one's features there is nothing to count.
+        measured = [id_ for id_, record in settings["metrics"].items() if not record["info"].get("features_of")]
+        rows, reasons = _progress(store, list(settings["models"]), measured)
     width = max(len(row[0]) for row in rows)
     for name, *numbers in rows:
         say(f"  {name:<{width}}" + "".join(f"{number:>16}" for number in numbers))
