@@ -122,7 +122,8 @@ class Registry(Generic[T]):
         if _is_file(spec):
             return {"source_sha256": file_sha256(_split_file(spec)[0])}
         name, _, argument = spec.partition(":")
-        entry, point = self.builtin.get(name), self._plugins().get(name)
+        entry = self.builtin.get(name)
+        point = None if entry else self._plugins().get(name)  # to list them is to read what every package installed
         found = {"package": f"{point.dist.name} {point.dist.version}"} if point is not None and point.dist else {}
         if entry is not None and entry.takes_path:
             argument = entry.split(argument)[0] if entry.words else ""
@@ -331,6 +332,10 @@ DATASETS: Registry[Dataset] = Registry(
             "drawn clips with every word known; one of each category, or COUNT; needs no network",
             argument="COUNT",
             optional=True,
+        ),
+        "tiny": Entry(
+            "i2vbench.datasets.tiny:TinyDataset",
+            "the demo and one drawn clip of each category: what the profile tiny takes; needs no network",
         ),
         "i2v-bench": Entry(
             "i2vbench.datasets.i2v_bench:I2VBenchDataset", "the paper's 2,950 clips in 16 categories (Section 4)"

@@ -26,7 +26,7 @@ from i2vbench.tables.intervals import read_measurements, replicate
 from i2vbench.tables.layout import Heading, PrintedCell, Row, Table, marks
 from i2vbench.tables.results import Results, collect
 from i2vbench.tables.runs import Run
-from i2vbench.tables.text import csv_lines
+from i2vbench.tables.text import csv_lines, csv_text
 from i2vbench.types import MetricInfo
 
 METRIC_IDS = ("fvd", "inception_score", "fid")
@@ -93,6 +93,7 @@ class Table3:
         costs: By variant.
         order: Sentences: the order of the variants, and where it is not the paper's.
         notes: What it was made with.
+        profile: Under which profile, as `Profile.label` says it.
         folder: Of the run.
     """
 
@@ -101,6 +102,7 @@ class Table3:
     costs: Mapping[str, Cost]
     order: tuple[str, ...]
     notes: tuple[str, ...]
+    profile: str
     folder: Path
 
 
@@ -141,6 +143,7 @@ def make_table3(wish: Wish, progress: Progress) -> Table3 | None:
         costs=costs,
         order=tuple(order),
         notes=tuple(_notes(wish, results)),
+        profile=results.profile_of(results.columns[0]),
         folder=outcome.folder,
     )
 
@@ -164,7 +167,7 @@ def printed(table: Table3) -> Table:
             PrintedCell(text=text, mark="", n=scores[0].n, short=False, spread="", note="")
             for text in (memory, f"{cost.seconds:.2f}", f"{cost.tflops:.3g}")
         ]
-        rows.append(Row(VARIANTS[variant].title, scores[0].n, tuple(cells)))
+        rows.append(Row(VARIANTS[variant].title, scores[0].n, tuple(cells), profile=table.profile))
     headings = [Heading(info.title, info.id, info.unit, info.direction) for info in table.metrics]
     headings += [Heading("Memory", "memory", "MiB"), Heading("Runtime", "seconds", "s"), Heading("TFLOPs", "tflops")]
     return Table(
@@ -182,12 +185,15 @@ def printed(table: Table3) -> Table:
 
 def as_csv(table: Table3) -> str:
     """One line for each number, with its interval and the paper's."""
-    rows: list[Sequence[object]] = [("variant", "method", "metric", "value", "low", "high", "n", "paper")]
+    rows: list[Sequence[object]] = [("variant", "method", "metric", "value", "low", "high", "n", "paper", "profile")]
+    profile = csv_text(table.profile)
     for variant, scores in table.scores.items():
         name, title = f"consisti2v:{variant}".rstrip(":"), VARIANTS[variant].title
         for info, score, paper in zip(table.metrics, scores, PAPER[variant], strict=True):
             low, high = score.interval.low, score.interval.high
-            rows.append((name, title, info.id, f"{score.value:.6g}", f"{low:.6g}", f"{high:.6g}", score.n, paper))
+            rows.append(
+                (name, title, info.id, f"{score.value:.6g}", f"{low:.6g}", f"{high:.6g}", score.n, paper, profile)
+            )
         cost, reported = table.costs[variant], REPORTED[variant]
         memory = "" if cost.memory_mib is None else f"{cost.memory_mib:.0f}"
         for key, text, paper in (
@@ -195,7 +201,7 @@ def as_csv(table: Table3) -> str:
             ("seconds", f"{cost.seconds:.3f}", reported.seconds),
             ("tflops", f"{cost.tflops:.4g}", reported.paper),
         ):
-            rows.append((name, title, key, text, "", "", "", paper))
+            rows.append((name, title, key, text, "", "", "", paper, profile))
     return csv_lines(rows)
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from i2vbench.metrics.base import DerivedMetric, NetworkMetric
-from i2vbench.metrics.distances import extrapolated_cell, frechet_cell, kernel_cell, on_device
+from i2vbench.metrics.distances import extrapolated_cell, frechet_cell, kernel_cell
+from i2vbench.metrics.sampling import first_alike
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
 
 if TYPE_CHECKING:
@@ -37,8 +40,17 @@ class FID(NetworkMetric):
     network = "inception"
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
-        features = frame_features(self._network, on_device(clips, self._device)).cpu().numpy()
-        return [Measurement(c.sample.id, self.info.id, features=f) for c, f in zip(clips, features, strict=True)]
+        import torch
+
+        alike = [first_alike(clip.video.frames) for clip in clips]
+        different = dict.fromkeys((c, i) for c, firsts in enumerate(alike) for i in firsts)
+        frames = torch.from_numpy(np.stack([clips[c].video.frames[i] for c, i in different])).to(self._device)
+        features = frame_features(self._network, frames[:, None])[:, 0].cpu().numpy()  # as videos of one frame
+        place = {which: position for position, which in enumerate(different)}
+        return [
+            Measurement(clip.sample.id, self.info.id, features=features[[place[c, i] for i in alike[c]]])
+            for c, clip in enumerate(clips)
+        ]
 
     def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
         return frechet_cell(generated, reference, ddof=DDOF)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from i2vbench.metrics.sampling import first_alike
 from i2vbench.types import Frames, Video
 
 if TYPE_CHECKING:
@@ -91,15 +92,18 @@ def strongest_means(network: nn.Module, device: str, looks: Sequence[Look], shar
     budget = PIXELS_AT_ONCE.get(device.split(":")[0], PIXELS_AT_ONCE_ELSEWHERE)
     found: list[list[float]] = [[] for _ in looks]
     for size in dict.fromkeys(look.frames.shape[1:3] for look in looks):
-        todo = [(i, pair) for i, look in enumerate(looks) if look.frames.shape[1:3] == size for pair in look.pairs]
-        for part in _stretches(todo, max(2, budget // (size[0] * size[1]))):
+        alike = {i: first_alike(look.frames) for i, look in enumerate(looks) if look.frames.shape[1:3] == size}
+        asked = [(i, (alike[i][first], alike[i][second])) for i in alike for first, second in looks[i].pairs]
+        means_of: dict[tuple[int, Pair], float] = {}
+        for part in _stretches(list(dict.fromkeys(asked)), max(2, budget // (size[0] * size[1]))):
             used = dict.fromkeys((i, frame) for i, pair in part for frame in pair)
             seen = torch.from_numpy(np.stack([looks[i].frames[frame] for i, frame in used])).to(device)
             place = {frame: position for position, frame in enumerate(used)}
             pairs = [(place[i, first], place[i, second]) for i, (first, second) in part]
             means = strongest_mean(network(raft.preprocess(seen), pairs).up, share)
-            for (i, _), mean in zip(part, means.tolist(), strict=True):
-                found[i].append(mean)
+            means_of |= zip(part, means.tolist(), strict=True)
+        for i, pair in asked:
+            found[i].append(means_of[i, pair])
     return found
 
 

@@ -45,10 +45,12 @@ class FrameSuccessMetric(NetworkMetric):
     Attributes:
         rules: The names of both rules: the published one, and the one that is the variant. `details` has both values.
         variant_title: What the tables call the variant.
+        words: What it looks for, as messages call it.
     """
 
     rules: ClassVar[tuple[str, str]]
     variant_title: ClassVar[str]
+    words: ClassVar[str]
 
     def __init__(self, argument: str = "") -> None:
         published, corrected = self.rules
@@ -71,8 +73,17 @@ class FrameSuccessMetric(NetworkMetric):
     def judge(self, sample: Sample, seen: Sequence[Any]) -> tuple[dict[str, list[bool]], dict[str, Any]]:
         """Which of the frames succeed, by rule; and what else belongs into `details`."""
 
+    @abstractmethod
+    def untaught(self, sample: Sample, names: Collection[str]) -> list[str]:
+        """Words of the sample, without which no frame succeeds, that a network taught these names alone cannot say."""
+
+    def doubts(self, sample: Sample) -> list[str]:
+        words = self.untaught(sample, names) if (names := self._names()) else []
+        listing = ", ".join(f"'{word}'" for word in words)
+        return [f"{self.words} that the small network was never taught: {listing}"] if words else []
+
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
-        return [self._measure(clip) for clip in clips]
+        return [self._not_applicable(clip) or self._measure(clip) for clip in clips]
 
     def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
         """All successful frames over all frames; the spread is that of clips."""
@@ -82,6 +93,20 @@ class FrameSuccessMetric(NetworkMetric):
             return Cell(None, 0, note="no clip was measured")
         successes = sum(measurement.details["successes"] for measurement in done)
         return replace(super().aggregate(done), value=successes / frames)
+
+    def _names(self) -> tuple[str, ...]:
+        """What the catalogue says its network was taught; none of a published one, which is taken as it is."""
+        from i2vbench import weights
+
+        return weights.entry(self.info.checkpoints[0]).names
+
+    def _not_applicable(self, clip: Clip) -> Measurement | None:
+        """A small network's 0 for words that it never had would say nothing of the video."""
+        names = self._names()
+        if not names or not self.untaught(clip.sample, names):
+            return None
+        reason = f"the sample has {self.words} that are not among the {len(names)} which the small network was taught"
+        return Measurement(clip.sample.id, self.info.id, not_applicable=reason)
 
     def _measure(self, clip: Clip) -> Measurement:
         seen = self._seen(clip)

@@ -10,12 +10,13 @@ A high number hides how the object looks: it need only be named once a frame, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from i2vbench.metrics.frame_success import FrameSuccessMetric, frame_indices, names_object
 from i2vbench.metrics.object_words import is_known, lemma
+from i2vbench.metrics.sampling import first_alike
 from i2vbench.types import MetricInfo, Sample, Video
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class ObjectConsistency(FrameSuccessMetric):
     network = "grit"
     rules = (EXACT, SYNONYMS)
     variant_title = "synonyms"
+    words = "object words"
 
     def look(self, video: Video) -> list[Detections]:
         """What is named in each of the sixteen frames; boxes are in pixels of the video."""
@@ -49,8 +51,9 @@ class ObjectConsistency(FrameSuccessMetric):
 
         from i2vbench.metrics.networks.grit import shrink
 
-        indices = frame_indices(video)
-        different = sorted(set(indices))  # a short video repeats its last frame
+        alike = first_alike(video.frames)
+        indices = [alike[i] for i in frame_indices(video)]
+        different = sorted(set(indices))
         frames = torch.from_numpy(video.frames[different]).to(self._device).permute(0, 3, 1, 2)
         shrunk = shrink(frames)
         back = torch.tensor([video.width / shrunk.shape[3], video.height / shrunk.shape[2]] * 2)
@@ -76,7 +79,20 @@ class ObjectConsistency(FrameSuccessMetric):
         ]
         return succeeded, {"words": list(words), "counted_names": counted, "objects": objects}
 
+    def untaught(self, sample: Sample, names: Collection[str]) -> list[str]:
+        if self.rule == EXACT:
+            return [word for word in sample.objects if word not in names]
+        lemmas = {lemma(name) for name in names}
+        return [word for word in sample.objects if lemma(word) not in lemmas]
+
     def doubts(self, sample: Sample) -> list[str]:
+        found = super().doubts(sample) if self._names() else self._published_doubts(sample)
+        if len(set(sample.objects)) > 1:
+            found.append("several object words, all of which a frame must name (the paper's clips have one)")
+        return found
+
+    def _published_doubts(self, sample: Sample) -> list[str]:
+        """Of words that the published detector never writes, or writes otherwise."""
         found = []
         if unknown := [word for word in sample.objects if not is_known(lemma(word))]:
             listing = ", ".join(f"'{word}'" for word in unknown)
@@ -86,6 +102,4 @@ class ObjectConsistency(FrameSuccessMetric):
             listing = ", ".join(f"'{word}' for '{lemma(word)}'" for word in otherwise)
             what = "object words that the detector writes otherwise, so that no frame matches to the letter"
             found.append(f"{what}: {listing}")
-        if len(set(sample.objects)) > 1:
-            found.append("several object words, all of which a frame must name (the paper's clips have one)")
         return found

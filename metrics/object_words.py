@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 if TYPE_CHECKING:
     import inflect
@@ -64,6 +65,8 @@ def _forms() -> dict[str, str]:
 
 @cache
 def _engine() -> inflect.engine:
-    import inflect
+    # inflect has typeguard rewrite all its functions when it is imported, which takes seconds; mypy checks ours.
+    with patch("typeguard.typechecked", lambda kind: kind):
+        import inflect
 
     return inflect.engine()

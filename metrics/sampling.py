@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from i2vbench.types import Frames
+
 
 def middle_frame_indices(num_frames: int, wanted: int) -> list[int]:
     """The middle frame of each of `wanted` stretches of a clip, as VBench's `get_frame_indices` with "middle".
@@ -34,3 +36,9 @@ def middle_frame_indices(num_frames: int, wanted: int) -> list[int]:
     borders = np.linspace(0, num_frames, stretches + 1).astype(int).tolist()
     middle = [(begin + end - 1) // 2 for begin, end in pairwise(borders)]
     return middle + [middle[-1]] * (wanted - stretches)
+
+
+def first_alike(frames: Frames) -> list[int]:
+    """Of each frame [T, H, W, 3] the first one of the same bytes: a video that stands still need be looked at once."""
+    first: dict[bytes, int] = {}
+    return [first.setdefault(frame.tobytes(), i) for i, frame in enumerate(frames)]

@@ -10,10 +10,11 @@ A high number hides what a caption leaves out, and that "bar" is found in "barn"
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from i2vbench.metrics.frame_success import FrameSuccessMetric, frame_indices, tells_scene
+from i2vbench.metrics.sampling import first_alike
 from i2vbench.types import MetricInfo, Sample, Video
 
 if TYPE_CHECKING:
@@ -43,11 +44,13 @@ class SceneConsistency(FrameSuccessMetric):
     network_files = 2
     rules = (PUBLISHED, OWN_FRAMES)
     variant_title = "own frames"
+    words = "scene words"
 
     def look(self, video: Video) -> list[Caption]:
         """Each of the sixteen frames' own caption."""
-        indices = frame_indices(video)
-        different = sorted(set(indices))  # a short video repeats its last frame
+        alike = first_alike(video.frames)
+        indices = [alike[i] for i in frame_indices(video)]
+        different = sorted(set(indices))
         found = dict(zip(different, self._network.caption(video.frames[different]), strict=True))
         return [found[i] for i in indices]
 
@@ -64,10 +67,14 @@ class SceneConsistency(FrameSuccessMetric):
             details["counted_from"] = published_order(range(len(seen)))
         return {PUBLISHED: published_order(own), OWN_FRAMES: own}, details
 
+    def untaught(self, sample: Sample, names: Collection[str]) -> list[str]:
+        return [word for word in sample.scene.split() if not any(word in name for name in names)]  # as `tells_scene`
+
     def doubts(self, sample: Sample) -> list[str]:
         from i2vbench.metrics.networks.wordpiece import as_written
 
-        found = []
+        if found := super().doubts(sample):
+            return found
         words = sample.scene.split()
         if stopped := [word for word in words if word.endswith(STOPS)]:
             listing = ", ".join(f"'{word}'" for word in stopped)

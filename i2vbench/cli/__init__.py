@@ -12,6 +12,7 @@ from i2vbench.cli import (
     catalogue,
     data,
     generate,
+    leaderboard,
     profile,
     reproduce,
     run,
@@ -61,6 +62,7 @@ show.register(app)
 catalogue.register(app)
 app.add_typer(adapter.app, name="adapter")
 app.add_typer(data.app, name="data")
+app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(reproduce.app, name="reproduce")
 app.add_typer(weights.app, name="weights")
 

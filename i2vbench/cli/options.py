@@ -15,6 +15,11 @@ DEVICE_HELP = "auto, cpu, cuda, cuda:1, ..."
 _SIZE = re.compile(r"([1-9]\d{0,4})[xX×]([1-9]\d{0,4})")
 
 
+def say(line: str) -> None:
+    """Print a line of plain characters, whatever a model or data set calls itself."""
+    print("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line))
+
+
 def split(values: Sequence[str] | None) -> list[str]:
     """The items of a repeatable option whose values may also be separated by commas."""
     return [item.strip() for value in values or () for item in value.split(",") if item.strip()]

@@ -15,6 +15,7 @@ import typer
 from i2vbench.cli.options import DEVICE_HELP, DTYPE_HELP, check_choice, check_device, parse_dtype, split
 from i2vbench.errors import UserError
 from i2vbench.names import ALL, FORMATS, READERS
+from i2vbench.profiles import load_profile
 from i2vbench.run_file import read_settings
 
 if TYPE_CHECKING:
@@ -47,8 +48,12 @@ def run(
         ),
     ] = False,
     dataset: Annotated[
-        str, typer.Option(help="NAME, folder:PATH or FILE.py:Class: what the models are shown.")
-    ] = "i2v-bench",
+        str | None,
+        typer.Option(
+            help="NAME, folder:PATH or FILE.py:Class: what the models are shown. Default: the profile's (paper: "
+            "i2v-bench; tiny: tiny)."
+        ),
+    ] = None,
     profile: Annotated[
         str,
         typer.Option(help="What metrics look through, and under which protocol: a name or a TOML file."),
@@ -119,6 +124,8 @@ def run(
         raise UserError("name at least one --model (or --resume --out RUN to go on with a run); see `i2vbench models`")
     if not models:
         _check_given(context)
+    if dataset is None:
+        dataset = load_profile(profile).dataset
     if protocol in ("ucf101", "msrvtt") and dataset == "i2v-bench":
         raise UserError(f"--protocol {protocol}: name its data too, --dataset {protocol}:PATH")
     _check_names(models, wanted, dataset)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from i2vbench.cli.options import say
+
 if TYPE_CHECKING:
     from i2vbench.store import Store
 
@@ -27,23 +29,22 @@ def show(run: Annotated[Path, typer.Argument(help="The run's folder.")]) -> None
     settings = read_settings(run)
     with Store.open(run) as store:
         dataset, protocol = settings["dataset"], settings["profile"]["protocol"]
-        _print(f"{run}: {dataset['samples']} samples of {dataset['name']}, seeds {settings['seeds']}, profile "
+        say(f"{run}: {dataset['samples']} samples of {dataset['name']}, seeds {settings['seeds']}, profile "
               f"{settings['profile']['name']} ({protocol['num_frames']} frames, {protocol['height']} x "
               f"{protocol['width']}, {protocol['fps']:g} fps), {settings['device']}, {settings['dtype']}, "
               f"reader {settings['reader']['version']}")  # fmt: skip
-        rows, reasons = _progress(store, list(settings["models"]), list(settings["metrics"]))
+        if note := settings["profile"].get("note"):
+            say(f"profile {settings['profile']['name']}: {note}")
+        # Of a metric that aggregates another one's features there is nothing to count.
+        measured = [id_ for id_, record in settings["metrics"].items() if not record["info"].get("features_of")]
+        rows, reasons = _progress(store, list(settings["models"]), measured)
     width = max(len(row[0]) for row in rows)
     for name, *numbers in rows:
-        _print(f"  {name:<{width}}" + "".join(f"{number:>16}" for number in numbers))
+        say(f"  {name:<{width}}" + "".join(f"{number:>16}" for number in numbers))
     for reason, count in reasons.most_common(MOST_REASONS):
-        _print(f"  {count} x {reason}")
+        say(f"  {count} x {reason}")
     if len(reasons) > MOST_REASONS:
         print(f"  and {len(reasons) - MOST_REASONS} other reasons; log.txt has all of them")
-
-
-def _print(line: str) -> None:
-    """Print a line of plain characters, whatever a model or data set calls itself."""
-    print("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line))
 
 
 def _progress(store: Store, models: list[str], metrics: list[str]) -> tuple[list[tuple[str, ...]], Counter[str]]:

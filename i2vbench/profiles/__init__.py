@@ -36,7 +36,8 @@ class Profile:
             those they name themselves.
         models: Options of built-in models by name, as `Model.configure` takes them.
         note: What a reader of its numbers must know, if they are not to be compared with others': said when a run
-            begins and under every table.
+            begins and ends, and in every table.
+        dataset: What a run takes that names no data set. It decides no number: a run records the one it took.
     """
 
     name: str
@@ -46,10 +47,17 @@ class Profile:
     checkpoints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     note: str = ""
+    dataset: str = "i2v-bench"
+
+    @property
+    def label(self) -> str:
+        """Its name, and its note if it has one: for a place with nothing beside it to say the rest."""
+        return f"{self.name}: {self.note}" if self.note else self.name
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON holds it; without `models` and `note` where it has none, as before there were any."""
+        """As JSON holds it, without `dataset`; and without `models` and `note` where it has none."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        del plain["dataset"]
         return {name: value for name, value in plain.items() if value or name not in ("models", "note")}
 
     def under(self, protocol: str) -> Profile:
@@ -64,6 +72,8 @@ class Profile:
 def load_profile(name: str) -> Profile:
     """A bundled profile by name, or one from a TOML file by path.
 
+    With `base`, a bundled profile's name, it is that one but for what the file states, in tables field by field.
+
     Raises:
         UserError: For an unknown name, a missing or malformed file, a missing, unknown or impossible field.
     """
@@ -72,6 +82,11 @@ def load_profile(name: str) -> Profile:
     if name not in bundled and path.suffix != ".toml":
         raise UserError(f"unknown profile '{name}': expected one of {', '.join(bundled)}, or a TOML file")
     data = _read(path, "profile")
+    base = data.pop("base", None)
+    if base is not None:
+        if base not in bundled or "base" in (other := _read(bundled[base], "profile")):
+            raise UserError(f"profile {path}: base: {nearest(str(base), bundled)}")
+        data = _over(other, data)
     try:
         if isinstance(data.get("protocol"), str):
             data["protocol"] = asdict(load_protocol(data["protocol"]))
@@ -108,14 +123,24 @@ def parse_profile(data: dict[str, Any]) -> Profile:
     models = fields.get("models", {})
     if not isinstance(models, dict) or not all(isinstance(options, dict) for options in models.values()):
         raise ValueError("models: expected a table of tables, as [models.consisti2v]")
-    if not isinstance(fields.get("note", ""), str):
-        raise ValueError(f"note: expected text, got {fields['note']!r}")
+    for name in ("note", "dataset"):
+        if not isinstance(fields.get(name, ""), str):
+            raise ValueError(f"{name}: expected text, got {fields[name]!r}")
     profile = Profile(
         protocol=protocol, checkpoints={id_: tuple(names) for id_, names in checkpoints.items()}, **fields
     )
     if profile.precision != "float32":
         raise ValueError(f"precision: expected float32, got {profile.precision!r}; metrics' networks have no other")
     return profile
+
+
+def _over(base: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """The base with what is changed; tables that both have are joined."""
+    joined = {
+        name: _over(base[name], value) if isinstance(value, dict) and isinstance(base.get(name), dict) else value
+        for name, value in changed.items()
+    }
+    return {**base, **joined}
 
 
 def _read(path: Path, what: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from i2vbench.files import atomic_file
 from i2vbench.tables.results import Results
 from i2vbench.tables.text import csv_lines, csv_text
 
-HEADER = ("metric", "model", "category", "sample", "seed", "state", "value", "reason", "prompt")
+HEADER = ("metric", "model", "category", "sample", "seed", "state", "value", "reason", "prompt", "profile")
 
 
 def write_clips_csv(results: Results, path: Path) -> Path:
@@ -17,6 +17,7 @@ def write_clips_csv(results: Results, path: Path) -> Path:
         file.write(csv_lines([HEADER]).encode())
         for info in results.metrics:
             for column in results.columns:
+                profile = csv_text(results.profile_of(column))
                 rows = [
                     (
                         csv_text(info.id),
@@ -28,6 +29,7 @@ def write_clips_csv(results: Results, path: Path) -> Path:
                         "" if record.row is None or record.row.value is None else repr(record.row.value),
                         csv_text(record.reason),
                         csv_text(record.sample.prompt),
+                        profile,
                     )
                     for record in results.records(info.id, column)
                 ]

@@ -53,10 +53,13 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Row:
+    """A line of cells, with the profiles that they were made under (`Profile.label`)."""
+
     label: str
     n: int
     cells: tuple[PrintedCell, ...]
     total: bool = False
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ def metric_table(results: Results, position: int) -> Table:
     info = results.metrics[position]
     grid = metric_grid(results, position)
     last = len(results.categories) - 1
+    profile = "; ".join(dict.fromkeys(map(results.profile_of, results.columns)))
     rows = []
     for r, entries in enumerate(grid):
         printed = [print_value(info, entry.cell.value) for entry in entries]
@@ -104,7 +108,7 @@ def metric_table(results: Results, position: int) -> Table:
             _cell(entry, info, mark, planned)
             for entry, mark in zip(entries, _marks(results, printed, info), strict=True)
         ]
-        rows.append(Row(results.categories[r], planned, tuple(cells), total=r == last))
+        rows.append(Row(results.categories[r], planned, tuple(cells), total=r == last, profile=profile))
     labels = [column.label for column in results.columns]
     headings = tuple(Heading(label, label) for label in labels)
     notes = [
@@ -146,7 +150,7 @@ def summary_table(results: Results) -> Table:
     for c, entries in enumerate(grid):
         planned = max((entry.planned for entry in entries), default=0)
         cells = [_cell(e, results.metrics[m], by_metric[m][c], planned) for m, e in enumerate(entries)]
-        rows.append(Row(labels[c], planned, tuple(cells)))
+        rows.append(Row(labels[c], planned, tuple(cells), profile=results.profile_of(results.columns[c])))
     notes = [
         "Over all clips of each model; the tables by category say more.",
         *(f"{i.title} ({i.id}): {i.direction} is better{_scale_text(i)}." for i in results.metrics),

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from i2vbench.files import write_bytes
+from i2vbench.profiles import parse_profile
 from i2vbench.rows import SampleRow
 from i2vbench.store import folder_name
 from i2vbench.tables.layout import Table, clean, print_value
@@ -56,6 +57,7 @@ def render(results: Results, tables: Sequence[Table], data: Mapping[str, Any], m
     script = (_HERE / "report.js").read_text(encoding="utf-8")
     return environment.get_template("report.html.jinja").render(
         headline=headline(results.runs),
+        warnings=_warnings(results),
         summary=tables[0],
         tables=tables[1:],
         style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
@@ -65,6 +67,12 @@ def render(results: Results, tables: Sequence[Table], data: Mapping[str, Any], m
         data=data,
         media=media,
     )
+
+
+def _warnings(results: Results) -> list[str]:
+    """What profiles have to say before anything else is read."""
+    profiles = [parse_profile(run.settings["profile"]) for run in results.runs]
+    return list(dict.fromkeys(f"Profile {profile.name}: {profile.note}" for profile in profiles if profile.note))
 
 
 def _clip_keys(results: Results) -> dict[_Key, int]:

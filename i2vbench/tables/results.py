@@ -14,6 +14,7 @@ import pandas as pd
 from i2vbench.attempt import describe
 from i2vbench.errors import UserError
 from i2vbench.metrics.base import Metric
+from i2vbench.profiles import parse_profile
 from i2vbench.registry import METRICS
 from i2vbench.rows import ClipState, MeasurementRow
 from i2vbench.store import REFERENCE, Store
@@ -71,6 +72,10 @@ class Results:
     def failed_cells(self) -> int:
         """How many cells are empty because their metric failed on them."""
         return sum(entry.failed for entry in self.cells["entry"])
+
+    def profile_of(self, column: Column) -> str:
+        """What a column was made under, as `Profile.label` says it."""
+        return parse_profile(self.runs[column.run].settings["profile"]).label
 
     def records(self, metric: str, column: Column) -> list[Record]:
         """What a metric says of each clip of one column, in the order of the plan; none if the run has it not."""

@@ -38,13 +38,14 @@ def to_csv(table: Table) -> str:
     """The printed numbers, so that the file says what the table says; an empty cell is an empty field."""
     keys = [heading.key for heading in table.headings]
     corner = ["metric", table.corner.lower(), "n"] if table.metric else [table.corner.lower(), "n"]
-    header = [*corner, *keys, *(f"n {key}" for key in keys), *(f"spread {key}" for key in keys)]
+    header = [*corner, *keys, *(f"n {key}" for key in keys), *(f"spread {key}" for key in keys), "profile"]
     rows: list[Sequence[object]] = [_distinct([csv_text(name) for name in header])]
     for row in table.rows:
         start: list[object] = [csv_text(row.label), row.n]
         if table.metric:
             start.insert(0, csv_text(table.metric))
-        rows.append([*start, *(c.text for c in row.cells), *(c.n for c in row.cells), *(c.spread for c in row.cells)])
+        numbers = [*(c.text for c in row.cells), *(c.n for c in row.cells), *(c.spread for c in row.cells)]
+        rows.append([*start, *numbers, csv_text(row.profile)])
     return csv_lines(rows)
 
 

@@ -85,6 +85,16 @@ def test_clips_of_any_sizes_and_lengths_go_together_and_stay_apart(monkeypatch: 
     assert strongest_means(network, "cpu", [], 0.05) == []
 
 
+def test_pairs_of_the_same_frames_are_looked_at_once() -> None:
+    network: Any = Brightness()
+    looks = [
+        Look(video([5] * 6).frames, [(i, i + 1) for i in range(5)]),
+        Look(video([5, 7, 5, 7]).frames, [(0, 1), (2, 3)]),
+    ]
+    assert strongest_means(network, "cpu", looks, 0.05) == [[0] * 5, pytest.approx([2, 2], abs=1e-3)]
+    assert (network.calls, network.frames) == ([2], [3])
+
+
 @pytest.mark.parametrize(
     ("height", "width", "refused"),
     [(121, 121, False), (120, 400, True), (400, 120, True), (64, 64, True), (121, 200, False), (128, 128, False)],

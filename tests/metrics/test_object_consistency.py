@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from i2vbench.measure import measure_clips
 from i2vbench.metrics.networks.grit import Detections
 from i2vbench.metrics.object_consistency import ObjectConsistency
+from i2vbench.profiles import load_profile
 from i2vbench.types import Clip, FrameSource, Sample, Video
 
 
@@ -85,6 +86,27 @@ def test_sixteen_frames_are_judged_and_each_is_looked_at_once(num_frames: int) -
     assert len(indices) == 16
     assert metric._network.shown == [sorted(set(indices))]
     assert measured.value == 1
+
+
+@pytest.mark.parametrize(("words", "value"), [(("cat",), 0.5), (("person",), None), (("cat", "tie"), None)])
+def test_a_small_network_does_not_judge_words_that_it_was_never_taught(
+    words: tuple[str, ...], value: float | None
+) -> None:
+    metric = metric_with([["cat"]] * 8 + [[]] * 8)
+    metric.prepare(load_profile("tiny"))
+    [measured] = measure_clips(metric, [clip_of(16, objects=words)])
+    assert measured.value == value
+    if value is None:
+        assert measured.not_applicable == (
+            "the sample has object words that are not among the 21 which the small network was taught"
+        )
+        assert not metric._network.shown, "such a clip is not looked at"
+
+
+def test_the_published_network_judges_whatever_is_asked() -> None:
+    [measured] = metric_with([["cat"]] * 16).measure([clip_of(16, objects=("rabbit",))])
+    assert measured.value == 0
+    assert "outside of the detector's 80 names" in measured.details["doubts"][0]
 
 
 def test_a_short_clip_counts_its_last_frame_again() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from i2vbench.metrics.sampling import middle_frame_indices
+from i2vbench.metrics.sampling import first_alike, middle_frame_indices
 
 counts = st.integers(1, 400)
 
@@ -50,3 +51,10 @@ def test_equal_steps_of_a_power_of_two_are_exact(num_frames: int, wanted: int) -
 def test_nothing_cannot_be_sampled(num_frames: int, wanted: int) -> None:
     with pytest.raises(ValueError, match=f"at least 1 of at least 1, got {wanted} of {num_frames}"):
         middle_frame_indices(num_frames, wanted)
+
+
+@given(st.lists(st.integers(0, 3), max_size=12))
+def test_alike_is_the_first_frame_of_the_same_bytes(levels: list[int]) -> None:
+    frames = np.zeros((len(levels), 2, 3, 3), np.uint8)
+    frames[:, 1, 2, 1] = levels
+    assert first_alike(frames) == [levels.index(level) for level in levels]

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from torch import nn
 
+from i2vbench.measure import measure_clips
 from i2vbench.metrics.networks.tag2text import Caption
 from i2vbench.metrics.scene_consistency import SceneConsistency
+from i2vbench.profiles import load_profile
 from i2vbench.types import Clip
 from tests.metrics.test_object_consistency import clip_of
 
@@ -55,6 +57,16 @@ def test_frames_after_the_sixth_never_count_in_the_published_rule(words: str, pu
     [other] = metric_with(TURNING, "own-frames").measure([scene(16, words)])
     assert other.value == own
     assert other.metric == "scene_consistency_own_frames"
+
+
+@pytest.mark.parametrize(("words", "value"), [("beach", 1.0), ("street", None), ("car interior", None)])
+def test_a_small_network_does_not_judge_words_that_it_was_never_taught(words: str, value: float | None) -> None:
+    metric = metric_with(TURNING)
+    metric.prepare(load_profile("tiny"))
+    [measured] = measure_clips(metric, [scene(16, words)])
+    assert measured.value == value
+    if value is None:
+        assert str(measured.not_applicable).startswith("the sample has scene words that are not among the 45 which")
 
 
 def test_the_first_five_captions_count_three_times_and_the_sixth_once() -> None:

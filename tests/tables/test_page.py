@@ -18,6 +18,7 @@ import pytest
 from hypothesis import example, given, settings
 
 from i2vbench.names import FORMATS
+from i2vbench.profiles import load_profile
 from i2vbench.tables import collect, write_tables
 from i2vbench.tables.layout import all_tables, clean
 from i2vbench.tables.page import _seed_places, render, write_page
@@ -117,6 +118,12 @@ def assert_nothing_foreign(page: Page) -> None:
     for _, attrs in page.tags:
         assert (attrs.get("href") or "#").startswith("#")
         assert "src" not in attrs
+
+
+def test_a_profile_that_is_not_comparable_is_told_before_anything_else(tmp_path: Path) -> None:
+    _, page = write(run_with_videos(tmp_path / "run", changes={"profile": load_profile("tiny").as_dict()}), tmp_path)
+    said = "Profile tiny: These numbers are not comparable with published ones."
+    assert -1 < page.text.index(said) < page.text.index("Data set")
 
 
 def test_each_video_is_in_the_file_once(run: Path, tmp_path: Path) -> None:

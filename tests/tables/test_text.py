@@ -140,6 +140,8 @@ def test_csv_parses_back_to_the_printed_numbers(written: Path) -> None:
     assert list(frame["n pan"]) == [1, 1, 2]
     assert frame["ours"].isna().tolist() == [False, True, False]
     assert frame["spread static"].tolist()[0] == 0
+    assert frame.columns[-1] == "profile"
+    assert set(frame["profile"]) == {"paper"}
     assert "metric,category,n,static,pan,ours," in (written / f"{FLICKERING}.csv").read_text()
     summary = pd.read_csv(written / "summary.csv")
     assert list(summary.columns[:4]) == ["model", "n", FLICKERING, "warp_error"]
@@ -149,7 +151,7 @@ def test_csv_parses_back_to_the_printed_numbers(written: Path) -> None:
 def test_clips_csv_has_every_digit(written: Path) -> None:
     with open(written / "clips.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert ",".join(rows[0]) == "metric,model,category,sample,seed,state,value,reason,prompt"
+    assert ",".join(rows[0]) == "metric,model,category,sample,seed,state,value,reason,prompt,profile"
     assert len(rows) == 2 * 3 * 3
     ours = [float(r["value"]) for r in rows if (r["model"], r["metric"]) == ("ours", "warp_error")]
     assert ours == [1 / 3, 2e-17, 0.1 + 0.2]
@@ -209,7 +211,7 @@ def test_no_field_of_a_csv_is_a_formula(text: str) -> None:
 @example(list(HOSTILE))
 def test_csv_keeps_its_shape(texts: list[str]) -> None:
     frame = pd.read_csv(io.StringIO(to_csv(table_of(*texts)), newline=""), keep_default_na=False, dtype=str)
-    assert frame.shape == (len(texts), 3 + 3 * len(texts))
+    assert frame.shape == (len(texts), 3 + 3 * len(texts) + 1)
     assert frame.iloc[:, 3].tolist() == ["1.00"] * len(texts)
     assert len(set(frame.columns)) == frame.shape[1]
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from i2vbench.models.consisti2v import checkpoint
-from i2vbench.weights import entry, load_catalogue
+from i2vbench.weights import entry, load_catalogue, read_lines
 from i2vbench.weights.catalogue import Checkpoint, human_size
 from i2vbench.weights.shapes import fingerprint
 from tests.reference.cases import bundled_json
@@ -28,6 +28,10 @@ def test_fingerprints_are_those_of_the_published_key_lists(name: str, folder: st
 
 def test_the_mean_of_c3d_is_known_in_both_sizes() -> None:
     assert {fingerprint({"mean": [3, 16, 128, width]}) for width in (171, 128)} == set(entry("c3d_mean").keys)
+
+
+def test_the_small_captioner_was_taught_its_tags() -> None:
+    assert entry("tiny_tag2text").names == tuple(read_lines("tiny_tag2text_tags"))
 
 
 def test_inceptions_hash_begins_as_its_name_says() -> None:

@@ -1,0 +1,32 @@
+"""`i2vbench leaderboard`: what a run must be to stand beside published numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from i2vbench.cli.options import say
+
+app = typer.Typer(help="Leaderboards: whether a run may go on one.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    pass
+
+
+@app.command("check")
+def check(run: Annotated[Path, typer.Argument(help="The run's folder.")]) -> None:
+    """Say whether a run may be submitted to a leaderboard, or else every reason why it may not.
+
+    Example: i2vbench leaderboard check runs/mine
+    """
+    from i2vbench.leaderboards.admission import objections
+
+    found = objections(run)
+    for line in found or ["It may be submitted."]:
+        say(line)
+    if found:
+        raise typer.Exit(1)
