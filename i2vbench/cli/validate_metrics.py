@@ -25,6 +25,9 @@ def validate_metrics(
         str, typer.Option(help="What is damaged: synthetic, or a data set with real clips (which cannot be swapped).")
     ] = DRAWN,
     clips: Annotated[int, typer.Option(min=2, help="How many.")] = 12,
+    quick: Annotated[
+        bool, typer.Option(help="Only the strongest grade: a quarter of the time, but not whether it is monotone.")
+    ] = False,
     device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
     out: Annotated[Path, typer.Option(help="The folder for damage.csv, truth.csv and report.md.")] = Path(
         "runs/validate"
@@ -50,6 +53,7 @@ def validate_metrics(
         dataset=dataset,
         clips=clips,
         device=device,
+        quick=quick,
     )
     with choose(quiet) as progress:
         found = validate(wish, progress)

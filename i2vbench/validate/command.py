@@ -34,6 +34,7 @@ class Wish:
         dataset: "synthetic", or a data set with real clips.
         clips: How many.
         device: As torch names it, or "auto".
+        quick: The strongest grade of each damage alone.
     """
 
     profile: str
@@ -42,6 +43,7 @@ class Wish:
     dataset: str = DRAWN
     clips: int = 12
     device: str = "auto"
+    quick: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ def validate(wish: Wish, progress: Progress) -> Found:
         progress.say(f"note: profile {profile.name}: {profile.note}")
     device = resolve_device(wish.device)
     damages = [damage for name, damage in DAMAGES.items() if not wish.damages or name in wish.damages]
+    if wish.quick:
+        damages = [damage.strongest() for damage in damages]
     found = study(metrics, subjects, progress, damages, device, profile.name)
     scores: list[Score] = []
     if wish.dataset == DRAWN:

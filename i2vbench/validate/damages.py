@@ -74,6 +74,10 @@ class Damage:
     answers: Mapping[str, Expected]
     exceptions: Mapping[str, Mapping[str, Expected]] = field(default_factory=dict)
 
+    def strongest(self) -> Damage:
+        """The same, in its strongest grade alone."""
+        return replace(self, grades=self.grades[-1:])
+
     def expected(self, metric: str, profile: str = "") -> Expected | None:
         """What a metric is held to under a profile; None where nothing was stated."""
         return self.exceptions.get(profile, {}).get(metric) or self.answers.get(metric)

@@ -63,11 +63,12 @@ def lines(
 ) -> Iterator[str]:
     """For a terminal: metric by metric, then the truth, then all in short."""
     summed = summary(reactions)
+    graded = any(len(r.grades) > 2 for r in reactions)
     for metric, groups in summed.items():
-        yield f"{metric:29}{'effect':>9}{'rho':>7}"
+        yield f"{metric:29}{'effect':>9}" + graded * f"{'rho':>7}"
         for word, some in groups.items():
             for place, r in enumerate(some):
-                numbers = f"{_signed(r.effect):>9}{_signed(r.monotone):>7}"
+                numbers = f"{_signed(r.effect):>9}" + graded * f"{_signed(r.monotone):>7}"
                 yield f"  {'' if place else word:11}{r.damage:16}{numbers}  {_mark(r)}".rstrip()
         yield ""
     if scores:
@@ -75,10 +76,12 @@ def lines(
         for s in scores:
             yield f"  {s.metric:20}{s.what:40}{s.value:9.3f}{s.rival_value:9.3f}  {s.rival}"
         yield ""
-    yield "In short (~: the number does not go with the grades)"
+    yield "In short" + graded * " (~: the number does not go with the grades)"
     for metric, groups in summed.items():
         text = "; ".join(f"{word} {_names(some)}" for word, some in groups.items() if some)
-        yield from wrap(f"{metric}: {text}", width, initial_indent="  ", subsequent_indent="      ")
+        yield from wrap(
+            f"{metric}: {text}", width, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False
+        )
     for note in notes:
         yield from wrap(f"note: {note}", width, subsequent_indent="      ")
 
@@ -112,10 +115,12 @@ def _markdown(
         ["metric", *GROUPS.values()],
         [[metric, *map(_names, groups.values())] for metric, groups in summary(reactions).items()],
     )
+    yield ""
     yield from (f"- {note}" for note in notes)
     yield "\n## Effects\n"
     yield "Of the strongest grade, in spreads between undamaged clips; positive is worse, less than 0.2 either way is"
-    yield "blind. In brackets Spearman's correlation of grade and badness. Bold: not as was stated beforehand.\n"
+    yield "blind, and inf is where these do not differ. In brackets Spearman's correlation of grade and badness. Bold:"
+    yield "not as was stated beforehand.\n"
     metrics = list(dict.fromkeys(r.metric for r in reactions))
     cells = {(r.damage, r.metric): _cell(r) for r in reactions}
     yield from _table(
@@ -156,7 +161,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
 
 
 def _names(some: Sequence[Reaction]) -> str:
-    return ", ".join(r.damage + ("" if r.answer == "blind" or abs(r.monotone) >= STEADY else "~") for r in some)
+    return ", ".join(r.damage + ("~" if r.answer != "blind" and abs(r.monotone) < STEADY else "") for r in some)
 
 
 def _mark(reaction: Reaction) -> str:
@@ -165,14 +170,15 @@ def _mark(reaction: Reaction) -> str:
     if reaction.as_stated is False:
         return f"STATED: {reaction.stated.answer}"
     if reaction.stated.in_general:
-        return f"(in general: {reaction.stated.in_general}; here: {reaction.stated.why})"
+        here = "not held to any" if reaction.stated.answer == "open" else "as stated"
+        return f"{here} (in general: {reaction.stated.in_general})"
     return "as stated"
 
 
 def _cell(reaction: Reaction) -> str:
-    text = f"{_signed(reaction.effect)} ({_signed(reaction.monotone)})"
+    text = _signed(reaction.effect) + (f" ({_signed(reaction.monotone)})" if len(reaction.grades) > 2 else "")
     return f"**{text}**" if reaction.as_stated is False else text
 
 
 def _signed(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:+.2f}"
+    return "-" if math.isnan(value) else f"{round(value, 2) + 0.0:+.2f}"  # no -0.00

@@ -53,8 +53,8 @@ class Reaction:
 
     @property
     def monotone(self) -> float:
-        """Spearman's correlation of grade and badness over the grades; NaN where nothing changes."""
-        return self.worse * spearman(self.grades, self.values)
+        """Spearman's correlation of grade and badness over the grades; NaN where nothing changes, or of one grade."""
+        return self.worse * spearman(self.grades, self.values) if len(self.grades) > 2 else math.nan
 
     @property
     def effect(self) -> float:

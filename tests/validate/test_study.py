@@ -192,10 +192,17 @@ def test_a_profile_has_statements_of_its_own_networks_and_says_so(tmp_path: Path
     assert damage.expected("temporal_flickering", "paper") == damage.answers["temporal_flickering"]
     held = replace(react((0, 0, 0, 0)), stated=damage.expected("temporal_flickering", "small"))
     assert held.as_stated
-    assert "(in general: worse; here: too small)" in "\n".join(lines([held], []))
+    assert "as stated (in general: worse)" in "\n".join(lines([held], []))
     _, _, report = write_report(tmp_path, [held], [], "Title")
     assert "| temporal_flickering | flicker | worse | blind | too small |" in report.read_text()
     assert replace(held, stated=Expected("open", "too near", "worse")).as_stated is None
+
+
+def test_of_one_grade_nothing_is_said_of_the_grades(tmp_path: Path) -> None:
+    [reaction] = study({"b": Brightness()}, SUBJECTS, Quiet(), [DAMAGES["freeze"].strongest()]).reactions
+    assert reaction.grades == (0, 1.0)
+    assert math.isnan(reaction.monotone)
+    assert "rho" not in "\n".join(lines([reaction], []))
 
 
 def test_what_does_not_go_with_the_grades_is_marked() -> None:
