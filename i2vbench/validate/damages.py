@@ -31,6 +31,9 @@ Answer = Literal["worse", "better", "blind"]
 """worse: the number says that the clips are worse. better: that they are better, so damage fools it. blind: neither."""
 
 
+Open = Literal["open"]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
     """What a metric is shown: a video, and the sample that it is held to."""
@@ -49,9 +52,9 @@ class Expected:
         in_general: What is stated of the metric, where this is an exception of a profile; else None.
     """
 
-    answer: Answer | Literal["open"]
+    answer: Answer | Open
     why: str
-    in_general: Answer | None = None
+    in_general: Answer | Open | None = None
 
 
 @dataclass(frozen=True, slots=True)
