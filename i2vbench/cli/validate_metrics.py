@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Annotated
 
 import typer
@@ -24,6 +25,9 @@ def validate_metrics(
         str, typer.Option(help="What is damaged: synthetic, or a data set with real clips (which cannot be swapped).")
     ] = DRAWN,
     clips: Annotated[int, typer.Option(min=2, help="How many.")] = 12,
+    quick: Annotated[
+        bool, typer.Option(help="Only the strongest grade: a quarter of the time, but not whether it is monotone.")
+    ] = False,
     device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
     out: Annotated[Path, typer.Option(help="The folder for damage.csv, truth.csv and report.md.")] = Path(
         "runs/validate"
@@ -49,16 +53,17 @@ def validate_metrics(
         dataset=dataset,
         clips=clips,
         device=device,
+        quick=quick,
     )
     with choose(quiet) as progress:
         found = validate(wish, progress)
-    from i2vbench.validate.report import as_stated, lines, write_report
+    from i2vbench.validate.report import lines, write_report
 
-    for line in lines(found.reactions, found.scores):
+    for line in lines(found.reactions, found.scores, found.notes, get_terminal_size((100, 24)).columns):
         print(line)
-    files = write_report(out, found.reactions, found.scores, found.title)
+    files = write_report(out, found.reactions, found.scores, found.title, found.notes)
     print(f"\n{found.title}\n{', '.join(map(str, files))}")
-    wrong = [r for r in found.reactions if as_stated(r) is False]
+    wrong = [r for r in found.reactions if r.as_stated is False]
     if wrong:
         print(f"{len(wrong)} answers are not as stated: {', '.join(f'{r.metric} to {r.damage}' for r in wrong)}")
         raise typer.Exit(1)

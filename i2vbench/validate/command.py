@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from i2vbench.create import create_metrics
 from i2vbench.datasets.synthetic import held_out
 from i2vbench.errors import UserError
-from i2vbench.metrics.base import NetworkMetric
+from i2vbench.metrics.base import Metric, NetworkMetric
 from i2vbench.names import nearest
 from i2vbench.profiles import Protocol, load_profile
 from i2vbench.progress import Progress
 from i2vbench.registry import DATASETS
 from i2vbench.settings import RunConfig, resolve_device
 from i2vbench.validate.damages import DAMAGES
-from i2vbench.validate.study import Reaction, study
+from i2vbench.validate.study import Reaction, Study, study
 from i2vbench.validate.subjects import DrawnSubject, RealSubject, Subject
 from i2vbench.validate.truth import Score, against_truth
 from i2vbench.weights.needs import lacking
@@ -34,6 +34,7 @@ class Wish:
         dataset: "synthetic", or a data set with real clips.
         clips: How many.
         device: As torch names it, or "auto".
+        quick: The strongest grade of each damage alone.
     """
 
     profile: str
@@ -42,15 +43,24 @@ class Wish:
     dataset: str = DRAWN
     clips: int = 12
     device: str = "auto"
+    quick: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What came out, and a line that says of what."""
+    """What came out.
+
+    Attributes:
+        reactions: Of the metrics to damage.
+        scores: Of their networks against the truth.
+        title: A line that says of what.
+        notes: What a reader must know of some metrics: those left out, and those that stand on few clips.
+    """
 
     reactions: Sequence[Reaction]
     scores: Sequence[Score]
     title: str
+    notes: Sequence[str] = ()
 
 
 def validate(wish: Wish, progress: Progress) -> Found:
@@ -74,7 +84,9 @@ def validate(wish: Wish, progress: Progress) -> Found:
         progress.say(f"note: profile {profile.name}: {profile.note}")
     device = resolve_device(wish.device)
     damages = [damage for name, damage in DAMAGES.items() if not wish.damages or name in wish.damages]
-    reactions = list(study(metrics, subjects, progress, damages, device))
+    if wish.quick:
+        damages = [damage.strongest() for damage in damages]
+    found = study(metrics, subjects, progress, damages, device, profile.name)
     scores: list[Score] = []
     if wish.dataset == DRAWN:
         with_network = {id_: metric for id_, metric in metrics.items() if isinstance(metric, NetworkMetric)}
@@ -82,7 +94,19 @@ def validate(wish: Wish, progress: Progress) -> Found:
         scores = against_truth(with_network, seeds, profile.protocol, progress, device)
     note = f" ({profile.note})" if profile.note else ""
     title = f"Metrics put to the test: profile {profile.name}{note}, {len(subjects)} clips of {wish.dataset}"
-    return Found(reactions, scores, title)
+    return Found(found.reactions, scores, title, _notes(found, metrics))
+
+
+def _notes(found: Study, metrics: Mapping[str, Metric]) -> list[str]:
+    notes = [f"{id_} was not put to the test: {why}" for id_, why in found.left_out.items()]
+    clips: dict[str, int] = {}
+    for reaction in found.reactions:
+        clips[reaction.metric] = max(clips.get(reaction.metric, 0), reaction.clips)
+    few = [id_ for id_, count in clips.items() if count < (metrics[id_].info.least_per_category or 0)]
+    if few:
+        least = ", ".join(f"{id_} of {metrics[id_].info.least_per_category}" for id_ in few)
+        notes.append(f"meant for more clips than are here, so that much of the number is bias: {least}")
+    return notes
 
 
 def _subjects(wish: Wish, protocol: Protocol) -> list[Subject]:

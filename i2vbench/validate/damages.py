@@ -11,7 +11,7 @@ import hashlib
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +31,9 @@ Answer = Literal["worse", "better", "blind"]
 """worse: the number says that the clips are worse. better: that they are better, so damage fools it. blind: neither."""
 
 
+Open = Literal["open"]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
     """What a metric is shown: a video, and the sample that it is held to."""
@@ -41,10 +44,17 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """How a metric is to answer, and why."""
+    """How a metric is to answer, and why.
 
-    answer: Answer
+    Attributes:
+        answer: "open" where a profile's network is not held to anything.
+        why: The reason.
+        in_general: What is stated of the metric, where this is an exception of a profile; else None.
+    """
+
+    answer: Answer | Open
     why: str
+    in_general: Answer | Open | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,7 @@ class Damage:
         grades: From weak to strong.
         apply: The clip under a grade; None if the subject has nothing for it.
         answers: How metrics are to answer, by id, where that was stated beforehand.
+        exceptions: By profile, how metrics are to answer whose networks there are too small for the general answer.
     """
 
     name: str
@@ -64,6 +75,15 @@ class Damage:
     grades: tuple[float, ...]
     apply: Callable[[Subject, float], Shown | None]
     answers: Mapping[str, Expected]
+    exceptions: Mapping[str, Mapping[str, Expected]] = field(default_factory=dict)
+
+    def strongest(self) -> Damage:
+        """The same, in its strongest grade alone."""
+        return replace(self, grades=self.grades[-1:])
+
+    def expected(self, metric: str, profile: str = "") -> Expected | None:
+        """What a metric is held to under a profile; None where nothing was stated."""
+        return self.exceptions.get(profile, {}).get(metric) or self.answers.get(metric)
 
 
 def flicker(frames: Frames, strength: float, _random: np.random.Generator) -> Frames:
@@ -193,7 +213,11 @@ _HOW: Mapping[str, Callable[[Subject, float], Shown | None]] = {
 def _read() -> Iterator[Damage]:
     for name, table in tomllib.loads(EXPECTED_FILE.read_text(encoding="utf-8")).items():
         answers = {metric: Expected(answer, why) for metric, (answer, why) in table["answers"].items()}
-        yield Damage(name, table["what"], tuple(table["grades"]), _HOW[name], answers)
+        exceptions = {
+            profile: {metric: Expected(answer, why, answers[metric].answer) for metric, (answer, why) in some.items()}
+            for profile, some in table.get("exceptions", {}).items()
+        }
+        yield Damage(name, table["what"], tuple(table["grades"]), _HOW[name], answers, exceptions)
 
 
 DAMAGES: Mapping[str, Damage] = {damage.name: damage for damage in _read()}

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from i2vbench.errors import UserError
 from i2vbench.metrics.base import Metric
 from i2vbench.progress import Progress
 from i2vbench.statistics import spearman
 from i2vbench.types import Cell, Clip, Measurement
-from i2vbench.validate.damages import DAMAGES, Answer, Damage, Shown
+from i2vbench.validate.damages import DAMAGES, Answer, Damage, Expected, Shown
 from i2vbench.validate.subjects import Subject
 
 LEAST_EFFECT = 0.2
 """Below so many deviations between clips, an effect is none (Cohen's "small")."""
+
+SPLITS = 10
+"""Of the Inception Score, of which each needs clips enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +33,12 @@ class Reaction:
         grades: 0 and those of the damage.
         values: The metric's number at each grade, over all clips.
         clips: How many they stand on.
-        spread: What the effect is held against: the deviation between undamaged clips (ddof 1); for a distance between
-            distributions, that between two halves of the undamaged clips; for the Inception Score, that of its splits.
+        spread: What the effect is held against: the deviation between undamaged clips (ddof 1). For a distance between
+            distributions the root of half its mean between two undamaged clips, which for points is the same; for the
+            Inception Score the deviation of its splits, times the root of the clips in one.
         worse: 1 if a greater number is a worse one, else -1.
+        stated: What the metric was held to; None where nothing was stated.
+        squared: Whether the number is a square, as of distances between distributions; then its root counts.
     """
 
     metric: str
@@ -40,16 +48,20 @@ class Reaction:
     clips: int
     spread: float
     worse: int
+    stated: Expected | None = None
+    squared: bool = False
 
     @property
     def monotone(self) -> float:
-        """Spearman's correlation of grade and badness over the grades; NaN where nothing changes."""
-        return self.worse * spearman(self.grades, self.values)
+        """Spearman's correlation of grade and badness over the grades; NaN where nothing changes, or of one grade."""
+        return self.worse * spearman(self.grades, self.values) if len(self.grades) > 2 else math.nan
 
     @property
     def effect(self) -> float:
         """How much worse the strongest damage is than none, in spreads; infinite where clips do not differ."""
         change = self.worse * (self.values[-1] - self.values[0])
+        if self.squared:
+            change = math.copysign(math.sqrt(abs(change)), change)
         if self.spread == 0:
             return math.copysign(math.inf, change) if change else 0.0
         return change / self.spread
@@ -60,6 +72,24 @@ class Reaction:
             return "blind"
         return "worse" if self.effect > 0 else "better"
 
+    @property
+    def as_stated(self) -> bool | None:
+        """Whether it is the answer that was stated beforehand; None where it was held to none."""
+        return None if self.stated is None or self.stated.answer == "open" else self.answer == self.stated.answer
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What metrics make of damage.
+
+    Attributes:
+        reactions: Damage by damage, metric by metric.
+        left_out: Metrics without a number for the undamaged clips, with the reason.
+    """
+
+    reactions: Sequence[Reaction]
+    left_out: Mapping[str, str]
+
 
 def study(
     metrics: Mapping[str, Metric],
@@ -67,8 +97,9 @@ def study(
     progress: Progress,
     damages: Sequence[Damage] = tuple(DAMAGES.values()),
     device: str = "cpu",
+    profile: str = "",
     stated_only: bool = False,
-) -> Iterator[Reaction]:
+) -> Study:
     """Show every metric every damage, damage by damage.
 
     Args:
@@ -77,10 +108,11 @@ def study(
         progress: Told how far it is.
         damages: What is done to the clips.
         device: As torch names it.
-        stated_only: Only metrics whose answer was stated beforehand are asked.
+        profile: Its name, for the statements that are of its networks alone.
+        stated_only: Only metrics that are held to a statement are asked.
 
     Raises:
-        UserError: Fewer than two subjects, or a metric without a number for undamaged clips, with its reason.
+        UserError: Fewer than two subjects.
     """
     if len(subjects) < 2:
         raise UserError(f"metrics are put to the test on at least two clips, got {len(subjects)}")
@@ -93,16 +125,37 @@ def study(
         for subject in subjects:
             clean.append(_measure(sources, Shown(subject.video(), subject.sample)))
             progress.advance("undamaged", doing=subject.sample.id)
+        left_out = {id_: why for id_, metric in metrics.items() if (why := _no_number(id_, metric, clean))}
+        reactions: list[Reaction] = []
         for damage in damages:
-            asked = {id_: metric for id_, metric in metrics.items() if not stated_only or id_ in damage.answers}
-            needed = {id_: sources[id_] for id_ in {m.info.features_of or id_ for id_, m in asked.items()}}
+            stated = {id_: damage.expected(id_, profile) for id_ in metrics if id_ not in left_out}
+            asked = {id_: metrics[id_] for id_, it in stated.items() if not stated_only or (it and it.answer != "open")}
+            needed = {source: sources[source] for source in {_source(id_, metric) for id_, metric in asked.items()}}
             rows = _damaged(damage, needed, subjects, clean, progress)
-            for id_, metric in asked.items():
-                if reaction := _reaction(metric, damage, rows[metric.info.features_of or id_]):
-                    yield reaction
+            found = [
+                _reaction(metric, damage, rows[_source(id_, metric)], stated[id_]) for id_, metric in asked.items()
+            ]
+            reactions += [reaction for reaction in found if reaction]
     finally:
         for source in sources.values():
             source.unload()
+    return Study(reactions, left_out)
+
+
+def _source(id_: str, metric: Metric) -> str:
+    """Whose measurements it aggregates."""
+    return metric.info.features_of or id_
+
+
+def _no_number(id_: str, metric: Metric, clean: Sequence[Mapping[str, Measurement]]) -> str:
+    """Why a metric cannot be put to the test on these clips; "" where it can."""
+    measured = [found[_source(id_, metric)] for found in clean]
+    judged = [m for m in measured if m.value is not None or m.features is not None]
+    if len(judged) < 2:
+        reasons = dict.fromkeys(m.error or m.not_applicable for m in measured if m not in judged)
+        return f"{len(judged)} of {len(measured)} clips can be judged ({'; '.join(filter(None, reasons))})"
+    cell = _cell(metric, judged, judged)
+    return "" if cell.value is not None else cell.note or "it gives no number"
 
 
 def _damaged(
@@ -117,7 +170,7 @@ def _damaged(
     progress.start(damage.name, len(subjects), 0)
     for subject, undamaged in zip(subjects, clean, strict=True):
         shown = [damage.apply(subject, grade) for grade in damage.grades]
-        measured = [undamaged, *(_measure(metrics, one) for one in shown if one)]
+        measured = [undamaged, *_measure_grades(metrics, undamaged, subject, [one for one in shown if one])]
         for id_ in metrics:
             row = [found[id_] for found in measured]
             if len(row) == len(damage.grades) + 1 and all(m.value is not None or m.features is not None for m in row):
@@ -126,16 +179,43 @@ def _damaged(
     return rows
 
 
-def _reaction(metric: Metric, damage: Damage, rows: Sequence[Sequence[Measurement]]) -> Reaction | None:
-    """What these rows, one of each clip, say; None of fewer than two."""
+def _measure_grades(
+    metrics: Mapping[str, Metric], undamaged: Mapping[str, Measurement], subject: Subject, shown: Sequence[Shown]
+) -> list[dict[str, Measurement]]:
+    """What is measured at every grade.
+
+    Where only the caption is damaged, a metric that declares to read none is shown the strongest grade, and the weaker
+    ones only if it then says something else than of the clip as it is.
+    """
+    if not shown or not all(np.array_equal(one.video.frames, subject.video().frames) for one in shown):
+        return [_measure(metrics, one) for one in shown]
+    strongest = _measure(metrics, shown[-1])
+    same = {
+        id_: strongest[id_]
+        for id_, metric in metrics.items()
+        if "prompt" not in metric.info.reads and _equal(strongest[id_], undamaged[id_])
+    }
+    others = {id_: metric for id_, metric in metrics.items() if id_ not in same}
+    return [*(_measure(others, one) | same for one in shown[:-1]), strongest]
+
+
+def _equal(one: Measurement, other: Measurement) -> bool:
+    if one.features is None or other.features is None:
+        return one.value == other.value and one.features is other.features
+    return np.array_equal(one.features, other.features)
+
+
+def _reaction(
+    metric: Metric, damage: Damage, rows: Sequence[Sequence[Measurement]], stated: Expected | None
+) -> Reaction | None:
+    """What these rows, one of each clip, say; None of fewer than two, or where they make no number."""
     if len(rows) < 2:
         return None
     undamaged = [row[0] for row in rows]
-    reference = undamaged if "reference" in metric.info.reads else None
-    cells = [metric.aggregate(grade, reference) for grade in zip(*rows, strict=True)]
+    cells = [_cell(metric, grade, undamaged) for grade in zip(*rows, strict=True)]
     values = tuple(cell.value for cell in cells if cell.value is not None)
     if len(values) < len(cells):
-        raise UserError(f"metric {metric.info.id}: {next(cell.note for cell in cells if cell.value is None)}")
+        return None
     return Reaction(
         metric=metric.info.id,
         damage=damage.name,
@@ -144,15 +224,29 @@ def _reaction(metric: Metric, damage: Damage, rows: Sequence[Sequence[Measuremen
         clips=len(rows),
         spread=_spread(metric, undamaged, cells[0]),
         worse=1 if metric.info.direction == "lower" else -1,
+        stated=stated,
+        squared=_is_distance(metric, undamaged),
     )
+
+
+def _is_distance(metric: Metric, measured: Sequence[Measurement]) -> bool:
+    return measured[0].features is not None and "reference" in metric.info.reads
+
+
+def _cell(metric: Metric, measured: Sequence[Measurement], undamaged: Sequence[Measurement]) -> Cell:
+    """The metric's number; of a score that is made of splits, on `SPLITS` draws of as many clips as there are."""
+    if _is_distance(metric, measured):
+        return metric.aggregate(measured, undamaged)
+    return metric.aggregate(measured if measured[0].features is None else [*measured] * SPLITS)
 
 
 def _spread(metric: Metric, undamaged: Sequence[Measurement], cell: Cell) -> float:
     """See `Reaction.spread`."""
-    if undamaged[0].value is None and "reference" in metric.info.reads:
-        half = len(undamaged) // 2
-        return metric.aggregate(undamaged[:half], undamaged[half:]).value or 0.0
-    return cell.spread or 0.0
+    if _is_distance(metric, undamaged):
+        others = [*undamaged[1:], undamaged[0]]
+        apart = [metric.aggregate([a, a], [b, b]).value or 0.0 for a, b in zip(undamaged, others, strict=True)]
+        return math.sqrt(max(0.0, math.fsum(apart)) / len(apart) / 2)
+    return (cell.spread or 0.0) * (1 if undamaged[0].features is None else math.sqrt(len(undamaged)))
 
 
 def _measure(metrics: Mapping[str, Metric], shown: Shown) -> dict[str, Measurement]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -53,6 +54,16 @@ def test_every_stated_answer_is_of_a_metric_there_is() -> None:
         assert all(
             expected.answer in ("worse", "better", "blind") and expected.why for expected in damage.answers.values()
         )
+        for some in damage.exceptions.values():
+            assert all(e.answer in ("worse", "better", "blind", "open") and e.why for e in some.values())
+            assert all(e.answer != e.in_general for e in some.values())
+
+
+def test_every_metric_is_held_to_three_statements_or_more() -> None:
+    stated = Counter(metric for damage in DAMAGES.values() for metric in damage.answers)
+    benchmark = [name for name in METRICS.builtin if name not in ("fvd_infinity", "fid_infinity", "kid")]
+    assert len(benchmark) == 12
+    assert min(stated[metric] for metric in benchmark) >= 3, stated
 
 
 def test_freezing_and_holding_repeat_frames() -> None:

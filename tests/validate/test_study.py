@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,9 +19,9 @@ from i2vbench.datasets.synthetic import held_out
 from i2vbench.errors import UserError
 from i2vbench.metrics.base import Metric
 from i2vbench.progress import Quiet
-from i2vbench.types import Clip, Measurement, MetricInfo
-from i2vbench.validate.damages import DAMAGES
-from i2vbench.validate.report import as_stated, lines, reaction_table, write_report
+from i2vbench.types import Cell, Clip, Measurement, MetricInfo
+from i2vbench.validate.damages import DAMAGES, Expected
+from i2vbench.validate.report import lines, reaction_table, write_report
 from i2vbench.validate.study import Reaction, study
 from i2vbench.validate.subjects import DrawnSubject
 from i2vbench.validate.truth import Score
@@ -48,7 +51,8 @@ SUBJECTS = [DrawnSubject(held_out(i), PROTOCOL) for i in range(3)]
 
 
 def react(values: tuple[float, ...], spread: float = 1.0, worse: int = 1) -> Reaction:
-    return Reaction("temporal_flickering", "flicker", (0, 1, 2, 3), values, 5, spread, worse)
+    stated = DAMAGES["flicker"].expected("temporal_flickering")
+    return Reaction("temporal_flickering", "flicker", (0, 1, 2, 3), values, 5, spread, worse, stated)
 
 
 @pytest.mark.parametrize(
@@ -67,11 +71,11 @@ def test_verdicts(reaction: Reaction, answer: str, effect: float, monotone: floa
     assert reaction.answer == answer
     assert reaction.effect == pytest.approx(effect)
     assert reaction.monotone == pytest.approx(monotone, nan_ok=True)
-    assert as_stated(reaction) == (answer == "worse"), "of flicker it is stated that the number is worse"
+    assert reaction.as_stated == (answer == "worse"), "of flicker it is stated that the number is worse"
 
 
 def test_values_are_means_over_clips_against_the_spread_between_them() -> None:
-    [reaction] = study({"b": Brightness()}, SUBJECTS, Quiet(), [DAMAGES["freeze"]])
+    [reaction] = study({"b": Brightness()}, SUBJECTS, Quiet(), [DAMAGES["freeze"]]).reactions
     clean = [float(subject.video().frames.mean()) for subject in SUBJECTS]
     frozen = [float(subject.video().frames[0].mean()) for subject in SUBJECTS]
     assert reaction.values[0] == pytest.approx(np.mean(clean))
@@ -82,17 +86,82 @@ def test_values_are_means_over_clips_against_the_spread_between_them() -> None:
 
 def test_clips_that_cannot_be_judged_are_left_out_whole() -> None:
     dark = sorted(float(subject.video().frames.mean()) for subject in SUBJECTS)
-    [reaction] = study({"b": Brightness(floor=(dark[0] + dark[1]) / 2)}, SUBJECTS, Quiet(), [DAMAGES["wrong caption"]])
+    metric = Brightness(floor=(dark[0] + dark[1]) / 2)
+    [reaction] = study({"b": metric}, SUBJECTS, Quiet(), [DAMAGES["wrong caption"]]).reactions
     assert reaction.clips == 2
-    assert list(study({"b": Brightness(floor=1e9)}, SUBJECTS, Quiet(), [DAMAGES["blur"]])) == []
     with pytest.raises(UserError, match="at least two clips, got 1"):
-        list(study({"b": Brightness()}, SUBJECTS[:1], Quiet()))
+        study({"b": Brightness()}, SUBJECTS[:1], Quiet())
+
+
+def test_a_metric_without_a_number_is_left_out_with_its_reason_and_the_others_go_on() -> None:
+    found = study({"b": Brightness(floor=1e9), "c": Brightness()}, SUBJECTS, Quiet(), [DAMAGES["blur"]])
+    assert len(found.reactions) == 1
+    assert found.left_out == {"b": "0 of 3 clips can be judged (too dark)"}
 
 
 def test_only_stated_answers_if_asked() -> None:
     wanted = [DAMAGES["flicker"], DAMAGES["compression"]]
     found = study({"temporal_flickering": Brightness()}, SUBJECTS, Quiet(), wanted, stated_only=True)
-    assert [r.damage for r in found] == ["flicker"]
+    assert [r.damage for r in found.reactions] == ["flicker"]
+
+
+class Counting(Brightness):
+    """Counts the clips that it is shown."""
+
+    shown = 0
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        self.shown += len(clips)
+        return super().measure(clips)
+
+
+def test_where_only_the_caption_is_damaged_metrics_that_read_none_look_once_more() -> None:
+    deaf, reading = Counting(), Counting()
+    reading.info = replace(reading.info, reads=frozenset({"video", "prompt"}))
+    found = study({"deaf": deaf, "reading": reading}, SUBJECTS, Quiet(), [DAMAGES["wrong caption"]])
+    assert (deaf.shown, reading.shown) == (3 * 2, 3 * 5)
+    assert found.reactions[0].values == found.reactions[1].values
+
+
+class TestFeatures:
+    """Of metrics that compare distributions."""
+
+    class Distance(Metric):
+        """The squared distance between mean colours."""
+
+        info = MetricInfo(id="fvd", title="Distance", direction="lower", reads=frozenset({"video", "reference"}))
+
+        def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+            return [Measurement(c.sample.id, "fvd", features=c.video.frames.mean((0, 1, 2))) for c in clips]
+
+        def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
+            ours, real = ([m.features for m in some if m.features is not None] for some in (generated, reference or ()))
+            return Cell(float(((np.mean(ours, axis=0) - np.mean(real, axis=0)) ** 2).sum()), len(ours))
+
+    def test_a_distance_is_held_against_how_far_two_clips_lie_apart(self) -> None:
+        [reaction] = study({"fvd": self.Distance()}, SUBJECTS, Quiet(), [DAMAGES["freeze"]]).reactions
+        clean = np.array([subject.video().frames.mean((0, 1, 2)) for subject in SUBJECTS])
+        frozen = np.array([subject.video().frames[0].mean((0, 1)) for subject in SUBJECTS])
+        assert reaction.values[0] == 0
+        assert reaction.spread == pytest.approx(math.sqrt(clean.var(axis=0, ddof=1).sum()))  # of three, all pairs
+        moved = np.linalg.norm(frozen.mean(axis=0) - clean.mean(axis=0))
+        assert reaction.effect == pytest.approx(moved / reaction.spread)
+
+    def test_an_inception_score_has_clips_enough_in_every_split(self) -> None:
+        class Score(Metric):
+            info = MetricInfo(id="inception_score", title="Score", direction="higher")
+            rows: ClassVar[list[int]] = []
+
+            def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+                return [Measurement(c.sample.id, "inception_score", features=np.ones(2) / 2) for c in clips]
+
+            def aggregate(self, generated: Iterable[Measurement], reference: object = None) -> Cell:
+                self.rows.append(len(list(generated)))
+                return Cell(1.0, self.rows[-1], spread=0.5)
+
+        [reaction] = study({"s": Score()}, SUBJECTS, Quiet(), [DAMAGES["freeze"]]).reactions
+        assert set(Score.rows) == {10 * len(SUBJECTS)}
+        assert reaction.spread == pytest.approx(0.5 * math.sqrt(len(SUBJECTS)))
 
 
 def test_tables_hold_everything(tmp_path: Path) -> None:
@@ -101,14 +170,44 @@ def test_tables_hold_everything(tmp_path: Path) -> None:
     table = reaction_table(reactions)
     assert list(table.answer) == ["worse", "blind"]
     assert list(table.stated) == ["worse", "worse"]
-    said = "\n".join(lines(reactions, scores))
+    said = "\n".join(lines(reactions, scores, ["look out"]))
     assert said.count("as stated") == 1
     assert "STATED: worse" in said
-    assert "end-point error in pixels 0.500 (no motion: 2.000)" in said
-    damage, _, report = write_report(tmp_path / "out", reactions, scores, "Title")
+    assert "  temporal_flickering: sees flicker; blind to flicker" in said
+    assert re.search(r"end-point error in pixels +0.500 +2.000  no motion", said)
+    assert "note: look out" in said
+    assert max(map(len, said.splitlines())) <= 100
+    damage, _, report = write_report(tmp_path / "out", reactions, scores, "Title", ["look out"])
     with open(damage, newline="") as file:
         assert [row["effect"] for row in csv.DictReader(file)] == ["3.0", "0.0"]
-    assert "**blind +0.00 (-)**" in report.read_text()
+    assert "**+0.00 (-)**" in report.read_text()
+    assert "| temporal_flickering | flicker | flicker |  |" in report.read_text()
+    assert "- look out" in report.read_text()
+
+
+def test_a_profile_has_statements_of_its_own_networks_and_says_so(tmp_path: Path) -> None:
+    damage = replace(
+        DAMAGES["flicker"], exceptions={"small": {"temporal_flickering": Expected("blind", "too small", "worse")}}
+    )
+    assert damage.expected("temporal_flickering", "paper") == damage.answers["temporal_flickering"]
+    held = replace(react((0, 0, 0, 0)), stated=damage.expected("temporal_flickering", "small"))
+    assert held.as_stated
+    assert "as stated (in general: worse)" in "\n".join(lines([held], []))
+    _, _, report = write_report(tmp_path, [held], [], "Title")
+    assert "| temporal_flickering | flicker | worse | blind | too small |" in report.read_text()
+    assert replace(held, stated=Expected("open", "too near", "worse")).as_stated is None
+
+
+def test_of_one_grade_nothing_is_said_of_the_grades(tmp_path: Path) -> None:
+    [reaction] = study({"b": Brightness()}, SUBJECTS, Quiet(), [DAMAGES["freeze"].strongest()]).reactions
+    assert reaction.grades == (0, 1.0)
+    assert math.isnan(reaction.monotone)
+    assert "rho" not in "\n".join(lines([reaction], []))
+
+
+def test_what_does_not_go_with_the_grades_is_marked() -> None:
+    said = "\n".join(lines([react((0, 3, 1, 2))], []))
+    assert "sees flicker~" in said
 
 
 def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
