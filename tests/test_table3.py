@@ -58,7 +58,7 @@ def table() -> Table3:
         for i, variant in enumerate(PAPER)
     }
     costs = {variant: Cost(None if i else 500.4, 1.5, 0.004) for i, variant in enumerate(PAPER)}
-    return Table3((FVD, IS, FID), scores, costs, ("An order.",), ("A note.",), Path("run"))
+    return Table3((FVD, IS, FID), scores, costs, ("An order.",), ("A note.",), "tiny: not for papers", Path("run"))
 
 
 def test_the_table_has_intervals_marks_and_costs(table: Table3) -> None:
@@ -74,7 +74,7 @@ def test_the_csv_puts_the_papers_number_beside_each(table: Table3) -> None:
     assert len(rows) == 4 * (3 + 3)
     first = rows[0]
     assert (first["variant"], first["metric"], first["value"], first["paper"]) == ("consisti2v", "fvd", "10", "177.66")
-    assert (first["low"], first["high"], first["n"]) == ("9", "12", "64")
+    assert (first["low"], first["high"], first["n"], first["profile"]) == ("9", "12", "64", "tiny: not for papers")
     assert [row["value"] for row in rows if row["metric"] == "memory_mib"] == ["500", "", "", ""]
 
 

@@ -26,10 +26,10 @@ def bundled() -> dict[str, Tensor]:
 
 
 def test_the_bundled_one_beats_a_small_picture(bundled: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
-    """26.6 dB on 64 held-out pictures; 21.6 of three numbers where the latents have eight."""
+    """24.2 dB on 64 held-out pictures; 21.6 of three numbers where the latents have four."""
     monkeypatch.setattr(vae, "HELD_OUT", 8)
     scores = vae.VAE().score(bundled)
-    assert scores["psnr"] > scores["psnr_enlarged"] + 3
+    assert scores["psnr"] > scores["psnr_enlarged"] + 2
 
 
 def test_its_latents_are_as_noise_is(bundled: dict[str, Tensor]) -> None:
