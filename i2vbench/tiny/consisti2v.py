@@ -112,7 +112,7 @@ class ConsistI2VTiny(Recipe):
         }
     )
     steps = 9600
-    cpu_minutes = 0.0
+    cpu_minutes = 80.0
     extras = (NO_TEMPORAL, NO_CONDITIONING)
 
     def train(self, log: Curve) -> dict[str, Tensor]:
