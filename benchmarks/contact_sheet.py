@@ -41,14 +41,15 @@ def draw_sheet(prompts: list[str], columns: dict[str, list[Frames]]) -> Image.Im
     sheet = Image.new("RGB", (width, LINE_PX + len(prompts) * row), "white")
     pen = ImageDraw.Draw(sheet)
     pen.text((2, 3), "first frame", "black")
+    lefts = {title: SIDE_PX + GAP_PX + number * group for number, title in enumerate(columns)}
+    for title, left in lefts.items():
+        pen.text((left + 2, 3), f"{title}: frames {', '.join(str(i + 1) for i in LATER)}", "black")
     for index, prompt in enumerate(prompts):
         top = LINE_PX + index * row
         pen.text((2, top + 3), prompt, "black")
         for number, (title, videos) in enumerate(columns.items()):
-            left = SIDE_PX + GAP_PX + number * group
-            pen.text((left + 2, 3), f"{title}: frames {', '.join(str(i + 1) for i in LATER)}", "black")
             frames = np.concatenate(videos[index][list(LATER)], axis=1)  # [H, 3 W, 3]
-            sheet.paste(Image.fromarray(frames), (left, top + LINE_PX))
+            sheet.paste(Image.fromarray(frames), (lefts[title], top + LINE_PX))
             if number == 0:
                 sheet.paste(Image.fromarray(videos[index][0]), (0, top + LINE_PX))
     return sheet

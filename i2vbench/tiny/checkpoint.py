@@ -66,12 +66,15 @@ def _key(name: str) -> str:
 
 
 def _write(name: str, folder: Path) -> None:
+    from transformers.utils import logging
+
     from i2vbench.models.consisti2v.components import ddim_scheduler
     from i2vbench.models.consisti2v.pipeline import ConsistI2VPipeline
     from i2vbench.tiny import vae
     from i2vbench.tiny.consisti2v import PREDICTION, load_unet
     from i2vbench.tiny.text import read_text_encoder
 
+    logging.disable_progress_bar()  # else it says on the terminal that it writes "model shards"
     text_encoder, tokenizer = read_text_encoder()
     ConsistI2VPipeline(
         vae=vae.load(weights.read(vae.CHECKPOINT)),

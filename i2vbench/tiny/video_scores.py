@@ -19,7 +19,7 @@ from i2vbench.models.consisti2v.unet import ConsistI2VUNet
 from i2vbench.tiny.latents import NUM_FRAMES, SOURCE_FPS, Kept, LatentClips
 
 SAMPLES, SIDE_PX = 8, 128
-STEPS, GUIDANCE, FRAME_STRIDE = 16, 2.0, 3
+STEPS, GUIDANCE, FRAME_STRIDE = 12, 2.0, 3
 NOISY = 800
 """A timestep from which little but the text and the first frame says what comes: a signal-to-noise ratio of 1/60."""
 
