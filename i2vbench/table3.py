@@ -128,6 +128,8 @@ def make_table3(wish: Wish, progress: Progress) -> Table3 | None:
     if outcome.failed:
         raise UserError(f"{outcome.failed} clips or measurements failed; `i2vbench show {outcome.folder}` says why")
     results = collect([outcome.folder])
+    if len(results.columns) != len(PAPER) or tuple(info.id for info in results.metrics) != METRIC_IDS:
+        raise UserError(f"{outcome.folder} has other models or metrics than Table 3; name a new folder, --out")
     scores: dict[str, list[Score]] = {variant: [] for variant in PAPER}
     order = []
     for position, info in enumerate(results.metrics):
@@ -291,9 +293,10 @@ def _notes(wish: Wish, results: Results) -> list[str]:
     device = results.runs[0].settings["device"]
     seconds = f"the faster of two clips on {device} in {wish.dtype}"
     memory = "torch's on the GPU" if device.startswith("cuda") else "the whole process's"
+    smaller = ", with other networks" if results.runs[0].settings["profile"].get("note") else ""
     return [
         f"Brackets: 95% bootstrap intervals over clips ({wish.replicates} resamples, the same for all rows).",
         f"Memory is the most {memory}; runtime {seconds}; TFLOPs of one pass through the U-Net, counted.",
-        "The paper's numbers (in the CSV) are of UCF-101 with networks a thousand times as large.",
+        f"The paper's numbers (in the CSV) are of UCF-101{smaller}.",
         *results.run_notes,
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from itertools import pairwise
 
 import numpy as np
@@ -41,4 +42,4 @@ def middle_frame_indices(num_frames: int, wanted: int) -> list[int]:
 def first_alike(frames: Frames) -> list[int]:
     """Of each frame [T, H, W, 3] the first one of the same bytes: a video that stands still need be looked at once."""
     first: dict[bytes, int] = {}
-    return [first.setdefault(frame.tobytes(), i) for i, frame in enumerate(frames)]
+    return [first.setdefault(hashlib.blake2b(frame.tobytes()).digest(), i) for i, frame in enumerate(frames)]

@@ -148,7 +148,9 @@ class TestTinyImagenet:
         monkeypatch.setenv("I2VBENCH_CACHE", str(tmp_path))
         monkeypatch.setattr("i2vbench.weights.places.package_folders", lambda package: [])
         metrics = {
-            id_: METRICS.create(id_) for id_, names in self.other.checkpoints.items() if "efficientnet_lite0" in names
+            id_: METRICS.create(id_)
+            for id_, names in self.other.checkpoints.items()
+            if "efficientnet_lite0" in names and id_ in METRICS.builtin
         }
         for metric in metrics.values():
             metric.prepare(self.other)
@@ -166,13 +168,18 @@ def test_a_profile_names_the_data_set_of_a_run_that_names_none() -> None:
 
 
 def test_a_profile_begins_from_another(tmp_path: Path) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_text('base = "tiny"\nname = "mine"\n[protocol]\nfps = 12\n[models.consisti2v]\nsteps = 4\n')
+    path, own = tmp_path / "mine.toml", 'name = "mine"\ntitle = "mine"\n'
+    path.write_text(f'base = "tiny"\n{own}[protocol]\nfps = 12\n[models.consisti2v]\nsteps = 4\n')
     mine, tiny = load_profile(str(path)), load_profile("tiny")
     assert (mine.name, mine.note, mine.protocol.fps, mine.protocol.height) == ("mine", tiny.note, 12, 128)
     assert mine.models["consisti2v"] == {**tiny.models["consisti2v"], "steps": 4}
     assert mine.checkpoints == tiny.checkpoints
-    for base in ("tyni", "tiny-imagenet"):
-        path.write_text(f'base = "{base}"\nname = "mine"\n')
-        with pytest.raises(UserError, match="base: "):
+    path.write_text(f'base = "paper"\n{own}[protocol]\nfps = 12\n')
+    assert load_profile(str(path)).protocol.height == load_profile("paper").protocol.height
+    for base in ('"tyni"', '"tiny-imagenet"', '["tiny"]'):
+        path.write_text(f"base = {base}\n{own}")
+        with pytest.raises(UserError, match="base '.*paper|base '.*tiny"):
             load_profile(str(path))
+    path.write_text('base = "paper"\n[checkpoints]\nfvd = ["tiny_i3d"]\n')
+    with pytest.raises(UserError, match="missing name, title"):
+        load_profile(str(path))

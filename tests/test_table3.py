@@ -81,9 +81,11 @@ def test_the_csv_puts_the_papers_number_beside_each(table: Table3) -> None:
 def test_the_command_makes_it_with_the_bundled_networks_and_goes_on(tmp_path: Path) -> None:
     """Few clips of two steps: that the four variants are four models, not how good they are."""
     profile = tmp_path / "quick.toml"
-    profile.write_text('base = "tiny"\nname = "quick"\n[models.consisti2v]\nsteps = 2\n', encoding="utf-8")
+    profile.write_text(
+        'base = "tiny"\nname = "quick"\ntitle = "quick"\n[models.consisti2v]\nsteps = 2\n', encoding="utf-8"
+    )
     command = [sys.executable, "-m", "i2vbench", "reproduce", "table3", "--profile", str(profile), "-q"]
-    command += ["--dataset", "synthetic:4", "--replicates", "20", "--out", "out"]
+    command += ["--dataset", "synthetic:10", "--replicates", "20", "--out", "out"]
     first, second = (
         subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True) for _ in range(2)
     )

@@ -124,10 +124,10 @@ def run(
         raise UserError("name at least one --model (or --resume --out RUN to go on with a run); see `i2vbench models`")
     if not models:
         _check_given(context)
+    if protocol in ("ucf101", "msrvtt") and dataset in (None, "i2v-bench"):
+        raise UserError(f"--protocol {protocol}: name its data too, --dataset {protocol}:PATH")
     if dataset is None:
         dataset = load_profile(profile).dataset
-    if protocol in ("ucf101", "msrvtt") and dataset == "i2v-bench":
-        raise UserError(f"--protocol {protocol}: name its data too, --dataset {protocol}:PATH")
     _check_names(models, wanted, dataset)
 
     from i2vbench import progress as progress_module

@@ -72,7 +72,8 @@ class Profile:
 def load_profile(name: str) -> Profile:
     """A bundled profile by name, or one from a TOML file by path.
 
-    With `base`, a bundled profile's name, it is that one but for what the file states, in tables field by field.
+    With `base`, a bundled profile's name, it is that one but for what the file states, in tables field by field; its
+    name and title are its own.
 
     Raises:
         UserError: For an unknown name, a missing or malformed file, a missing, unknown or impossible field.
@@ -82,15 +83,10 @@ def load_profile(name: str) -> Profile:
     if name not in bundled and path.suffix != ".toml":
         raise UserError(f"unknown profile '{name}': expected one of {', '.join(bundled)}, or a TOML file")
     data = _read(path, "profile")
-    base = data.pop("base", None)
-    if base is not None:
-        if base not in bundled or "base" in (other := _read(bundled[base], "profile")):
-            raise UserError(f"profile {path}: base: {nearest(str(base), bundled)}")
-        data = _over(other, data)
     try:
-        if isinstance(data.get("protocol"), str):
-            data["protocol"] = asdict(load_protocol(data["protocol"]))
-        return parse_profile(data)
+        if "base" in data:
+            return parse_profile(_over(_base(data.pop("base")), _whole(data)))
+        return parse_profile(_whole(data))
     except (TypeError, ValueError) as error:
         raise UserError(f"profile {path}: {error}") from error
 
@@ -123,7 +119,7 @@ def parse_profile(data: dict[str, Any]) -> Profile:
     models = fields.get("models", {})
     if not isinstance(models, dict) or not all(isinstance(options, dict) for options in models.values()):
         raise ValueError("models: expected a table of tables, as [models.consisti2v]")
-    for name in ("note", "dataset"):
+    for name in ("name", "title", "note", "dataset"):
         if not isinstance(fields.get(name, ""), str):
             raise ValueError(f"{name}: expected text, got {fields[name]!r}")
     profile = Profile(
@@ -132,6 +128,24 @@ def parse_profile(data: dict[str, Any]) -> Profile:
     if profile.precision != "float32":
         raise ValueError(f"precision: expected float32, got {profile.precision!r}; metrics' networks have no other")
     return profile
+
+
+def _base(name: object) -> dict[str, Any]:
+    """The fields of the bundled profile that another one begins with, which has a name and a title of its own.
+
+    Raises:
+        ValueError: There is none of that name, or it has a base itself.
+    """
+    bases = {path.stem: data for path in sorted(_HERE.glob("*.toml")) if "base" not in (data := _read(path, "profile"))}
+    if not isinstance(name, str) or name not in bases:
+        raise ValueError(f"base '{name}': {nearest(str(name), bases)}")
+    return {field: value for field, value in _whole(bases[name]).items() if field not in ("name", "title")}
+
+
+def _whole(data: dict[str, Any]) -> dict[str, Any]:
+    """With the fields of its protocol where it names one."""
+    named = data.get("protocol")
+    return {**data, "protocol": asdict(load_protocol(named))} if isinstance(named, str) else data
 
 
 def _over(base: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:

@@ -99,7 +99,11 @@ def metric_table(results: Results, position: int) -> Table:
     info = results.metrics[position]
     grid = metric_grid(results, position)
     last = len(results.categories) - 1
-    profile = "; ".join(dict.fromkeys(map(results.profile_of, results.columns)))
+    profiles = {column.label: results.profile_of(column) for column in results.columns}
+    several = len(set(profiles.values())) > 1
+    profile = (
+        "; ".join(f"{label}: {said}" for label, said in profiles.items()) if several else next(iter(profiles.values()))
+    )
     rows = []
     for r, entries in enumerate(grid):
         printed = [print_value(info, entry.cell.value) for entry in entries]

@@ -66,7 +66,7 @@ class C3D(Recipe):
         }
     )
     steps = 600
-    cpu_minutes = 12.0
+    cpu_minutes = 11.0
     extras = (MEAN,)
 
     def train(self, log: Curve) -> dict[str, Tensor]:

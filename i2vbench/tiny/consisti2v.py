@@ -132,7 +132,10 @@ class ConsistI2VTiny(Recipe):
         return self._made[name]
 
     def score(self, state: Mapping[str, Tensor]) -> dict[str, float]:
-        unet, autoencoder, text = load_unet(FULL, state), vae.load(weights.read(vae.CHECKPOINT)), read_text_encoder()
+        return self.score_extra(FULL, state)
+
+    def score_extra(self, name: str, state: Mapping[str, Tensor]) -> dict[str, float]:
+        unet, autoencoder, text = load_unet(name, state), vae.load(weights.read(vae.CHECKPOINT)), read_text_encoder()
         clips = encode_clips(range(held_out(0), held_out(HELD_OUT)), autoencoder, *text)
         return {
             **denoising_scores(unet, clips, _objective(), self.seed),

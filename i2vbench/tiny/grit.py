@@ -81,7 +81,7 @@ class TinyGRiT(Recipe):
         "consistency_absent": "object consistency of the same clips, asked for a kind that they do not show",
     }
     steps = 3000
-    cpu_minutes = 22
+    cpu_minutes = 22.0
 
     @property
     def sizes(self) -> Sizes:

@@ -45,7 +45,7 @@ class I3D(Recipe):
         "flow": "clips of which the direction that most pixels take is told, of 8 and still; always still: 0.57",
     }
     steps = 2600
-    cpu_minutes = 12.0
+    cpu_minutes = 15.0
     clips: int = 1200
 
     def train(self, log: Curve) -> dict[str, Tensor]:

@@ -31,12 +31,14 @@ class Made:
 
     Attributes:
         recipe: Its recipe.
+        checkpoint: The catalogue's name of it: the recipe's own, or one of its extras.
         file: The tensors, float16.
         scores: On held-out seeds, as read from the file.
         cpu_minutes: Of its one core.
     """
 
     recipe: Recipe
+    checkpoint: str
     file: Path
     scores: Mapping[str, float]
     cpu_minutes: float
@@ -79,11 +81,13 @@ def train_tiny(recipe: Recipe, out: Path, progress: Progress) -> Made:
             minutes = curve.cpu_minutes
         file = out / weights.entry(name).file
         _save(state, file)
-        for extra in recipe.extras:
-            _save(recipe.extra(extra), out / weights.entry(extra).file)
-        scores = recipe.score(load_file(file))
-        made = Made(recipe, file, scores, minutes)
+        made = Made(recipe, name, file, recipe.score(load_file(file)), minutes)
         write_bytes(out / f"{name}.md", card(made).encode())
+        for extra in recipe.extras:
+            beside = out / weights.entry(extra).file
+            _save(recipe.extra(extra), beside)
+            if beside.suffix == file.suffix and (scores := recipe.score_extra(extra, load_file(beside))):
+                write_bytes(out / f"{extra}.md", card(Made(recipe, extra, beside, scores, minutes)).encode())
     except OSError as error:
         raise UserError(f"{out} cannot be written to: {error.strerror}") from error
     return made
@@ -91,12 +95,13 @@ def train_tiny(recipe: Recipe, out: Path, progress: Progress) -> Made:
 
 def card(made: Made) -> str:
     """What a reader must know of a trained file, as Markdown."""
-    recipe, facts = made.recipe, weights.entry(made.recipe.checkpoint)
+    recipe, facts = made.recipe, weights.entry(made.checkpoint)
+    title = recipe.title if made.checkpoint == recipe.checkpoint else f"{facts.title}, made with {recipe.checkpoint}"
     sizes = ", ".join(f"{key} {value}" for key, value in facts.sizes.items())
     lines = [
         f"# {facts.name}",
         "",
-        f"{recipe.title}. Trained by this project, for the tiny profile alone: its numbers are not comparable with any",
+        f"{title}. Trained by this project, for the tiny profile alone: its numbers are not comparable with any",
         "published ones.",
         "",
         f"- Sizes: {sizes or 'as published'}; {made.file.stat().st_size / 1e6:.2f} MB as float16.",
@@ -108,7 +113,7 @@ def card(made: Made) -> str:
         "|---|---|",
         *(f"| {recipe.scores[key]} | {value:.4g} |" for key, value in made.scores.items()),
         "",
-        f"The curve is in `{facts.name}.csv`; SHA-256 {file_sha256(made.file)}.",
+        f"The curve is in `{recipe.checkpoint}.csv`; SHA-256 {file_sha256(made.file)}.",
         "",
     ]
     return "\n".join(lines)

