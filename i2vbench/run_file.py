@@ -45,10 +45,26 @@ def read_settings(folder: Path) -> dict[str, Any]:
         texts = [settings["dataset"][key] for key in ("name", "fingerprint")]
         texts += [settings["reader"][key] for key in ("name", "version")]
         texts += [made["spec"] for kind in ("models", "metrics") for made in settings[kind].values()]
+        texts += [settings["dataset"].get("spec", "")]
         infos = [made["info"] for kind in ("models", "metrics") for made in settings[kind].values()]
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is damaged: {error!r}") from error
     well = all(isinstance(text, str) for text in texts) and all(isinstance(info, dict) for info in infos)
     if not well or not all(isinstance(seed, int) for seed in settings["seeds"]):
         raise UserError(f"{path} is damaged: a text, a seed or the facts of a model or metric are of another kind")
+    for id_, record in settings["metrics"].items():
+        if wrong := _wrong_in_metric(record):
+            raise UserError(f"{path} is damaged: {wrong} of the metric {id_} is of another kind")
     return settings
+
+
+def _wrong_in_metric(record: dict[str, Any]) -> str:
+    """The part of a metric's record that cannot be what a run has written; "" if each can."""
+    hashes, info = record.get("checkpoints", {}), record["info"]
+    if not isinstance(hashes, dict) or not all(isinstance(sha256, str) for sha256 in hashes.values()):
+        return "checkpoints"
+    if not isinstance(record.get("skipped", ""), str):
+        return "skipped"
+    if not isinstance(info.get("reads", []), list):
+        return "info.reads"
+    return "" if isinstance(info.get("features_of", ""), str) else "info.features_of"

@@ -23,10 +23,12 @@ def check(run: Annotated[Path, typer.Argument(help="The run's folder.")]) -> Non
 
     Example: i2vbench leaderboard check runs/mine
     """
-    from i2vbench.leaderboards.admission import objections
+    from i2vbench.leaderboards.admission import examine
 
-    found = objections(run)
-    for line in found or ["It may be submitted."]:
+    verdict = examine(run)
+    for line in verdict.reasons or ["It may be submitted."]:
         say(line)
-    if found:
+    for note in verdict.notes:
+        say(f"note: {note}")
+    if verdict.reasons:
         raise typer.Exit(1)
