@@ -61,9 +61,10 @@ def validate_metrics(
 
     for line in lines(found.reactions, found.scores, found.notes, get_terminal_size((100, 24)).columns):
         print(line)
-    files = write_report(out, found.reactions, found.scores, found.title, found.notes)
+    files = write_report(out, found.reactions, found.scores, found.title, found.profile, found.notes)
     print(f"\n{found.title}\n{', '.join(map(str, files))}")
     wrong = [r for r in found.reactions if r.as_stated is False]
     if wrong:
-        print(f"{len(wrong)} answers are not as stated: {', '.join(f'{r.metric} to {r.damage}' for r in wrong)}")
+        are = "answer is" if len(wrong) == 1 else "answers are"
+        print(f"{len(wrong)} {are} not as stated: {', '.join(f'{r.metric} to {r.damage}' for r in wrong)}")
         raise typer.Exit(1)

@@ -22,6 +22,9 @@ from i2vbench.weights.needs import lacking
 
 DRAWN = "synthetic"
 
+ENOUGH = 6
+"""Of fewer clips an answer hangs on one or two of them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
@@ -54,12 +57,14 @@ class Found:
         reactions: Of the metrics to damage.
         scores: Of their networks against the truth.
         title: A line that says of what.
-        notes: What a reader must know of some metrics: those left out, and those that stand on few clips.
+        profile: Its label, for files that stand alone.
+        notes: What a reader must know: what was left out, and what stands on few clips.
     """
 
     reactions: Sequence[Reaction]
     scores: Sequence[Score]
     title: str
+    profile: str
     notes: Sequence[str] = ()
 
 
@@ -86,7 +91,7 @@ def validate(wish: Wish, progress: Progress) -> Found:
     damages = [damage for name, damage in DAMAGES.items() if not wish.damages or name in wish.damages]
     if wish.quick:
         damages = [damage.strongest() for damage in damages]
-    found = study(metrics, subjects, progress, damages, device, profile.name)
+    found = study(metrics, subjects, progress, damages, device)
     scores: list[Score] = []
     if wish.dataset == DRAWN:
         with_network = {id_: metric for id_, metric in metrics.items() if isinstance(metric, NetworkMetric)}
@@ -94,18 +99,26 @@ def validate(wish: Wish, progress: Progress) -> Found:
         scores = against_truth(with_network, seeds, profile.protocol, progress, device)
     note = f" ({profile.note})" if profile.note else ""
     title = f"Metrics put to the test: profile {profile.name}{note}, {len(subjects)} clips of {wish.dataset}"
-    return Found(found.reactions, scores, title, _notes(found, metrics))
+    return Found(found.reactions, scores, title, profile.label, _notes(found, metrics))
 
 
 def _notes(found: Study, metrics: Mapping[str, Metric]) -> list[str]:
     notes = [f"{id_} was not put to the test: {why}" for id_, why in found.left_out.items()]
+    for damage, unanswered in found.unanswered.items():
+        for why in dict.fromkeys(unanswered.values()):
+            some = [id_ for id_, reason in unanswered.items() if reason == why]
+            of = "" if len(some) + len(found.left_out) == len(metrics) else f" of {', '.join(some)}"
+            notes.append(f"no answer{of} to {damage}: {why}")
+    least = min((reaction.clips for reaction in found.reactions), default=ENOUGH)
+    if least < ENOUGH:
+        notes.append(f"verdicts stand on few clips, some on {least}: of fewer than {ENOUGH} they are largely chance")
     clips: dict[str, int] = {}
     for reaction in found.reactions:
         clips[reaction.metric] = max(clips.get(reaction.metric, 0), reaction.clips)
     few = [id_ for id_, count in clips.items() if count < (metrics[id_].info.least_per_category or 0)]
     if few:
-        least = ", ".join(f"{id_} of {metrics[id_].info.least_per_category}" for id_ in few)
-        notes.append(f"meant for more clips than are here, so that much of the number is bias: {least}")
+        meant = ", ".join(f"{id_} of {metrics[id_].info.least_per_category}" for id_ in few)
+        notes.append(f"meant for more clips than are here, so that much of the number is bias: {meant}")
     return notes
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -47,9 +47,9 @@ class Expected:
     """How a metric is to answer, and why.
 
     Attributes:
-        answer: "open" where a profile's network is not held to anything.
+        answer: "open" where a network is not held to anything.
         why: The reason.
-        in_general: What is stated of the metric, where this is an exception of a profile; else None.
+        in_general: What is stated of the metric, where this is an exception of a network; else None.
     """
 
     answer: Answer | Open
@@ -67,7 +67,8 @@ class Damage:
         grades: From weak to strong.
         apply: The clip under a grade; None if the subject has nothing for it.
         answers: How metrics are to answer, by id, where that was stated beforehand.
-        exceptions: By profile, how metrics are to answer whose networks there are too small for the general answer.
+        exceptions: By checkpoint, how metrics that look through it are to answer, where that network is too small for
+            the general answer.
     """
 
     name: str
@@ -81,9 +82,10 @@ class Damage:
         """The same, in its strongest grade alone."""
         return replace(self, grades=self.grades[-1:])
 
-    def expected(self, metric: str, profile: str = "") -> Expected | None:
-        """What a metric is held to under a profile; None where nothing was stated."""
-        return self.exceptions.get(profile, {}).get(metric) or self.answers.get(metric)
+    def expected(self, metric: str, checkpoints: Iterable[str] = ()) -> Expected | None:
+        """What a metric is held to that looks through these; None where nothing was stated."""
+        own = (self.exceptions.get(checkpoint, {}).get(metric) for checkpoint in checkpoints)
+        return next(filter(None, own), self.answers.get(metric))
 
 
 def flicker(frames: Frames, strength: float, _random: np.random.Generator) -> Frames:
@@ -214,8 +216,10 @@ def _read() -> Iterator[Damage]:
     for name, table in tomllib.loads(EXPECTED_FILE.read_text(encoding="utf-8")).items():
         answers = {metric: Expected(answer, why) for metric, (answer, why) in table["answers"].items()}
         exceptions = {
-            profile: {metric: Expected(answer, why, answers[metric].answer) for metric, (answer, why) in some.items()}
-            for profile, some in table.get("exceptions", {}).items()
+            checkpoint: {
+                metric: Expected(answer, why, answers[metric].answer) for metric, (answer, why) in some.items()
+            }
+            for checkpoint, some in table.get("exceptions", {}).items()
         }
         yield Damage(name, table["what"], tuple(table["grades"]), _HOW[name], answers, exceptions)
 

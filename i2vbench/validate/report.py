@@ -11,43 +11,48 @@ import pandas as pd
 
 from i2vbench.errors import UserError
 from i2vbench.files import write_bytes
+from i2vbench.tables.text import csv_lines, csv_text
 from i2vbench.validate.study import Reaction
 from i2vbench.validate.truth import Score
 
 STEADY = 0.9
-"""Of Spearman's correlation; from here on an answer goes with the damage's grades."""
+"""Of Spearman's correlation; from here on an answer goes with the grades: of five, two neighbours may be exchanged."""
 
 GROUPS = {"worse": "sees", "blind": "blind to", "better": "fooled by"}
 """What an answer says of a metric."""
 
 
-def reaction_table(reactions: Sequence[Reaction]) -> pd.DataFrame:
-    """A row for every metric and damage."""
+def reaction_table(reactions: Sequence[Reaction], profile: str) -> pd.DataFrame:
+    """A row for every metric and damage, as a file that stands alone has it."""
     return pd.DataFrame(
         {
-            "metric": r.metric,
-            "damage": r.damage,
-            "answer": r.answer,
-            "monotone": r.monotone,
-            "effect": r.effect,
-            "stated": r.stated.answer if r.stated else "",
-            "why": r.stated.why if r.stated else "",
-            "stated of other profiles": (r.stated.in_general or "") if r.stated else "",
-            "clips": r.clips,
-            "spread": r.spread,
-            "grades": " ".join(f"{grade:g}" for grade in r.grades),
-            "values": " ".join(f"{value:.6g}" for value in r.values),
+            "metric": [csv_text(r.metric) for r in reactions],
+            "damage": [r.damage for r in reactions],
+            "answer": [r.answer for r in reactions],
+            "monotone": [r.monotone for r in reactions],
+            "effect": [r.effect for r in reactions],
+            "stated": [r.stated.answer if r.stated else "" for r in reactions],
+            "why": [r.stated.why if r.stated else "" for r in reactions],
+            "stated in general": [(r.stated.in_general or "") if r.stated else "" for r in reactions],
+            "clips": [r.clips for r in reactions],
+            "spread": [r.spread for r in reactions],
+            "grades": [" ".join(f"{grade:g}" for grade in r.grades) for r in reactions],
+            "values": [" ".join(f"{value:.6g}" for value in r.values) for r in reactions],
+            "profile": [csv_text(profile)] * len(reactions),
         }
-        for r in reactions
     )
 
 
-def score_table(scores: Sequence[Score]) -> pd.DataFrame:
-    """A row for every number with a truth."""
-    return pd.DataFrame(
-        {"metric": s.metric, "number": s.what, "value": s.value, "rival": s.rival, "its value": s.rival_value}
-        for s in scores
-    )
+def score_table(scores: Sequence[Score], profile: str) -> pd.DataFrame:
+    """A row for every number with a truth, likewise."""
+    rows = ((csv_text(s.metric), s.what, s.value, s.rival, s.rival_value, csv_text(profile)) for s in scores)
+    return pd.DataFrame(rows, columns=["metric", "number", "value", "rival", "its value", "profile"])
+
+
+def _csv(table: pd.DataFrame) -> str:
+    """What is not a number is empty."""
+    cells = table.astype(object).where(table.notna(), "")
+    return csv_lines([list(table.columns), *cells.itertuples(index=False, name=None)])
 
 
 def summary(reactions: Sequence[Reaction]) -> dict[str, dict[str, list[Reaction]]]:
@@ -87,15 +92,22 @@ def lines(
 
 
 def write_report(
-    out: Path, reactions: Sequence[Reaction], scores: Sequence[Score], title: str, notes: Sequence[str] = ()
+    out: Path,
+    reactions: Sequence[Reaction],
+    scores: Sequence[Score],
+    title: str,
+    profile: str,
+    notes: Sequence[str] = (),
 ) -> list[Path]:
-    """damage.csv, truth.csv and report.md.
+    """damage.csv, truth.csv and report.md; the tables name the profile by its label.
 
     Raises:
         UserError: The folder cannot be written to.
     """
-    damage, truth = reaction_table(reactions), score_table(scores)
-    files = {"damage.csv": damage.to_csv(index=False), "truth.csv": truth.to_csv(index=False)}
+    files = {
+        "damage.csv": _csv(reaction_table(reactions, profile)),
+        "truth.csv": _csv(score_table(scores, profile)),
+    }
     files["report.md"] = "\n".join([*_markdown(reactions, scores, title, notes), ""])
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -135,7 +147,7 @@ def _markdown(
 
 
 def _held_to(reactions: Sequence[Reaction]) -> Iterator[str]:
-    """What was not as stated, and what was stated of this profile's networks alone."""
+    """What was not as stated, and what was stated of these small networks alone."""
     rows = [
         [r.metric, r.damage, r.answer, r.stated.answer, r.stated.why]
         for r in reactions
@@ -150,7 +162,7 @@ def _held_to(reactions: Sequence[Reaction]) -> Iterator[str]:
         if r.stated and r.stated.in_general
     ]
     if rows:
-        yield "\n## Stated of this profile's small networks alone\n"
+        yield "\n## Stated of these small networks alone\n"
         yield from _table(["metric", "damage", "stated in general", "here", "because"], rows)
 
 
@@ -160,8 +172,12 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
     yield from (f"| {' | '.join(row)} |" for row in rows)
 
 
+def _steady(reaction: Reaction) -> bool:
+    return math.isnan(reaction.monotone) or abs(reaction.monotone) > STEADY - 1e-9
+
+
 def _names(some: Sequence[Reaction]) -> str:
-    return ", ".join(r.damage + ("~" if r.answer != "blind" and abs(r.monotone) < STEADY else "") for r in some)
+    return ", ".join(r.damage + ("~" if r.answer != "blind" and not _steady(r) else "") for r in some)
 
 
 def _mark(reaction: Reaction) -> str:

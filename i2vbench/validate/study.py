@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -85,10 +86,12 @@ class Study:
     Attributes:
         reactions: Damage by damage, metric by metric.
         left_out: Metrics without a number for the undamaged clips, with the reason.
+        unanswered: By damage, the others that were shown it and have no reaction, with the reason.
     """
 
     reactions: Sequence[Reaction]
     left_out: Mapping[str, str]
+    unanswered: Mapping[str, Mapping[str, str]]
 
 
 def study(
@@ -97,7 +100,6 @@ def study(
     progress: Progress,
     damages: Sequence[Damage] = tuple(DAMAGES.values()),
     device: str = "cpu",
-    profile: str = "",
     stated_only: bool = False,
 ) -> Study:
     """Show every metric every damage, damage by damage.
@@ -108,7 +110,6 @@ def study(
         progress: Told how far it is.
         damages: What is done to the clips.
         device: As torch names it.
-        profile: Its name, for the statements that are of its networks alone.
         stated_only: Only metrics that are held to a statement are asked.
 
     Raises:
@@ -120,26 +121,38 @@ def study(
     for source in sources.values():
         source.load(device, "float32")
     try:
-        progress.start("undamaged", len(subjects), 0)
-        clean = []
-        for subject in subjects:
-            clean.append(_measure(sources, Shown(subject.video(), subject.sample)))
-            progress.advance("undamaged", doing=subject.sample.id)
+        clean = _undamaged(sources, subjects, progress)
         left_out = {id_: why for id_, metric in metrics.items() if (why := _no_number(id_, metric, clean))}
+        judging = {id_: metric for id_, metric in metrics.items() if id_ not in left_out}
         reactions: list[Reaction] = []
+        unanswered: dict[str, dict[str, str]] = {}
         for damage in damages:
-            stated = {id_: damage.expected(id_, profile) for id_ in metrics if id_ not in left_out}
+            stated = {id_: damage.expected(id_, metric.info.checkpoints) for id_, metric in judging.items()}
             asked = {id_: metrics[id_] for id_, it in stated.items() if not stated_only or (it and it.answer != "open")}
             needed = {source: sources[source] for source in {_source(id_, metric) for id_, metric in asked.items()}}
             rows = _damaged(damage, needed, subjects, clean, progress)
-            found = [
-                _reaction(metric, damage, rows[_source(id_, metric)], stated[id_]) for id_, metric in asked.items()
-            ]
-            reactions += [reaction for reaction in found if reaction]
+            for id_, metric in asked.items():
+                found = _reaction(metric, damage, rows[_source(id_, metric)], len(subjects), stated[id_])
+                if isinstance(found, Reaction):
+                    reactions.append(found)
+                else:
+                    unanswered.setdefault(damage.name, {})[id_] = found
     finally:
         for source in sources.values():
             source.unload()
-    return Study(reactions, left_out)
+    return Study(reactions, left_out, unanswered)
+
+
+def _undamaged(
+    metrics: Mapping[str, Metric], subjects: Sequence[Subject], progress: Progress
+) -> list[dict[str, Measurement]]:
+    """Of each subject, what is measured as it is."""
+    progress.start("undamaged", len(subjects), 0)
+    clean = []
+    for subject in subjects:
+        clean.append(_measure(metrics, Shown(subject.video(), subject.sample)))
+        progress.advance("undamaged", doing=subject.sample.id)
+    return clean
 
 
 def _source(id_: str, metric: Metric) -> str:
@@ -150,12 +163,21 @@ def _source(id_: str, metric: Metric) -> str:
 def _no_number(id_: str, metric: Metric, clean: Sequence[Mapping[str, Measurement]]) -> str:
     """Why a metric cannot be put to the test on these clips; "" where it can."""
     measured = [found[_source(id_, metric)] for found in clean]
-    judged = [m for m in measured if m.value is not None or m.features is not None]
+    judged = [m for m in measured if _judged(m)]
     if len(judged) < 2:
-        reasons = dict.fromkeys(m.error or m.not_applicable for m in measured if m not in judged)
-        return f"{len(judged)} of {len(measured)} clips can be judged ({'; '.join(filter(None, reasons))})"
+        return f"{len(judged)} of {len(measured)} clips can be judged{_reasons(measured)}"
     cell = _cell(metric, judged, judged)
     return "" if cell.value is not None else cell.note or "it gives no number"
+
+
+def _judged(measured: Measurement) -> bool:
+    return measured.value is not None or measured.features is not None
+
+
+def _reasons(measured: Iterable[Measurement]) -> str:
+    """In brackets, why those of them were not judged that were not."""
+    reasons = dict.fromkeys(m.error or m.not_applicable for m in measured if not _judged(m))
+    return f" ({'; '.join(filter(None, reasons))})" if any(reasons) else ""
 
 
 def _damaged(
@@ -165,16 +187,15 @@ def _damaged(
     clean: Sequence[Mapping[str, Measurement]],
     progress: Progress,
 ) -> dict[str, list[list[Measurement]]]:
-    """By metric, of each subject that can be damaged so and judged, what is measured at grade 0 and at every other."""
+    """By metric, of each subject that can be damaged so, what is measured at grade 0 and at every other."""
     rows: dict[str, list[list[Measurement]]] = {id_: [] for id_ in metrics}
     progress.start(damage.name, len(subjects), 0)
     for subject, undamaged in zip(subjects, clean, strict=True):
-        shown = [damage.apply(subject, grade) for grade in damage.grades]
-        measured = [undamaged, *_measure_grades(metrics, undamaged, subject, [one for one in shown if one])]
-        for id_ in metrics:
-            row = [found[id_] for found in measured]
-            if len(row) == len(damage.grades) + 1 and all(m.value is not None or m.features is not None for m in row):
-                rows[id_].append(row)
+        shown = [one for grade in damage.grades if (one := damage.apply(subject, grade))]
+        if len(shown) == len(damage.grades):
+            measured = [undamaged, *_measure_grades(metrics, undamaged, subject, shown)]
+            for id_ in metrics:
+                rows[id_].append([found[id_] for found in measured])
         progress.advance(damage.name, doing=subject.sample.id)
     return rows
 
@@ -187,7 +208,7 @@ def _measure_grades(
     Where only the caption is damaged, a metric that declares to read none is shown the strongest grade, and the weaker
     ones only if it then says something else than of the clip as it is.
     """
-    if not shown or not all(np.array_equal(one.video.frames, subject.video().frames) for one in shown):
+    if not all(np.array_equal(one.video.frames, subject.video().frames) for one in shown):
         return [_measure(metrics, one) for one in shown]
     strongest = _measure(metrics, shown[-1])
     same = {
@@ -206,16 +227,19 @@ def _equal(one: Measurement, other: Measurement) -> bool:
 
 
 def _reaction(
-    metric: Metric, damage: Damage, rows: Sequence[Sequence[Measurement]], stated: Expected | None
-) -> Reaction | None:
-    """What these rows, one of each clip, say; None of fewer than two, or where they make no number."""
+    metric: Metric, damage: Damage, damaged: Sequence[Sequence[Measurement]], clips: int, stated: Expected | None
+) -> Reaction | str:
+    """What these rows, one of each clip that could be damaged, say; else why they say nothing."""
+    if len(damaged) < 2:
+        return f"{len(damaged)} of {clips} clips can be damaged so"
+    rows = [row for row in damaged if all(map(_judged, row))]
     if len(rows) < 2:
-        return None
+        return f"{len(rows)} of {len(damaged)} damaged clips can be judged{_reasons(chain.from_iterable(damaged))}"
     undamaged = [row[0] for row in rows]
     cells = [_cell(metric, grade, undamaged) for grade in zip(*rows, strict=True)]
     values = tuple(cell.value for cell in cells if cell.value is not None)
     if len(values) < len(cells):
-        return None
+        return next(filter(None, (cell.note for cell in cells if cell.value is None)), "it gives no number")
     return Reaction(
         metric=metric.info.id,
         damage=damage.name,

@@ -72,12 +72,15 @@ def against_truth(
 
 
 def _flow(metric: Any, clips: Sequence[SyntheticClip], device: str) -> list[Score]:
-    """From the first to the second frame and on to the fourth, over points that are seen in both."""
+    """From the first to the second frame and on to the fourth (or the last), over points that are seen in both."""
     import torch
 
     from i2vbench.metrics.networks import raft
 
-    pairs, network = [(0, 1), (1, 3)], metric.network_in_memory
+    last, network = min(3, len(clips[0].frames) - 1), metric.network_in_memory
+    pairs = [(i, j) for i, j in ((0, 1), (1, last)) if i < j]
+    if not pairs:
+        return []
     errors, lengths = [], []
     for clip in clips:
         frames = raft.preprocess(torch.from_numpy(clip.frames[:4]).to(device))
@@ -94,11 +97,13 @@ def _flow(metric: Any, clips: Sequence[SyntheticClip], device: str) -> list[Scor
 
 
 def _between(metric: Any, clips: Sequence[SyntheticClip], device: str) -> list[Score]:
-    """Every second frame from its neighbours, in decibels."""
+    """Every second frame from its neighbours, in decibels; nothing of clips that have none in between."""
     import torch
 
     from i2vbench.metrics.motion_smoothness import interpolate
 
+    if len(clips[0].frames) < 3:
+        return []
     own, blended = [], []
     for clip in clips:
         middle = np.arange(1, len(clip.frames) - 1, 2)
@@ -113,7 +118,10 @@ def _between(metric: Any, clips: Sequence[SyntheticClip], device: str) -> list[S
 
 
 def _names(metric: Any, clips: Sequence[SyntheticClip], device: str) -> list[Score]:
-    """Things of which a hundredth of the frame or more is seen, and what is named besides, frame by frame."""
+    """Things of which a hundredth of the frame or more is seen, and what is named besides, frame by frame.
+
+    Where nothing is in sight there is nothing to name, and no score.
+    """
     found = total = wrong = named = 0
     kinds: Counter[str] = Counter()
     for clip in clips:
@@ -124,6 +132,8 @@ def _names(metric: Any, clips: Sequence[SyntheticClip], device: str) -> list[Sco
             found, total = found + len(in_sight & names), total + len(in_sight)
             wrong, named = wrong + len(names - there), named + len(names)
             kinds.update(in_sight)
+    if not total:
+        return []
     commonest = kinds.most_common(1)[0][1] / total
     id_ = metric.info.id
     return [

@@ -42,7 +42,8 @@ def created(id_: str) -> Metric:
 
 def stated(id_: str) -> dict[str, str]:
     """By damage, how it is to answer."""
-    expected = {damage.name: damage.expected(id_, PROFILE.name) for damage in STRONGEST}
+    checkpoints = created(id_).info.checkpoints
+    expected = {damage.name: damage.expected(id_, checkpoints) for damage in STRONGEST}
     return {name: one.answer for name, one in expected.items() if one and one.answer != "open"}
 
 
@@ -65,7 +66,7 @@ def stated(id_: str) -> dict[str, str]:
 )
 def test_it_answers_as_was_stated(id_: str) -> None:
     subjects = [SUBJECTS[i] for i in CHOSEN.get(id_, range(4))]
-    found = study({id_: created(id_)}, subjects, Quiet(), STRONGEST, profile=PROFILE.name, stated_only=True)
+    found = study({id_: created(id_)}, subjects, Quiet(), STRONGEST, stated_only=True)
     assert {r.damage: r.answer for r in found.reactions} == stated(id_), [
         f"{r.damage}: {r.effect:+.2f} spreads" for r in found.reactions if not r.as_stated
     ]

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from i2vbench.create import create_metrics
 from i2vbench.datasets.demo import bundled_samples
 from i2vbench.datasets.synthetic import CAMERAS, KINDS, SCENES, held_out
-from i2vbench.profiles import Protocol
+from i2vbench.profiles import Protocol, load_profile
 from i2vbench.registry import METRICS
+from i2vbench.settings import RunConfig
 from i2vbench.statistics import spearman
 from i2vbench.types import Frames
 from i2vbench.validate.damages import DAMAGES, Damage
 from i2vbench.validate.subjects import DrawnSubject, RealSubject, Subject
 
+TINY = load_profile("tiny")
 PROTOCOL = Protocol(
     num_frames=16, fps=8, height=48, width=64, interpolation="lanczos", sampling="nearest", other_videos="bring"
 )
@@ -54,9 +58,39 @@ def test_every_stated_answer_is_of_a_metric_there_is() -> None:
         assert all(
             expected.answer in ("worse", "better", "blind") and expected.why for expected in damage.answers.values()
         )
-        for some in damage.exceptions.values():
+        for checkpoint, some in damage.exceptions.items():
+            assert all(checkpoint in TINY.checkpoints[metric] for metric in some), (damage.name, checkpoint)
             assert all(e.answer in ("worse", "better", "blind", "open") and e.why for e in some.values())
             assert all(e.answer != e.in_general for e in some.values())
+
+
+def checkpoints_under(profile: str, *metrics: str) -> dict[str, tuple[str, ...]]:
+    """What metrics look through."""
+    loaded = load_profile(profile)
+    made = create_metrics(RunConfig(models=(), metrics=metrics, profile=loaded), loaded)
+    return {id_: metric.info.checkpoints for id_, (metric, _) in made.items()}
+
+
+def test_exceptions_are_of_the_network_whatever_the_profile_is_called(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text('base = "tiny"\nname = "mine"\n')
+    for profile in ("tiny", "tiny-imagenet", str(mine)):
+        looked = checkpoints_under(profile, "fvd", "clipsim")
+        swaps, jitter = (
+            DAMAGES["frame swaps"].expected("fvd", looked["fvd"]),
+            DAMAGES["jitter"].expected("clipsim", looked["clipsim"]),
+        )
+        assert (swaps and swaps.answer, jitter and jitter.answer) == ("blind", "open"), profile
+        assert swaps
+        assert swaps.in_general == "worse"
+
+
+def test_a_metric_that_looks_through_another_network_has_no_exceptions(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text('base = "tiny"\nname = "tiny"\n[checkpoints]\nfvd = ["i3d_tats"]\n')
+    for profile in ("paper", str(mine)):
+        looked = checkpoints_under(profile, "fvd")["fvd"]
+        assert DAMAGES["frame swaps"].expected("fvd", looked) == DAMAGES["frame swaps"].answers["fvd"]
 
 
 def test_every_metric_is_held_to_three_statements_or_more() -> None:

@@ -99,6 +99,38 @@ def test_a_metric_without_a_number_is_left_out_with_its_reason_and_the_others_go
     assert found.left_out == {"b": "0 of 3 clips can be judged (too dark)"}
 
 
+class Fixed(DrawnSubject):
+    """Cannot be sped up."""
+
+    def faster(self, factor: float) -> None:
+        return None
+
+
+class OnlyUndamaged(Brightness):
+    """Judges as many clips as there are, and no more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = len(SUBJECTS)
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        self.left -= len(clips)
+        found = super().measure(clips)
+        return found if self.left >= 0 else [replace(one, value=None, error="too odd") for one in found]
+
+
+def test_what_has_no_answer_has_a_reason() -> None:
+    subjects = [Fixed(held_out(0), PROTOCOL), *SUBJECTS[1:2], Fixed(held_out(2), PROTOCOL)]
+    damages = [DAMAGES["blur"], DAMAGES["speed-up"]]
+    found = study({"b": Brightness(), "odd": OnlyUndamaged()}, subjects, Quiet(), damages)
+    assert [reaction.damage for reaction in found.reactions] == ["blur"]
+    fast = "1 of 3 clips can be damaged so"
+    assert found.unanswered == {
+        "blur": {"odd": "0 of 3 damaged clips can be judged (too odd)"},
+        "speed-up": {"b": fast, "odd": fast},
+    }
+
+
 def test_only_stated_answers_if_asked() -> None:
     wanted = [DAMAGES["flicker"], DAMAGES["compression"]]
     found = study({"temporal_flickering": Brightness()}, SUBJECTS, Quiet(), wanted, stated_only=True)
@@ -167,7 +199,7 @@ class TestFeatures:
 def test_tables_hold_everything(tmp_path: Path) -> None:
     reactions = [react((0, 1, 2, 3)), react((0, 0, 0, 0))]
     scores = [Score("dynamic_degree", "end-point error in pixels", 0.5, "no motion", 2.0, False)]
-    table = reaction_table(reactions)
+    table = reaction_table(reactions, "small")
     assert list(table.answer) == ["worse", "blind"]
     assert list(table.stated) == ["worse", "worse"]
     said = "\n".join(lines(reactions, scores, ["look out"]))
@@ -177,7 +209,7 @@ def test_tables_hold_everything(tmp_path: Path) -> None:
     assert re.search(r"end-point error in pixels +0.500 +2.000  no motion", said)
     assert "note: look out" in said
     assert max(map(len, said.splitlines())) <= 100
-    damage, _, report = write_report(tmp_path / "out", reactions, scores, "Title", ["look out"])
+    damage, _, report = write_report(tmp_path / "out", reactions, scores, "Title", "small", ["look out"])
     with open(damage, newline="") as file:
         assert [row["effect"] for row in csv.DictReader(file)] == ["3.0", "0.0"]
     assert "**+0.00 (-)**" in report.read_text()
@@ -185,15 +217,26 @@ def test_tables_hold_everything(tmp_path: Path) -> None:
     assert "- look out" in report.read_text()
 
 
-def test_a_profile_has_statements_of_its_own_networks_and_says_so(tmp_path: Path) -> None:
+def test_every_csv_names_the_profile_in_its_last_column(tmp_path: Path) -> None:
+    hostile = '=HYPERLINK("x"),\r\nbase: not comparable'
+    scores = [Score("dynamic_degree", "end-point error in pixels", 0.5, "no motion", 2.0, False)]
+    for some, truth in (([react((0, 0, 0, 0))], scores), ([], [])):
+        for path in write_report(tmp_path, some, truth, "Title", hostile)[:2]:
+            with open(path, newline="") as file:
+                header, *rows = csv.reader(file)
+            assert header[-1] == "profile"
+            assert [row[-1] for row in rows] == ["'" + hostile] * len(some)
+
+
+def test_a_network_has_statements_of_its_own_and_says_so(tmp_path: Path) -> None:
     damage = replace(
         DAMAGES["flicker"], exceptions={"small": {"temporal_flickering": Expected("blind", "too small", "worse")}}
     )
-    assert damage.expected("temporal_flickering", "paper") == damage.answers["temporal_flickering"]
-    held = replace(react((0, 0, 0, 0)), stated=damage.expected("temporal_flickering", "small"))
+    assert damage.expected("temporal_flickering", ["large"]) == damage.answers["temporal_flickering"]
+    held = replace(react((0, 0, 0, 0)), stated=damage.expected("temporal_flickering", ["large", "small"]))
     assert held.as_stated
     assert "as stated (in general: worse)" in "\n".join(lines([held], []))
-    _, _, report = write_report(tmp_path, [held], [], "Title")
+    _, _, report = write_report(tmp_path, [held], [], "Title", "small")
     assert "| temporal_flickering | flicker | worse | blind | too small |" in report.read_text()
     assert replace(held, stated=Expected("open", "too near", "worse")).as_stated is None
 
@@ -208,6 +251,9 @@ def test_of_one_grade_nothing_is_said_of_the_grades(tmp_path: Path) -> None:
 def test_what_does_not_go_with_the_grades_is_marked() -> None:
     said = "\n".join(lines([react((0, 3, 1, 2))], []))
     assert "sees flicker~" in said
+    one_exchange = replace(react((0, 1, 3, 2, 4)), grades=(0, 1, 2, 3, 4))
+    assert one_exchange.monotone == pytest.approx(0.9)
+    assert "~" not in "\n".join(lines([one_exchange], [])).replace("(~:", "")
 
 
 def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -220,7 +266,20 @@ def test_flickering_behaves_as_was_stated(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     stated = [name for name, damage in DAMAGES.items() if "temporal_flickering" in damage.answers]
     assert done.stdout.count("as stated") == len(stated) >= 9
+    assert "few clips" not in done.stdout
+    with open(tmp_path / "runs" / "validate" / "damage.csv", newline="") as file:
+        rho = {row["damage"]: float(row["monotone"] or "nan") for row in csv.DictReader(file)}
+    assert min(rho["flicker"], rho["jitter"], -rho["blur"], -rho["freeze"]) > 1 - 1e-9, rho
+    assert -rho["rescaling"] > 0.9 - 1e-9, rho  # two neighbours are exchanged
+    assert not re.search("(flicker|jitter|blur|freeze|rescaling)~", done.stdout)
     assert (tmp_path / "runs" / "validate" / "report.md").is_file()
+
+
+def test_real_clips_that_are_too_short_to_be_sped_up_are_told_of(tmp_path: Path) -> None:
+    options = ("--metrics", "temporal_flickering", "--dataset", "demo", "--damages", "speed-up,blur", "--clips", "3")
+    done = run(*options, "--quiet", folder=tmp_path)
+    assert re.search(r"note: no answer to speed-up: [01] of 3 clips can be damaged so", done.stdout), done.stdout
+    assert "note: verdicts stand on few clips, some on 3: of fewer than 6" in done.stdout
 
 
 @pytest.mark.parametrize(
