@@ -53,8 +53,8 @@ def read_settings(folder: Path) -> dict[str, Any]:
     if not well or not all(isinstance(seed, int) for seed in settings["seeds"]):
         raise UserError(f"{path} is damaged: a text, a seed or the facts of a model or metric are of another kind")
     for id_, record in settings["metrics"].items():
-        if wrong := _wrong_in_metric(record):
-            raise UserError(f"{path} is damaged: {wrong} of the metric {id_} is of another kind")
+        if part := _wrong_in_metric(record):
+            raise UserError(f"{path} is damaged: {part} of the metric {id_} is of another kind")
     return settings
 
 

@@ -181,5 +181,5 @@ def test_a_profile_begins_from_another(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="base '.*paper|base '.*tiny"):
             load_profile(str(path))
     path.write_text('base = "paper"\n[checkpoints]\nfvd = ["tiny_i3d"]\n')
-    with pytest.raises(UserError, match="missing name, title"):
+    with pytest.raises(UserError, match="missing name"):
         load_profile(str(path))

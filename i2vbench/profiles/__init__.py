@@ -73,7 +73,7 @@ def load_profile(name: str) -> Profile:
     """A bundled profile by name, or one from a TOML file by path.
 
     With `base`, a bundled profile's name, it is that one but for what the file states, in tables field by field; its
-    name and title are its own.
+    name is its own.
 
     Raises:
         UserError: For an unknown name, a missing or malformed file, a missing, unknown or impossible field.
@@ -131,7 +131,7 @@ def parse_profile(data: dict[str, Any]) -> Profile:
 
 
 def _base(name: object) -> dict[str, Any]:
-    """The fields of the bundled profile that another one begins with, which has a name and a title of its own.
+    """The fields of the bundled profile that another one begins with, which has a name of its own.
 
     Raises:
         ValueError: There is none of that name, or it has a base itself.
@@ -139,7 +139,7 @@ def _base(name: object) -> dict[str, Any]:
     bases = {path.stem: data for path in sorted(_HERE.glob("*.toml")) if "base" not in (data := _read(path, "profile"))}
     if not isinstance(name, str) or name not in bases:
         raise ValueError(f"base '{name}': {nearest(str(name), bases)}")
-    return {field: value for field, value in _whole(bases[name]).items() if field not in ("name", "title")}
+    return {field: value for field, value in _whole(bases[name]).items() if field != "name"}
 
 
 def _whole(data: dict[str, Any]) -> dict[str, Any]:
