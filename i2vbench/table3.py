@@ -293,10 +293,10 @@ def _notes(wish: Wish, results: Results) -> list[str]:
     device = results.runs[0].settings["device"]
     seconds = f"the faster of two clips on {device} in {wish.dtype}"
     memory = "torch's on the GPU" if device.startswith("cuda") else "the whole process's"
-    smaller = ", with other networks" if results.runs[0].settings["profile"].get("note") else ""
+    others = ", with other networks" if results.runs[0].settings["profile"].get("note") else ""
     return [
         f"Brackets: 95% bootstrap intervals over clips ({wish.replicates} resamples, the same for all rows).",
         f"Memory is the most {memory}; runtime {seconds}; TFLOPs of one pass through the U-Net, counted.",
-        f"The paper's numbers (in the CSV) are of UCF-101{smaller}.",
+        f"The paper's numbers (in the CSV) are of UCF-101{others}.",
         *results.run_notes,
     ]

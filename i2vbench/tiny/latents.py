@@ -29,7 +29,7 @@ class LatentClips:
     Attributes:
         moments: Mean and deviation of the VAE's posterior side by side, float16 [N, T, 2 z, h, w].
         captions: What happens in each.
-            strides: int64 [N].
+        strides: int64 [N].
         texts: Embeddings of all of these and of the empty one, float32 [L, D], by text.
     """
 
