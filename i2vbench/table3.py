@@ -26,7 +26,7 @@ from i2vbench.tables.intervals import read_measurements, replicate
 from i2vbench.tables.layout import Heading, PrintedCell, Row, Table, marks
 from i2vbench.tables.results import Results, collect
 from i2vbench.tables.runs import Run
-from i2vbench.tables.text import csv_lines, csv_text
+from i2vbench.texts import csv_lines, csv_text
 from i2vbench.types import MetricInfo
 
 METRIC_IDS = ("fvd", "inception_score", "fid")

@@ -32,7 +32,7 @@ from i2vbench.annotate.rules import MOST_CHARACTERS, RefusedWords
 from i2vbench.annotate.session import Session
 from i2vbench.datasets.words import Conflict, Words
 from i2vbench.errors import UserError
-from i2vbench.tables.layout import clean
+from i2vbench.texts import clean
 from i2vbench.video import VideoError
 
 _HERE = Path(__file__).parent

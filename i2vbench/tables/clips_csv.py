@@ -6,7 +6,7 @@ from pathlib import Path
 
 from i2vbench.files import atomic_file
 from i2vbench.tables.results import Results
-from i2vbench.tables.text import csv_lines, csv_text
+from i2vbench.texts import csv_lines, csv_text
 
 HEADER = ("metric", "model", "category", "sample", "seed", "state", "value", "reason", "prompt", "profile")
 

@@ -5,7 +5,6 @@ A `Table` is what every writer is handed, so the formats cannot drift apart.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -200,17 +199,6 @@ def _marks(results: Results, printed: Sequence[str], info: MetricInfo) -> list[M
 
 def print_value(info: MetricInfo, value: float | None) -> str:
     return "" if value is None else info.print(value)
-
-
-def clean(text: str) -> str:
-    """Text from outside as it may stand in a file: without control characters and broken code points."""
-    return "".join(
-        c if c in "\n\t\r" or unicodedata.category(c) not in ("Cc", "Cs") else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
-
-
-def one_line(text: str) -> str:
-    return " ".join(clean(text).split())
 
 
 def _pivot(cells: pd.DataFrame, index: str, columns: str) -> list[list[Entry]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from i2vbench.tables.layout import clean
+from i2vbench.texts import clean
 
 
 def seen_frames(details: Mapping[str, Any]) -> dict[str, Any] | None:

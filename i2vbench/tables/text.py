@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.cells import cell_len
 
-from i2vbench.tables.layout import Direction, PrintedCell, Table, all_tables, clean, metric_grid, one_line, print_value
+from i2vbench.tables.layout import Direction, PrintedCell, Table, all_tables, metric_grid, print_value
 from i2vbench.tables.results import Entry, Results
+from i2vbench.texts import csv_lines, csv_text, one_line
 from i2vbench.types import MetricInfo
 
 EMPTY = "\N{EN DASH}"
 
 # -- CSV ----------------------------------------------------------------------------------------------------------
-
-
-def csv_text(text: str) -> str:
-    """Text as a spreadsheet shows it: what would be taken for a formula gets a leading apostrophe."""
-    text = clean(text)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")) else text
-
-
-def csv_lines(rows: Iterable[Sequence[object]]) -> str:
-    return "".join(",".join(map(_csv_field, row)) + "\n" for row in rows)
-
-
-def _csv_field(value: object) -> str:
-    # The csv module of Python < 3.13 leaves a lone carriage return unquoted, and readers take it for a line's end.
-    text = str(value)
-    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\r\n') else text
 
 
 def to_csv(table: Table) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from i2vbench.errors import UserError
 from i2vbench.files import write_bytes
-from i2vbench.tables.text import csv_lines, csv_text
+from i2vbench.texts import csv_lines, csv_text
 from i2vbench.validate.study import Reaction
 from i2vbench.validate.truth import Score
 

@@ -20,9 +20,10 @@ from hypothesis import example, given, settings
 from i2vbench.names import FORMATS
 from i2vbench.profiles import load_profile
 from i2vbench.tables import collect, write_tables
-from i2vbench.tables.layout import all_tables, clean
+from i2vbench.tables.layout import all_tables
 from i2vbench.tables.page import _seed_places, render, write_page
 from i2vbench.tables.previews import Wanted, make_previews, preview_size
+from i2vbench.texts import clean
 from i2vbench.types import Video
 from i2vbench.video import write_video
 from tests.conftest import until

@@ -18,8 +18,9 @@ from markdown_it import MarkdownIt
 
 from i2vbench.errors import UserError
 from i2vbench.tables import collect, print_tables, write_tables
-from i2vbench.tables.layout import Heading, PrintedCell, Row, Table, marks, one_line
-from i2vbench.tables.text import csv_text, latex_text, to_aligned, to_csv, to_latex, to_markdown
+from i2vbench.tables.layout import Heading, PrintedCell, Row, Table, marks
+from i2vbench.tables.text import latex_text, to_aligned, to_csv, to_latex, to_markdown
+from i2vbench.texts import csv_text, one_line
 from tests.tables.runs import FLICKERING, METRICS_FILE, RunSpec, make_run, sample
 
 HOSTILE = (
