@@ -30,7 +30,7 @@ def check_folder(path: str | Path, progress: Callable[[int, int], None] | None =
         Lines such as "row 3: id 'dog': clips/dog.mp4: end 12 s is beyond the clip's last frame ...".
     """
     try:
-        rows, faults = read_folder(Path(path).expanduser())
+        rows, faults, _ = read_folder(Path(path).expanduser())
     except UserError as error:
         return [str(error)]
     by_file: dict[Path, list[Row]] = {}
@@ -46,7 +46,7 @@ def check_folder(path: str | Path, progress: Callable[[int, int], None] | None =
 
 
 def _check_hash(file: Path, rows: Sequence[Row]) -> list[Fault]:
-    stated = [row for row in rows if row.sha256]
+    stated = [row for row in rows if row.facts.sha256]
     if not stated:
         return []
     try:
@@ -54,9 +54,9 @@ def _check_hash(file: Path, rows: Sequence[Row]) -> list[Fault]:
     except UserError as error:
         return [row.fault(str(error)) for row in stated]
     return [
-        row.fault(f"{row.file_name}: sha256 is {found}; the row states {row.sha256}")
+        row.fault(f"{row.file_name}: sha256 is {found}; the row states {row.facts.sha256}")
         for row in stated
-        if row.sha256 != found
+        if row.facts.sha256 != found
     ]
 
 

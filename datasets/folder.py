@@ -6,11 +6,12 @@ metadata.py says what the columns are. A folder may be checked to the last frame
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from i2vbench.datasets.base import Dataset, fingerprint_samples
-from i2vbench.datasets.metadata import METADATA, Fault, Row, read_folder
+from i2vbench.datasets.metadata import METADATA, Fault, Missing, Row, read_folder
 from i2vbench.errors import UserError
 from i2vbench.types import Sample
 
@@ -56,15 +57,27 @@ class FolderDataset(Dataset):
         Raises:
             UserError: As `samples`; if a file cannot be read, or is another one than stated.
         """
-        return fingerprint_samples(samples, {r.sample.first_frame.path: r.sha256 for r in self._read() if r.sha256})
+        return fingerprint_samples(
+            samples, {r.sample.first_frame.path: r.facts.sha256 for r in self._read() if r.facts.sha256}
+        )
 
     def _read(self) -> list[Row]:
         if self._rows is None:
-            rows, faults = read_folder(self.path)
+            rows, faults, missing = read_folder(self.path)
             if faults:
                 raise UserError(_summary(self.path, faults))
+            if not rows:
+                raise UserError(f"data set {self.path}: none of its clips is here: {describe_missing(missing)}")
+            self.note = f"a part of the set: {len(rows):,} clips; {describe_missing(missing)}" if missing else ""
             self._rows = rows
         return self._rows
+
+
+def describe_missing(missing: Sequence[Missing]) -> str:
+    """How many clips are not here, and why: "3 more are not here (2 gone, 1 private)"."""
+    kinds = Counter(clip.kind for clip in missing).most_common()
+    verb = "is" if len(missing) == 1 else "are"
+    return f"{len(missing):,} more {verb} not here ({', '.join(f'{n:,} {kind}' for kind, n in kinds)})"
 
 
 def _summary(folder: Path, faults: Sequence[Fault]) -> str:

@@ -1,7 +1,8 @@
 """Reading a metadata.csv: every row, or every fault with its row number.
 
-Columns `file_name, id, category, prompt` are required; `start, end, fps, objects, scene, sha256` are optional; others
-are left alone. The layout is that of Hugging Face's videofolder, so one folder serves both.
+Columns `file_name, id, category, prompt` are required; `start, end, fps, objects, scene, sha256, bytes, width, height,
+frames, missing` are optional; others are left alone. The layout is that of Hugging Face's videofolder, so one folder
+serves both. A row whose `missing` says why its clip is not here ("gone: removed by its owner") is no sample; it counts.
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ class _Fields(NamedTuple):
     objects: str = ""
     scene: str = ""
     sha256: str = ""
+    bytes: str = ""
+    width: str = ""
+    height: str = ""
+    frames: str = ""
+    missing: str = ""
 
 
 COLUMNS = _Fields._fields
@@ -68,25 +74,73 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What a row states of its file, each where it does.
+
+    Attributes:
+        sha256: Of the file, lower case.
+        bytes: Its size.
+        width: Pixels.
+        height: Pixels.
+        frames: That the file shows.
+        fps: Frames per second.
+    """
+
+    sha256: str | None = None
+    bytes: int | None = None
+    width: int | None = None
+    height: int | None = None
+    frames: int | None = None
+    fps: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A row without a fault.
 
     Attributes:
         number: As a spreadsheet counts: the header is row 1.
-        sha256: Of the file, lower case, where the row states it.
+        facts: What it states of the file.
     """
 
     number: int
     file_name: str
-    sha256: str | None
+    facts: Facts
     sample: Sample
 
     def fault(self, text: str) -> Fault:
         return Fault(text, self.number, self.sample.id)
 
 
-def read_folder(folder: Path) -> tuple[list[Row], list[Fault]]:
-    """The rows without a fault, and all faults, both in the order of the rows. Opens no clip.
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A row whose clip is not here.
+
+    Attributes:
+        number: As a spreadsheet counts: the header is row 1.
+        reason: As written: a kind, or a kind, a colon and more.
+    """
+
+    number: int
+    id: str
+    category: str
+    reason: str
+
+    @property
+    def kind(self) -> str:
+        return self.reason.partition(":")[0].strip()
+
+
+class Contents(NamedTuple):
+    """What a metadata.csv holds, each in the order of the rows."""
+
+    rows: list[Row]
+    faults: list[Fault]
+    missing: list[Missing]
+
+
+def read_folder(folder: Path) -> Contents:
+    """The rows without a fault, all faults, and what is not here. Opens no clip.
 
     Raises:
         UserError: If there is no such folder, or no readable metadata.csv in it.
@@ -104,17 +158,17 @@ def read_folder(folder: Path) -> tuple[list[Row], list[Fault]]:
     return read_table(folder, data)
 
 
-def read_table(folder: Path, data: bytes) -> tuple[list[Row], list[Fault]]:
+def read_table(folder: Path, data: bytes) -> Contents:
     """The same of a metadata.csv's bytes, were they those in `folder`."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         found = f"byte 0x{data[error.start]:02x} in line {line}"
-        return [], [Fault(f"not UTF-8 ({found}); save the table as 'CSV UTF-8'")]
+        return Contents([], [Fault(f"not UTF-8 ({found}); save the table as 'CSV UTF-8'")], [])
     table = _Table(folder)
     table.read(text)
-    return table.rows, table.faults
+    return Contents(table.rows, table.faults, table.missing)
 
 
 class _Table:
@@ -123,6 +177,7 @@ class _Table:
     def __init__(self, folder: Path) -> None:
         self.rows: list[Row] = []
         self.faults: list[Fault] = []
+        self.missing: list[Missing] = []
         self._folder = folder
         self._ids: dict[str, tuple[str, int]] = {}  # folded -> as first written, row
         self._categories: dict[str, tuple[str, int]] = {}  # folded -> as first written, row
@@ -151,7 +206,7 @@ class _Table:
         except csv.Error as error:
             hint = "is a quotation mark left open or not doubled?"
             self.faults.append(Fault(f"not valid CSV ({error}); {hint} Nothing from here on was read", number + 1))
-        if not self.rows and not self.faults:
+        if not self.rows and not self.faults and not self.missing:
             self.faults.append(Fault("no rows below the header; expected one a clip"))
 
     def _check_header(self, header: list[str]) -> bool:
@@ -169,17 +224,19 @@ class _Table:
     def _add(self, number: int, value: _Fields, faults: list[str]) -> None:
         self._check_id(number, value.id, faults)
         self._check_category(number, value.category, faults)
+        if value.missing.strip() and not faults:
+            self.missing.append(Missing(number, value.id, value.category, value.missing.strip()))
+            return
         if not value.prompt.strip():
             faults.append("prompt is empty")
         path = self._find(value.file_name, faults)
         start, end = _number("start", value.start, faults), _number("end", value.end, faults)
-        fps = _number("fps", value.fps, faults)
+        facts = self._facts(number, path, value, faults)
         if end is not None and round(end, 3) <= round(start or 0.0, 3):
             faults.append(f"end {end:g} is not after start {start or 0.0:g}; expected seconds, a millisecond apart")
         is_clip = value.file_name.lower().endswith(VIDEO_SUFFIXES)
         if path and not is_clip and (given := [n for n in ("start", "end", "fps") if getattr(value, n).strip()]):
             faults.append(f"{' and '.join(given)} given for an image; expected for videos only")
-        sha256 = self._hash(number, path, value.sha256.strip(), faults)
         if faults or path is None:
             self.faults += [Fault(text, number, value.id) for text in faults]
             return
@@ -189,11 +246,11 @@ class _Table:
             prompt=value.prompt,
             first_frame=FrameSource(path, (start or 0.0) if is_clip else None),
             reference=ClipSource(path, start or 0.0, end) if is_clip else None,
-            fps=fps,
+            fps=facts.fps,
             objects=split_objects(value.objects) if value.objects else (),
             scene=value.scene.strip(),
         )
-        self.rows.append(Row(number, value.file_name, sha256, sample))
+        self.rows.append(Row(number, value.file_name, facts, sample))
 
     def _check_id(self, number: int, id_: str, faults: list[str]) -> None:
         allowed = "use letters, digits, '.', '_' and '-' only"
@@ -230,6 +287,16 @@ class _Table:
             faults.append(f"file_name {shown(file_name)} {found}")
             return None
         return found
+
+    def _facts(self, number: int, path: Path | None, value: _Fields, faults: list[str]) -> Facts:
+        return Facts(
+            self._hash(number, path, value.sha256.strip(), faults) if value.sha256 else None,
+            _whole("bytes", value.bytes, faults) if value.bytes else None,
+            _whole("width", value.width, faults) if value.width else None,
+            _whole("height", value.height, faults) if value.height else None,
+            _whole("frames", value.frames, faults) if value.frames else None,
+            _number("fps", value.fps, faults),
+        )
 
     def _hash(self, number: int, path: Path | None, text: str, faults: list[str]) -> str | None:
         if not text:
@@ -303,6 +370,15 @@ def _number(name: str, text: str, faults: list[str]) -> float | None:
     else:
         return value
     return None
+
+
+def _whole(name: str, text: str, faults: list[str]) -> int | None:
+    """A number from 1 on; None for blanks, and after adding a fault."""
+    text = text.strip()
+    if text and not (text.isascii() and text.isdecimal() and int(text) > 0):
+        faults.append(f"{name} {shown(text)}: expected a whole number from 1 on")
+        return None
+    return int(text) if text else None
 
 
 def shown(text: str) -> str:

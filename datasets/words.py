@@ -62,7 +62,7 @@ def save_words(folder: Path, sample: Sample, before: Words, after: Words) -> Non
     for _ in range(_TRIES):
         seen = _stamp(path)
         data = path.read_bytes()
-        rows, faults = read_table(folder, data)
+        rows, faults, _ = read_table(folder, data)
         if faults:
             raise Conflict(f"the folder is not valid any more, so nothing was saved: {faults[0]}")
         found = _words_now(rows, sample)
@@ -145,7 +145,7 @@ def _words_now(rows: Sequence[Row], sample: Sample) -> Words:
 def _check(folder: Path, data: bytes, rows: Sequence[Row], id_: str, after: Words) -> None:
     """Hold what is about to be written to what it must say."""
     expected = [row if row.sample.id != id_ else _with(row, after) for row in rows]
-    found, faults = read_table(folder, data)
+    found, faults, _ = read_table(folder, data)
     if faults or found != expected:
         why = faults[0] if faults else "they read back otherwise"
         raise Conflict(f"{METADATA} would not be valid with these words: {why}")

@@ -80,6 +80,8 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
     # The device comes last: asking for it imports torch, and a faulty data set is told at once without.
     config = replace(config, categories=categories, device=resolve_device(config.device))
     skipped = lacking({id_: metric.info for id_, (metric, _) in metrics.items()}, config.skip_missing)
+    if dataset.note:
+        progress.say(f"note: data set {dataset.name}: {dataset.note}")
     if profile.note:
         progress.say(f"note: profile {profile.name}: {profile.note}")
     measured = [metric for id_, (metric, _) in metrics.items() if id_ not in skipped]

@@ -194,7 +194,7 @@ class Session:
                 return
             self._stamp = stamp
             try:
-                rows, faults = read_folder(self._folder)
+                rows, faults, _ = read_folder(self._folder)
             except UserError as error:
                 self._trouble = str(error)
                 return

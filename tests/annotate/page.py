@@ -114,7 +114,7 @@ Start = Callable[..., Annotating]
 
 
 def words(folder: Path) -> dict[str, Words]:
-    rows, faults = read_folder(folder)
+    rows, faults, _ = read_folder(folder)
     assert not faults
     return {row.sample.id: Words.of(row.sample) for row in rows}
 

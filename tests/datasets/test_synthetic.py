@@ -226,7 +226,7 @@ def test_a_folder_with_its_truth(tmp_path: Path) -> None:
     )
     assert (made.returncode, made.stderr) == (0, "")
     assert check_folder(out) == []
-    rows, faults = read_folder(out)
+    rows, faults, _ = read_folder(out)
     assert not faults
     assert [sample.category for sample in FolderDataset(str(out)).samples()] == list(CATEGORIES[:2])
     seed = int(rows[0].sample.id.removeprefix("synthetic-"))

@@ -37,7 +37,7 @@ def write(folder: Path, *lines: str, header: str = "file_name,id,category,prompt
 
 
 def sample(folder: Path, id_: str = "x") -> Sample:
-    rows, faults = read_folder(folder)
+    rows, faults, _ = read_folder(folder)
     assert not faults
     return next(row.sample for row in rows if row.sample.id == id_)
 
@@ -204,7 +204,7 @@ from pathlib import Path
 from i2vbench.datasets.metadata import read_folder
 from i2vbench.datasets.words import Words, save_words
 folder = Path(sys.argv[1])
-rows, _ = read_folder(folder)
+rows, _, _ = read_folder(folder)
 for i in range(10_000):
     sample = rows[i % len(rows)].sample
     now = {row.sample.id: row.sample for row in read_folder(folder)[0]}[sample.id]
@@ -228,7 +228,7 @@ def test_killed_while_saving_nothing_said_to_be_saved_is_lost(folder: Path) -> N
         lines = [line for line in lines if line.endswith("\n")]
         for id_, number in (line.split() for line in lines):
             said[id_] = int(number)
-        rows, faults = read_folder(folder)
+        rows, faults, _ = read_folder(folder)
         assert not faults
         assert len(rows) == 40
         # One save may have been done and not said; it is the one after the last that was.
@@ -244,5 +244,5 @@ def test_killed_while_saving_nothing_said_to_be_saved_is_lost(folder: Path) -> N
 @example(b"\xff")
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_table_that_is_none_is_a_fault_not_a_crash(folder: Path, data: bytes) -> None:
-    rows, faults = read_table(folder, data)
+    rows, faults, _ = read_table(folder, data)
     assert bool(rows) or bool(faults)
