@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import operator
-import tomllib
 import typing
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from i2vbench.errors import UserError
 from i2vbench.models.consisti2v.sampling import MOST_STEPS, NOISE_METHODS, PredictionType
 from i2vbench.names import READERS, nearest
+from i2vbench.toml_fields import check_limits, plain_value, read_toml, setting
 
 EXAMPLE = Path(__file__).with_name("train.toml")
 """A commented train.toml with every setting at its default."""
@@ -25,13 +23,6 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
     "published-code": {"image_dropout": 0.1, "noise_alpha": 1.0, "steps": 200_000, "batch_size": 0, "ema_decay": 0.0},
 }
 """Defaults that a recipe changes; "paper" is the fields' own."""
-
-
-def _setting(default: Any, text: str, *, low: float | None = None, high: float | None = None,
-             above: float | None = None, below: float | None = None, choices: Sequence[str] = ()) -> Any:  # fmt: skip
-    """A field: its default, what it means, and which values it takes (low <= x <= high, above < x < below)."""
-    limits = {"low": low, "high": high, "above": above, "below": below, "choices": tuple(choices)}
-    return field(default=default, metadata={"text": text, **limits})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,65 +42,63 @@ class ValidationItem:
 class TrainConfig:
     """Every setting of train.toml; the defaults are the paper's, and where it is silent the published code's."""
 
-    recipe: str = _setting("paper", "whose defaults to begin from", choices=tuple(RECIPES))
-    base: str = _setting(
+    recipe: str = setting("paper", "whose defaults to begin from", choices=tuple(RECIPES))
+    base: str = setting(
         "stabilityai/stable-diffusion-2-1-base",
         "folder with unet/, vae/, text_encoder/ and tokenizer/ of Stable Diffusion 2.1-base, or its name on the hub",
     )
-    seed: int = _setting(0, "decides which frames are seen when, and all noise", low=0)
+    seed: int = setting(0, "decides which frames are seen when, and all noise", low=0)
 
-    num_frames: int = _setting(16, "frames a clip", low=2)
-    height: int = _setting(256, "pixels, a multiple of 8", low=8)
-    width: int = _setting(256, "pixels, a multiple of 8", low=8)
-    strides: tuple[int, int] = _setting((1, 5), "the frame interval v is drawn from these, both included", low=1)
-    video_folder: str = _setting("", "where WebVid's videos lie; empty: in the folder of its jsonl")
-    reader: str = _setting("pyav", "what decodes", choices=READERS)
-    num_workers: int = _setting(8, "processes that read clips, for each training process; 0: none of their own", low=0)
-    max_unreadable: float = _setting(0.1, "share of unreadable clips above which training stops", low=0, high=1)
+    num_frames: int = setting(16, "frames a clip", low=2)
+    height: int = setting(256, "pixels, a multiple of 8", low=8)
+    width: int = setting(256, "pixels, a multiple of 8", low=8)
+    strides: tuple[int, int] = setting((1, 5), "the frame interval v is drawn from these, both included", low=1)
+    video_folder: str = setting("", "where WebVid's videos lie; empty: in the folder of its jsonl")
+    reader: str = setting("pyav", "what decodes", choices=READERS)
+    num_workers: int = setting(8, "processes that read clips, for each training process; 0: none of their own", low=0)
+    max_unreadable: float = setting(0.1, "share of unreadable clips above which training stops", low=0, high=1)
 
-    first_frame_condition_mode: str = _setting(
+    first_frame_condition_mode: str = setting(
         "concat", "how the first frame conditions space; input_only: Table 3's row without S.Cond.",
         choices=("concat", "input_only", "conv2d", "none"),
     )  # fmt: skip
-    augment_temporal_attention: bool = _setting(True, "the first frame's window in time; false: without T.Cond.")
-    temp_pos_embedding: str = _setting(
+    augment_temporal_attention: bool = setting(True, "the first frame's window in time; false: without T.Cond.")
+    temp_pos_embedding: str = setting(
         "rotary", "positions in time", choices=("rotary", "rotary-per-head", "sinusoidal")
     )
-    n_temp_heads: int = _setting(8, "heads of the attention in time", low=1)
-    use_frame_stride_condition: bool = _setting(True, "whether the frame interval conditions the U-Net")
+    n_temp_heads: int = setting(8, "heads of the attention in time", low=1)
+    use_frame_stride_condition: bool = setting(True, "whether the frame interval conditions the U-Net")
 
-    prediction_type: str = _setting("epsilon", "what the U-Net predicts", choices=typing.get_args(PredictionType))
-    noise_method: str = _setting("pyoco_mixed", "correlation of the frames' noise", choices=NOISE_METHODS)
-    noise_alpha: float = _setting(1.5, "its strength, eq. 9 (published code: 1.0)", low=0)
-    text_dropout: float = _setting(0.1, "probability that a prompt is emptied", low=0, high=1)
-    image_dropout: float = _setting(
-        0.0, "probability that a first frame is hidden (published code: 0.1)", low=0, high=1
-    )
+    prediction_type: str = setting("epsilon", "what the U-Net predicts", choices=typing.get_args(PredictionType))
+    noise_method: str = setting("pyoco_mixed", "correlation of the frames' noise", choices=NOISE_METHODS)
+    noise_alpha: float = setting(1.5, "its strength, eq. 9 (published code: 1.0)", low=0)
+    text_dropout: float = setting(0.1, "probability that a prompt is emptied", low=0, high=1)
+    image_dropout: float = setting(0.0, "probability that a first frame is hidden (published code: 0.1)", low=0, high=1)
 
-    steps: int = _setting(170_000, "optimizer steps (published code: 200000)", low=1)
-    learning_rate: float = _setting(5e-5, "constant", above=0)
-    batch_size: int = _setting(192, "clips a step over all devices; 0: those of one device batch on each", low=0)
-    per_device_batch: int = _setting(3, "clips that a device takes at once; the rest is accumulated", low=1)
-    adam_beta1: float = _setting(0.9, "AdamW", low=0, below=1)
-    adam_beta2: float = _setting(0.999, "AdamW", low=0, below=1)
-    adam_epsilon: float = _setting(1e-8, "AdamW", above=0)
-    weight_decay: float = _setting(0.01, "AdamW", low=0)
-    max_grad_norm: float = _setting(0.5, "the gradient's norm is clipped to this", above=0)
-    mixed_precision: str = _setting("bf16", "of the networks; weights stay float32", choices=("no", "bf16", "fp16"))
-    gradient_checkpointing: bool = _setting(False, "a third more time for far less memory; same gradients")
-    ema_decay: float = _setting(0.9999, "of the averaged weights; 0: none (as the published code)", low=0, below=1)
+    steps: int = setting(170_000, "optimizer steps (published code: 200000)", low=1)
+    learning_rate: float = setting(5e-5, "constant", above=0)
+    batch_size: int = setting(192, "clips a step over all devices; 0: those of one device batch on each", low=0)
+    per_device_batch: int = setting(3, "clips that a device takes at once; the rest is accumulated", low=1)
+    adam_beta1: float = setting(0.9, "AdamW", low=0, below=1)
+    adam_beta2: float = setting(0.999, "AdamW", low=0, below=1)
+    adam_epsilon: float = setting(1e-8, "AdamW", above=0)
+    weight_decay: float = setting(0.01, "AdamW", low=0)
+    max_grad_norm: float = setting(0.5, "the gradient's norm is clipped to this", above=0)
+    mixed_precision: str = setting("bf16", "of the networks; weights stay float32", choices=("no", "bf16", "fp16"))
+    gradient_checkpointing: bool = setting(False, "a third more time for far less memory; same gradients")
+    ema_decay: float = setting(0.9999, "of the averaged weights; 0: none (as the published code)", low=0, below=1)
 
-    save_every: int = _setting(2000, "steps between checkpoints (20 GB each at full size)", low=1)
-    keep: int = _setting(2, "checkpoints kept", low=1)
-    log_every: int = _setting(10, "steps between lines", low=1)
-    validate_every: int = _setting(1000, "steps between validation videos; 0: none", low=0)
-    validation_samples: int = _setting(
+    save_every: int = setting(2000, "steps between checkpoints (20 GB each at full size)", low=1)
+    keep: int = setting(2, "checkpoints kept", low=1)
+    log_every: int = setting(10, "steps between lines", low=1)
+    validate_every: int = setting(1000, "steps between validation videos; 0: none", low=0)
+    validation_samples: int = setting(
         4, "first clips of the data that are validated if no [[validation]] is given", low=1
     )
-    validation_steps: int = _setting(50, "DDIM steps", low=1, high=MOST_STEPS)
-    validation_guidance: float = _setting(7.5, "text guidance", low=0)
-    validation_stride: int = _setting(3, "frame interval asked for", low=1)
-    validation: tuple[ValidationItem, ...] = _setting((), "[[validation]] tables: prompt, and image (a path)")
+    validation_steps: int = setting(50, "DDIM steps", low=1, high=MOST_STEPS)
+    validation_guidance: float = setting(7.5, "text guidance", low=0)
+    validation_stride: int = setting(3, "frame interval asked for", low=1)
+    validation: tuple[ValidationItem, ...] = setting((), "[[validation]] tables: prompt, and image (a path)")
 
     def accumulation(self, processes: int) -> int:
         """Device batches that make one optimizer step, so that `batch_size` is reached on so many processes.
@@ -144,15 +133,8 @@ def load_config(path: Path) -> TrainConfig:
     Raises:
         UserError: For a missing or malformed file, an unknown setting (with the nearest name), an impossible value.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        hint = "`i2vbench train consisti2v --print-config > train.toml` writes one to begin from"
-        raise UserError(f"configuration {path}: no such file; {hint}") from error
-    except OSError as error:
-        raise UserError(f"configuration {path}: cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"configuration {path}: is not TOML: {error}") from error
+    hint = "`i2vbench train consisti2v --print-config > train.toml` writes one to begin from"
+    data = read_toml(path, "configuration", hint)
     try:
         return parse_config(data)
     except ValueError as error:
@@ -170,7 +152,7 @@ def parse_config(data: Mapping[str, Any]) -> TrainConfig:
         if name not in known:
             raise ValueError(f"unknown setting '{name}'; {nearest(name, known)}")
     recipe = data.get("recipe", "paper")
-    _check(known["recipe"], recipe)
+    check_limits(known["recipe"], recipe)
     kinds = typing.get_type_hints(TrainConfig)
     values = {
         name: _convert(known[name], kinds[name], value) for name, value in {**RECIPES[recipe], **data}.items()
@@ -182,48 +164,24 @@ def parse_config(data: Mapping[str, Any]) -> TrainConfig:
     return config
 
 
-def _convert(setting: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
+def _convert(known: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
     """A value as its field's type, checked."""
-    if setting.name == "validation":
+    if known.name == "validation":
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise ValueError("validation: expected [[validation]] tables, each with a prompt and an image")
         return tuple(_validation_item(item) for item in value)
-    if setting.name == "strides":
+    if known.name == "strides":
         if not isinstance(value, list) or len(value) != 2 or not all(type(v) is int for v in value):
             raise ValueError(f"strides: expected two whole numbers, as [1, 5], got {value!r}")
         for number in value:
-            _check(setting, number)
+            check_limits(known, number)
         if value[0] > value[1]:
             raise ValueError(f"strides: expected the smaller one first, got {value!r}")
         return tuple(value)
-    if kind is float and type(value) is int:
-        value = float(value)
-    if type(value) is not kind:
-        names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-        raise ValueError(f"{setting.name}: expected {names[kind]}, got {value!r}")
-    if setting.name == "base" and not value.strip():
+    value = plain_value(known, kind, value)
+    if known.name == "base" and not value.strip():
         raise ValueError("base: expected a folder, got an empty text")
-    _check(setting, value)
     return value
-
-
-def _check(setting: dataclasses.Field[Any], value: Any) -> None:
-    """Hold a value to its field's choices and limits."""
-    rule = setting.metadata
-    if rule["choices"] and value not in rule["choices"]:
-        raise ValueError(f"{setting.name}: expected one of {', '.join(rule['choices'])}, got {value!r}")
-    if type(value) not in (int, float):
-        return
-    if not math.isfinite(value):
-        raise ValueError(f"{setting.name}: expected a finite number, got {value!r}")
-    for key, words, fits in (
-        ("low", "at least", operator.ge),
-        ("high", "at most", operator.le),
-        ("above", "more than", operator.gt),
-        ("below", "less than", operator.lt),
-    ):
-        if rule[key] is not None and not fits(value, rule[key]):
-            raise ValueError(f"{setting.name}: expected {words} {rule[key]}, got {value!r}")
 
 
 def _validation_item(item: Mapping[str, Any]) -> ValidationItem:
