@@ -1,30 +1,39 @@
-"""Checking a folder of clips to the last frame, before hours of generation are spent on it."""
+"""Checking clips to the last frame, before hours of generation are spent on them."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from i2vbench.clips import shown_frames
-from i2vbench.datasets.metadata import Fault, Row, read_folder
+from i2vbench.datasets.metadata import Facts, Fault, Row, read_folder
 from i2vbench.errors import UserError
 from i2vbench.files import file_sha256
-from i2vbench.types import ClipSource
+from i2vbench.types import ClipSource, Sample
 from i2vbench.video import VideoError, VideoInfo, probe, read_image, read_video
 
 # Frames are decoded to see that they can be; kept this small, an hour of film fits in memory.
 _KEPT_SIZE = (8, 8)
 
+_SAME_FPS = 0.001
+"""Share by which a stated rate may differ from the file's: tables keep 23.976 for 24000 / 1001."""
 
-def check_folder(path: str | Path, progress: Callable[[int, int], None] | None = None) -> list[str]:
+Tell = Callable[[int, int], object]
+"""Called with (files done, files in all)."""
+
+
+def check_folder(path: str | Path, tell: Tell = lambda done, total: None, quick: bool = False) -> list[str]:
     """Every fault of a `folder:PATH` data set, one line each, in the order of the rows; none if it is valid.
 
     Beyond what loading it checks, every file is opened: images are read, the sections of videos decoded to their last
-    frame, hashes compared.
+    frame, and what rows state of their files is compared: sha256, bytes, width, height, frames, fps.
 
     Args:
         path: The folder.
-        progress: Called with (files done, files in all) after each file.
+        tell: Called after each file.
+        quick: Open no file: of what is stated only bytes are compared.
 
     Returns:
         Lines such as "row 3: id 'dog': clips/dog.mp4: end 12 s is beyond the clip's last frame ...".
@@ -33,16 +42,40 @@ def check_folder(path: str | Path, progress: Callable[[int, int], None] | None =
         rows, faults, _ = read_folder(Path(path).expanduser())
     except UserError as error:
         return [str(error)]
+    faults += check_rows(rows, tell, quick)
+    # A fault of the whole table (its header, its encoding) comes first.
+    return [str(fault) for fault in sorted(faults, key=lambda fault: fault.row or 0)]
+
+
+def check_files(samples: Sequence[Sample], tell: Tell = lambda done, total: None) -> list[str]:
+    """Every clip and picture of any data set that cannot be decoded, one line each."""
+    rows = [Row(None, sample.first_frame.path.name, Facts(), sample) for sample in samples]
+    return [str(fault) for fault in check_rows(rows, tell)]
+
+
+def check_rows(rows: Sequence[Row], tell: Tell = lambda done, total: None, quick: bool = False) -> list[Fault]:
+    """What is wrong with the files of some rows, file after file; several are looked at at once."""
     by_file: dict[Path, list[Row]] = {}
     for row in rows:
         by_file.setdefault(row.sample.first_frame.path, []).append(row)
-    for done, (file, sharing) in enumerate(by_file.items(), start=1):
-        faults += _check_hash(file, sharing)
-        faults += _check_clips(file, sharing) if sharing[0].sample.reference else _check_image(file, sharing)
-        if progress:
-            progress(done, len(by_file))
-    # A fault of the whole table (its header, its encoding) comes first.
-    return [str(fault) for fault in sorted(faults, key=lambda fault: fault.row or 0)]
+    look = _check_size if quick else _check_file
+    faults: list[Fault] = []
+    with ThreadPoolExecutor(os.cpu_count()) as lookers:
+        for done, found in enumerate(lookers.map(look, by_file, by_file.values()), start=1):
+            faults += found
+            tell(done, len(by_file))
+    return faults
+
+
+def _check_file(file: Path, rows: Sequence[Row]) -> list[Fault]:
+    look = _check_clips if rows[0].sample.reference else _check_image
+    return [*_check_size(file, rows), *_check_hash(file, rows), *look(file, rows)]
+
+
+def _check_size(file: Path, rows: Sequence[Row]) -> list[Fault]:
+    stated = [row for row in rows if row.facts.bytes is not None]
+    size = os.stat(file).st_size if stated else 0
+    return [_differs(row, "bytes", f"{size}", row.facts.bytes) for row in stated if row.facts.bytes != size]
 
 
 def _check_hash(file: Path, rows: Sequence[Row]) -> list[Fault]:
@@ -53,19 +86,30 @@ def _check_hash(file: Path, rows: Sequence[Row]) -> list[Fault]:
         found = file_sha256(file)
     except UserError as error:
         return [row.fault(str(error)) for row in stated]
-    return [
-        row.fault(f"{row.file_name}: sha256 is {found}; the row states {row.facts.sha256}")
-        for row in stated
-        if row.facts.sha256 != found
-    ]
+    return [_differs(row, "sha256", found, row.facts.sha256) for row in stated if row.facts.sha256 != found]
+
+
+def _check_facts(row: Row, height: int, width: int, info: VideoInfo | None = None) -> list[Fault]:
+    facts = row.facts
+    found = [("width", width, facts.width), ("height", height, facts.height)]
+    if info:
+        found.append(("frames", info.num_frames, facts.frames))
+    faults = [_differs(row, name, f"{is_}", stated) for name, is_, stated in found if stated not in (None, is_)]
+    if info and facts.fps and abs(facts.fps / info.fps - 1) > _SAME_FPS:
+        faults.append(_differs(row, "fps", f"{info.fps:.6g}", f"{facts.fps:.6g}"))
+    return faults
+
+
+def _differs(row: Row, name: str, found: str, stated: object) -> Fault:
+    return row.fault(f"{row.file_name}: {name} is {found}; the row states {stated}")
 
 
 def _check_image(file: Path, rows: Sequence[Row]) -> list[Fault]:
     try:
-        read_image(file)
+        height, width, _ = read_image(file).shape
     except VideoError as error:
         return [row.fault(f"{row.file_name}: {error.reason}") for row in rows]
-    return []
+    return [fault for row in rows for fault in _check_facts(row, height, width)]
 
 
 def _check_clips(file: Path, rows: Sequence[Row]) -> list[Fault]:
@@ -73,7 +117,7 @@ def _check_clips(file: Path, rows: Sequence[Row]) -> list[Fault]:
         info = probe(file)
     except VideoError as error:
         return [row.fault(f"{row.file_name}: {error.reason}") for row in rows]
-    faults: list[Fault] = []
+    faults = [fault for row in rows for fault in _check_facts(row, info.height, info.width, info)]
     sections: list[tuple[Row, range]] = []
     for row in rows:
         assert row.sample.reference is not None

@@ -68,16 +68,20 @@ class FolderDataset(Dataset):
                 raise UserError(_summary(self.path, faults))
             if not rows:
                 raise UserError(f"data set {self.path}: none of its clips is here: {describe_missing(missing)}")
-            self.note = f"a part of the set: {len(rows):,} clips; {describe_missing(missing)}" if missing else ""
+            self.note = f"a part of the set: {_here(len(rows))}; {describe_missing(missing)}" if missing else ""
             self._rows = rows
         return self._rows
 
 
+def _here(number: int) -> str:
+    return f"{number:,} clip{' is' if number == 1 else 's are'} here"
+
+
 def describe_missing(missing: Sequence[Missing]) -> str:
-    """How many clips are not here, and why: "3 more are not here (2 gone, 1 private)"."""
+    """How many clips are not here, and why: "3 are not here (2 gone, 1 private)"."""
     kinds = Counter(clip.kind for clip in missing).most_common()
     verb = "is" if len(missing) == 1 else "are"
-    return f"{len(missing):,} more {verb} not here ({', '.join(f'{n:,} {kind}' for kind, n in kinds)})"
+    return f"{len(missing):,} {verb} not here ({', '.join(f'{n:,} {kind}' for kind, n in kinds)})"
 
 
 def _summary(folder: Path, faults: Sequence[Fault]) -> str:

@@ -99,11 +99,11 @@ class Row:
     """A row without a fault.
 
     Attributes:
-        number: As a spreadsheet counts: the header is row 1.
+        number: As a spreadsheet counts: the header is row 1. None where there is no table.
         facts: What it states of the file.
     """
 
-    number: int
+    number: int | None
     file_name: str
     facts: Facts
     sample: Sample

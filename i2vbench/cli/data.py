@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,7 @@ def check(path: Annotated[Path, typer.Argument(help="A folder with a metadata.cs
 
     from i2vbench.datasets.check import check_folder
 
-    faults = check_folder(str(path), _tell if sys.stderr.isatty() else None)
+    faults = check_folder(str(path), _teller())
     for fault in faults:
         print(fault)
     if faults:
@@ -47,6 +48,29 @@ def check(path: Annotated[Path, typer.Argument(help="A folder with a metadata.cs
             for doubt in metric.doubts(row.sample):
                 print("note:", row.fault(f"{metric.info.id}: {doubt}"))
     print(f"{path} is a valid data set")
+
+
+@app.command("verify")
+def verify(
+    what: Annotated[str, typer.Argument(help="A data set as --dataset names it, or a folder with a metadata.csv.")],
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Of a folder: is every file there, with its stated bytes? Opens none.")
+    ] = False,
+) -> None:
+    """Decode every clip to its end and compare what the rows state: sha256, bytes, width, height, frames, fps.
+
+    Rows that say why their clip is not here are counted. Exit code 1 if anything is not as stated.
+
+    Example: i2vbench data verify i2v-bench
+    """
+    from i2vbench.datasets.verify import verify as verify_all
+
+    report = verify_all(what, quick, _teller())
+    for fault in report.faults:
+        print(fault)
+    print(report.summary)
+    if report.faults:
+        raise typer.Exit(1)
 
 
 @app.command("draw")
@@ -71,9 +95,14 @@ def draw(
 
     from i2vbench.datasets.synthetic.dataset import write_folder
 
-    tell = (lambda done: _tell(done, count)) if sys.stderr.isatty() else (lambda done: None)
-    write_folder(out, count, seed, frames, fps, pixels, truth, tell)
+    tell = _teller()
+    write_folder(out, count, seed, frames, fps, pixels, truth, lambda done: tell(done, count))
     print(f"{count} clips in {out}: i2vbench run --dataset folder:{out} ...")
+
+
+def _teller() -> Callable[[int, int], None]:
+    """What tells how many files are done: on a terminal."""
+    return _tell if sys.stderr.isatty() else lambda done, total: None
 
 
 def _tell(done: int, total: int) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from i2vbench.datasets.check import check_folder
 from i2vbench.datasets.demo import bundled_samples
+from i2vbench.video import probe
 
 HEADER = "file_name,id,category,prompt,start,end,sha256"
 
@@ -107,5 +108,34 @@ def test_faults_of_table_and_files_come_in_the_order_of_the_rows(folder: Path) -
 def test_progress_counts_files(folder: Path) -> None:
     check(folder, "tree.mp4,a,Pet,a,,,", "grey.png,b,Pet,a,,,", "tree.mp4,c,Pet,a,1,2,")
     calls: list[tuple[int, int]] = []
-    check_folder(folder, progress=lambda done, total: calls.append((done, total)))
+    check_folder(folder, lambda done, total: calls.append((done, total)))
     assert calls == [(1, 2), (2, 2)]
+
+
+def test_what_rows_state_of_their_files_is_compared(folder: Path) -> None:
+    clip = folder / "tree.mp4"
+    size = clip.stat().st_size
+    (folder / "metadata.csv").write_text(
+        "file_name,id,category,prompt,fps,bytes,width,height,frames\n"
+        f"tree.mp4,good,Pet,a,15,{size},{probe(clip).width},{probe(clip).height},43\n"
+        f"tree.mp4,bad,Pet,a,14.9,{size + 1},384,512,44\n"
+        "grey.png,grey,Food,a,,,8,9,\n"
+    )
+    assert check_folder(folder) == [
+        f"row 3: id 'bad': tree.mp4: bytes is {size}; the row states {size + 1}",
+        "row 3: id 'bad': tree.mp4: width is 342; the row states 384",
+        "row 3: id 'bad': tree.mp4: height is 256; the row states 512",
+        "row 3: id 'bad': tree.mp4: frames is 43; the row states 44",
+        "row 3: id 'bad': tree.mp4: fps is 15; the row states 14.9",
+        "row 4: id 'grey': grey.png: height is 8; the row states 9",
+    ]
+    assert check_folder(folder, quick=True) == [
+        f"row 3: id 'bad': tree.mp4: bytes is {size}; the row states {size + 1}"
+    ]
+
+
+def test_a_cut_file_is_found_though_its_row_states_nothing(folder: Path) -> None:
+    whole = (folder / "tree.mp4").read_bytes()
+    (folder / "tree.mp4").write_bytes(whole[: len(whole) // 2])
+    (fault,) = check(folder, "tree.mp4,a,Pet,a,,,", "grey.png,b,Pet,b,,,")
+    assert fault.startswith("row 2: id 'a': tree.mp4: ")

@@ -295,3 +295,39 @@ def test_a_file_is_held_to_the_hash_its_row_states(folder: Path) -> None:
     (folder / "a.mp4").write_bytes(b"another clip")
     with pytest.raises(UserError, match="1 files are not those whose sha256 is stated: a.mp4"):
         fingerprint(data_set)
+
+
+def test_rows_of_clips_that_are_not_here_are_counted_by_kind(folder: Path) -> None:
+    data_set = write(
+        folder,
+        "a.mp4,here,Pet,a dog.,",
+        "clips/x.mp4,x,Pet,,gone: removed by its owner",
+        "clips/y.mp4,y,Food,,private",
+        ",z,Food,,gone",
+        header=f"{HEADER},missing",
+    )
+    assert [sample.id for sample in data_set.samples()] == ["here"]
+    assert data_set.note == "a part of the set: 1 clip is here; 3 are not here (2 gone, 1 private)"
+    whole = write(folder, "a.mp4,here,Pet,a dog.,", header=f"{HEADER},missing")
+    assert len(whole.samples()) == 1
+    assert whole.note == ""
+
+
+def test_a_set_of_which_nothing_is_here_is_refused(folder: Path) -> None:
+    data_set = write(folder, "x.mp4,x,Pet,,gone", header=f"{HEADER},missing")
+    with pytest.raises(UserError, match=r"none of its clips is here: 1 is not here \(1 gone\)"):
+        data_set.samples()
+
+
+def test_the_id_and_category_of_a_missing_clip_are_held_to_the_rules(folder: Path) -> None:
+    data_set = write(folder, "a.mp4,dog,Pet,a.,", "x.mp4,Dog,pet,,gone", header=f"{HEADER},missing")
+    found = faults(data_set)
+    assert any("differs only in case from 'dog'" in line for line in found)
+    assert any("category 'pet' differs only in case" in line for line in found)
+
+
+@pytest.mark.parametrize("cell", ["0", "-1", "1.5", "x", "1e3", "²"])
+@pytest.mark.parametrize("column", ["bytes", "width", "height", "frames"])
+def test_stated_facts_are_whole_numbers(folder: Path, column: str, cell: str) -> None:
+    (found,) = faults(write(folder, f"a.mp4,a,Pet,a.,{cell}", header=f"{HEADER},{column}"))
+    assert found == f"row 2: id 'a': {column} {cell!r}: expected a whole number from 1 on"

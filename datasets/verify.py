@@ -1,0 +1,80 @@
+"""Is a data set, named in any way, what it says it is?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from i2vbench.datasets.base import Dataset
+from i2vbench.datasets.check import Tell, check_files, check_folder
+from i2vbench.datasets.folder import FolderDataset, describe_missing
+from i2vbench.datasets.metadata import read_folder
+from i2vbench.errors import UserError
+from i2vbench.registry import DATASETS
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found.
+
+    Attributes:
+        faults: A line each.
+        summary: What was looked at, and what of it could not be.
+    """
+
+    faults: list[str]
+    summary: str
+
+
+def open_dataset(what: str) -> Dataset:
+    """A data set as `--dataset` names it; a path of a folder is one, too.
+
+    Raises:
+        UserError: There is none.
+    """
+    if Path(what).expanduser().is_dir() and what not in DATASETS.builtin:
+        return FolderDataset(what)
+    return DATASETS.create(what)
+
+
+def verify(what: str, quick: bool = False, tell: Tell = lambda done, total: None) -> Report:
+    """Check every file of a data set.
+
+    Args:
+        what: As `open_dataset` takes it.
+        quick: Open no file; of folders only.
+        tell: Called after each file.
+
+    Raises:
+        UserError: There is no such data set; `quick` of one whose files state nothing.
+    """
+    dataset = open_dataset(what)
+    if isinstance(dataset, FolderDataset):
+        return _verify_folder(dataset.path, quick, tell)
+    if quick:
+        raise UserError(f"--quick compares what a metadata.csv states, and {what} has none; leave it out")
+    samples = dataset.samples()
+    faults = check_files(samples, tell)
+    note = f"; {dataset.note}" if dataset.note else ""
+    return Report(faults, f"{dataset.name}: {_counted(len(samples), 'clip')}, {_counted(len(faults), 'fault')}{note}")
+
+
+def _verify_folder(folder: Path, quick: bool, tell: Tell) -> Report:
+    faults = check_folder(folder, tell, quick)
+    try:
+        rows, _, missing = read_folder(folder)
+    except UserError:
+        return Report(faults, f"{folder}: {_counted(len(faults), 'fault')}")
+    files = {row.sample.first_frame.path for row in rows}
+    hashed = {row.sample.first_frame.path for row in rows if row.facts.sha256}
+    said = [_counted(len(rows), "clip"), _counted(len(faults), "fault")]
+    if len(hashed) < len(files):
+        said.append(f"no sha256 is stated of {_counted(len(files) - len(hashed), 'file')}")
+    if missing:
+        said.append(describe_missing(missing))
+    how = "there, with the stated bytes, unopened" if quick else "decoded"
+    return Report(faults, f"{folder}: {'; '.join(said)} ({how})")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
