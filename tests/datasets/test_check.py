@@ -126,7 +126,7 @@ def test_what_rows_state_of_their_files_is_compared(folder: Path) -> None:
         "row 3: id 'bad': tree.mp4: width is 342; the row states 384",
         "row 3: id 'bad': tree.mp4: height is 256; the row states 512",
         "row 3: id 'bad': tree.mp4: frames is 43; the row states 44",
-        "row 3: id 'bad': tree.mp4: fps is 15; the row states 14.9",
+        "row 3: id 'bad': tree.mp4: fps is 14.9999; the row states 14.9",
         "row 4: id 'grey': grey.png: height is 8; the row states 9",
     ]
     assert check_folder(folder, quick=True) == [
