@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from i2vbench.clips import shown_frames
-from i2vbench.datasets.metadata import Facts, Fault, Row, read_folder
+from i2vbench.datasets.csv_table import Fault
+from i2vbench.datasets.metadata import Contents, Facts, Row, read_folder
 from i2vbench.errors import UserError
 from i2vbench.files import file_sha256
 from i2vbench.types import ClipSource, Sample
@@ -39,10 +40,15 @@ def check_folder(path: str | Path, tell: Tell = lambda done, total: None, quick:
         Lines such as "row 3: id 'dog': clips/dog.mp4: end 12 s is beyond the clip's last frame ...".
     """
     try:
-        rows, faults, _ = read_folder(Path(path).expanduser())
+        contents = read_folder(Path(path).expanduser())
     except UserError as error:
         return [str(error)]
-    faults += check_rows(rows, tell, quick)
+    return check_contents(contents, tell, quick)
+
+
+def check_contents(contents: Contents, tell: Tell = lambda done, total: None, quick: bool = False) -> list[str]:
+    """The same of a folder that was read."""
+    faults = [*contents.faults, *check_rows(contents.rows, tell, quick)]
     # A fault of the whole table (its header, its encoding) comes first.
     return [str(fault) for fault in sorted(faults, key=lambda fault: fault.row or 0)]
 
@@ -58,10 +64,11 @@ def check_rows(rows: Sequence[Row], tell: Tell = lambda done, total: None, quick
     by_file: dict[Path, list[Row]] = {}
     for row in rows:
         by_file.setdefault(row.sample.first_frame.path, []).append(row)
-    look = _check_size if quick else _check_file
+    if quick:
+        return [fault for file, sharing in by_file.items() for fault in _check_size(file, sharing)]
     faults: list[Fault] = []
     with ThreadPoolExecutor(os.cpu_count()) as lookers:
-        for done, found in enumerate(lookers.map(look, by_file, by_file.values()), start=1):
+        for done, found in enumerate(lookers.map(_check_file, by_file, by_file.values()), start=1):
             faults += found
             tell(done, len(by_file))
     return faults

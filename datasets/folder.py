@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from i2vbench.datasets.base import Dataset, fingerprint_samples
-from i2vbench.datasets.metadata import METADATA, Fault, Missing, Row, read_folder
+from i2vbench.datasets.csv_table import Fault
+from i2vbench.datasets.metadata import METADATA, Contents, Missing, Row, read_folder
 from i2vbench.errors import UserError
 from i2vbench.types import Sample
 
@@ -38,10 +39,10 @@ class FolderDataset(Dataset):
         if not path.strip():
             raise UserError("data set folder: expected the path of a folder, folder:PATH")
         # The shell does not expand the ~ of folder:~/clips.
-        self.path = Path(os.path.abspath(os.path.expanduser(path)))
+        self.path = self.folder = Path(os.path.abspath(os.path.expanduser(path)))
         self.name = self.path.name or "folder"
         self.title = f"the clips of the folder {self.name}"
-        self._rows: list[Row] | None = None
+        self._contents: Contents | None = None
 
     def samples(self) -> Sequence[Sample]:
         """One sample a row, in the order of the rows; read once.
@@ -61,16 +62,27 @@ class FolderDataset(Dataset):
             samples, {r.sample.first_frame.path: r.facts.sha256 for r in self._read() if r.facts.sha256}
         )
 
+    def contents(self) -> Contents:
+        """The rows, and which clips are not here; read once.
+
+        Raises:
+            UserError: As `samples`, but not where no clip is here.
+        """
+        if self._contents is None:
+            contents = read_folder(self.path)
+            if contents.faults:
+                raise UserError(_summary(self.path, contents.faults))
+            rows, missing = contents.rows, contents.missing
+            part = f"a part of the set: {_here(len(rows))}; {describe_missing(missing)}" if missing else ""
+            self.note = "; ".join(filter(None, [part, describe_proposed(rows)]))
+            self._contents = contents
+        return self._contents
+
     def _read(self) -> list[Row]:
-        if self._rows is None:
-            rows, faults, missing = read_folder(self.path)
-            if faults:
-                raise UserError(_summary(self.path, faults))
-            if not rows:
-                raise UserError(f"data set {self.path}: none of its clips is here: {describe_missing(missing)}")
-            self.note = f"a part of the set: {_here(len(rows))}; {describe_missing(missing)}" if missing else ""
-            self._rows = rows
-        return self._rows
+        contents = self.contents()
+        if not contents.rows:
+            raise UserError(f"data set {self.path}: none of its clips is here: {describe_missing(contents.missing)}")
+        return contents.rows
 
 
 def _here(number: int) -> str:
@@ -82,6 +94,13 @@ def describe_missing(missing: Sequence[Missing]) -> str:
     kinds = Counter(clip.kind for clip in missing).most_common()
     verb = "is" if len(missing) == 1 else "are"
     return f"{len(missing):,} {verb} not here ({', '.join(f'{n:,} {kind}' for kind, n in kinds)})"
+
+
+def describe_proposed(rows: Sequence[Row]) -> str:
+    """How many prompts no person has looked at, or "": "2 of 3 prompts were proposed by a machine and not checked"."""
+    proposed = sum(row.prompt_state == "proposed" for row in rows)
+    verb = "was" if proposed == 1 else "were"
+    return f"{proposed:,} of {len(rows):,} prompts {verb} proposed by a machine and not checked" if proposed else ""
 
 
 def _summary(folder: Path, faults: Sequence[Fault]) -> str:

@@ -1,33 +1,36 @@
 """Reading a metadata.csv: every row, or every fault with its row number.
 
-Columns `file_name, id, category, prompt` are required; `start, end, fps, objects, scene, sha256, bytes, width, height,
-frames, missing` are optional; others are left alone. The layout is that of Hugging Face's videofolder, so one folder
-serves both. A row whose `missing` says why its clip is not here ("gone: removed by its owner") is no sample; it counts.
+Columns `file_name, id, category, prompt` are required; `prompt_state, start, end, fps, objects, scene, sha256, bytes,
+width, height, frames, missing` are optional; others are left alone. The layout is that of Hugging Face's videofolder,
+so one folder serves both. A row whose `missing` says why its clip is not here ("gone: removed by its owner") is no
+sample; it counts.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 import os
 import re
 import stat
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from i2vbench.datasets.csv_table import CONTROL, Fault, Names, header_faults, number_of, read_rows, shown
 from i2vbench.errors import UserError
-from i2vbench.types import SAFE_ID, ClipSource, FrameSource, Sample
+from i2vbench.types import ClipSource, FrameSource, Sample
 
 METADATA = "metadata.csv"
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
+PromptState = Literal["", "proposed", "checked"]
+"""proposed: a machine wrote the prompt, and nobody has looked; checked: a person has accepted or corrected it; "": a
+person wrote it."""
+
+_STATES: dict[str, PromptState] = {"": "", "proposed": "proposed", "checked": "checked"}
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
-# C0, DEL, C1 and Unicode's line and paragraph separators: each breaks a line of a table, a log or a terminal.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class _Fields(NamedTuple):
@@ -37,6 +40,7 @@ class _Fields(NamedTuple):
     id: str
     category: str
     prompt: str
+    prompt_state: str = ""
     start: str = ""
     end: str = ""
     fps: str = ""
@@ -52,25 +56,6 @@ class _Fields(NamedTuple):
 
 COLUMNS = _Fields._fields
 REQUIRED = tuple(name for name in COLUMNS if name not in _Fields._field_defaults)
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong, and where.
-
-    Attributes:
-        text: What was expected, what was found.
-        row: As a spreadsheet counts: the header is row 1. None if no one row is at fault.
-        id: As written in that row.
-    """
-
-    text: str
-    row: int | None = None
-    id: str = ""
-
-    def __str__(self) -> str:
-        where = ([f"row {self.row}"] if self.row else []) + ([f"id {shown(self.id)}"] if self.id else [])
-        return ": ".join([*where, self.text])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +86,14 @@ class Row:
     Attributes:
         number: As a spreadsheet counts: the header is row 1. None where there is no table.
         facts: What it states of the file.
+        prompt_state: Who answers for the prompt.
     """
 
     number: int | None
     file_name: str
     facts: Facts
     sample: Sample
+    prompt_state: PromptState = ""
 
     def fault(self, text: str) -> Fault:
         return Fault(text, self.number, self.sample.id)
@@ -160,14 +147,8 @@ def read_folder(folder: Path) -> Contents:
 
 def read_table(folder: Path, data: bytes) -> Contents:
     """The same of a metadata.csv's bytes, were they those in `folder`."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        found = f"byte 0x{data[error.start]:02x} in line {line}"
-        return Contents([], [Fault(f"not UTF-8 ({found}); save the table as 'CSV UTF-8'")], [])
     table = _Table(folder)
-    table.read(text)
+    table.read(data)
     return Contents(table.rows, table.faults, table.missing)
 
 
@@ -179,65 +160,45 @@ class _Table:
         self.faults: list[Fault] = []
         self.missing: list[Missing] = []
         self._folder = folder
-        self._ids: dict[str, tuple[str, int]] = {}  # folded -> as first written, row
-        self._categories: dict[str, tuple[str, int]] = {}  # folded -> as first written, row
-        self._spellings: set[str] = set()  # of categories
+        self._pick: Callable[[Sequence[str]], tuple[str, ...]] = tuple
+        self._names = Names()
         self._files: dict[str, Path | str] = {}  # file_name -> where it is, or what is wrong with it
         self._hashes: dict[Path, tuple[str, int]] = {}
 
-    def read(self, text: str) -> None:
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        number = 0
-        try:
-            header = [name.strip() for name in next(reader, [])]
-            number = 1
-            if not self._check_header(header):
-                return
-            # A column that the table lacks is read from the "" put after its last one.
-            pick = itemgetter(*(header.index(name) if name in header else len(header) for name in COLUMNS))
-            for number, fields in enumerate(reader, start=2):
-                if len(fields) == len(header):
-                    value = _Fields(*pick([*fields, ""]))
-                    control = _control_faults(value, fields) if _CONTROL.search("".join(fields)) else []
-                    self._add(number, value, control)
-                elif fields:  # a blank line has none
-                    found = f"has {len(fields)} fields, the header has {len(header)}"
-                    self.faults.append(Fault(f"{found}; is a text with a comma not in quotation marks?", number))
-        except csv.Error as error:
-            hint = "is a quotation mark left open or not doubled?"
-            self.faults.append(Fault(f"not valid CSV ({error}); {hint} Nothing from here on was read", number + 1))
+    def read(self, data: bytes) -> None:
+        for number, fields in read_rows(data, self._check_header, self.faults):
+            value = _Fields(*self._pick([*fields, ""]))
+            control = _control_faults(value, fields) if CONTROL.search("".join(fields)) else []
+            self._add(number, value, control)
         if not self.rows and not self.faults and not self.missing:
             self.faults.append(Fault("no rows below the header; expected one a clip"))
 
     def _check_header(self, header: list[str]) -> bool:
-        missing = [name for name in REQUIRED if name not in header]
-        twice = [name for name in COLUMNS if header.count(name) > 1]
-        if not any(header):
-            self.faults.append(Fault(f"the header is empty; expected the columns {', '.join(REQUIRED)}", 1))
-        elif missing:
-            found = shown(", ".join(header))
-            self.faults.append(Fault(f"missing columns {', '.join(missing)}; found {found} (separated by commas?)", 1))
-        if twice:
-            self.faults.append(Fault(f"columns that stand there twice: {', '.join(twice)}", 1))
+        self.faults += header_faults(header, REQUIRED, COLUMNS)
+        # A column that the table lacks is read from the "" put after its last one.
+        self._pick = itemgetter(*(header.index(name) if name in header else len(header) for name in COLUMNS))
         return not self.faults
 
     def _add(self, number: int, value: _Fields, faults: list[str]) -> None:
-        self._check_id(number, value.id, faults)
-        self._check_category(number, value.category, faults)
+        self._names.check_id(number, value.id, faults)
+        self._names.check_category(number, value.category, faults)
         if value.missing.strip() and not faults:
             self.missing.append(Missing(number, value.id, value.category, value.missing.strip()))
             return
         if not value.prompt.strip():
             faults.append("prompt is empty")
+        state = _STATES.get(value.prompt_state.strip())
+        if state is None:
+            faults.append(f"prompt_state {shown(value.prompt_state)}: expected proposed, checked, or nothing")
         path = self._find(value.file_name, faults)
-        start, end = _number("start", value.start, faults), _number("end", value.end, faults)
+        start, end = number_of("start", value.start, faults), number_of("end", value.end, faults)
         facts = self._facts(number, path, value, faults)
         if end is not None and round(end, 3) <= round(start or 0.0, 3):
             faults.append(f"end {end:g} is not after start {start or 0.0:g}; expected seconds, a millisecond apart")
         is_clip = value.file_name.lower().endswith(VIDEO_SUFFIXES)
         if path and not is_clip and (given := [n for n in ("start", "end", "fps") if getattr(value, n).strip()]):
             faults.append(f"{' and '.join(given)} given for an image; expected for videos only")
-        if faults or path is None:
+        if faults or path is None or state is None:
             self.faults += [Fault(text, number, value.id) for text in faults]
             return
         sample = Sample(
@@ -250,33 +211,7 @@ class _Table:
             objects=split_objects(value.objects) if value.objects else (),
             scene=value.scene.strip(),
         )
-        self.rows.append(Row(number, value.file_name, facts, sample))
-
-    def _check_id(self, number: int, id_: str, faults: list[str]) -> None:
-        allowed = "use letters, digits, '.', '_' and '-' only"
-        if not id_:
-            faults.append("id is empty")
-        elif "/" in id_ or "\\" in id_:
-            faults.append(f"holds a path separator, and ids become file names: {allowed}")
-        elif len(id_) > 128:
-            faults.append(f"is {len(id_)} characters long; expected at most 128")
-        elif not SAFE_ID.fullmatch(id_):
-            faults.append(f"is not safe as a file name: {allowed}, a letter or digit first")
-        first, row = self._ids.setdefault(id_.lower(), (id_, number))
-        if id_ and row != number:
-            same = "is also that of" if first == id_ else f"differs only in case from {shown(first)} of"
-            faults.append(f"{same} row {row}; expected each id once, as some file systems tell no case apart")
-
-    def _check_category(self, number: int, category: str, faults: list[str]) -> None:
-        if not category.strip():
-            faults.append("category is empty")
-            return
-        if category in self._spellings:
-            return
-        self._spellings.add(category)
-        first, row = self._categories.setdefault(" ".join(category.split()).casefold(), (category, number))
-        if row != number:
-            faults.append(f"category {shown(category)} differs only in case or spaces from {shown(first)} of row {row}")
+        self.rows.append(Row(number, value.file_name, facts, sample, state))
 
     def _find(self, file_name: str, faults: list[str]) -> Path | None:
         """Where a file is; None adds a fault. Rows that share a file cost one look."""
@@ -295,7 +230,7 @@ class _Table:
             _whole("width", value.width, faults) if value.width else None,
             _whole("height", value.height, faults) if value.height else None,
             _whole("frames", value.frames, faults) if value.frames else None,
-            _number("fps", value.fps, faults),
+            number_of("fps", value.fps, faults),
         )
 
     def _hash(self, number: int, path: Path | None, text: str, faults: list[str]) -> str | None:
@@ -319,7 +254,7 @@ def _locate(folder: Path, file_name: str) -> Path | str:
     """The file's path, or what is wrong with its name or with the file."""
     if not file_name.strip():
         return "is empty"
-    if _CONTROL.search(file_name):
+    if CONTROL.search(file_name):
         return "holds a control character"
     # Judged by the rules of both systems, so that a folder is valid everywhere or nowhere.
     if file_name.startswith(("/", "\\")) or (":" in file_name and PureWindowsPath(file_name).drive):
@@ -344,32 +279,11 @@ def _control_faults(value: _Fields, fields: list[str]) -> list[str]:
     faults = [
         f"{name} holds a control character (U+{ord(found[0]):04X}); expected one line of text"
         for name, text in value._asdict().items()
-        if name not in ("id", "file_name") and (found := _CONTROL.search(text))
+        if name not in ("id", "file_name") and (found := CONTROL.search(text))
     ]
     if "".join(fields).count("\0") > "".join(value).count("\0"):
         faults.append("a further column holds a NUL character")
     return faults
-
-
-def _number(name: str, text: str, faults: list[str]) -> float | None:
-    """Seconds, or frames per second; None for an empty field, and after adding a fault."""
-    if not text or text.isspace():
-        return None
-    try:
-        value = float(text) if "_" not in text else math.nan  # float() takes "1_0"
-    except ValueError:
-        value = math.nan
-    if math.isnan(value):
-        faults.append(f"{name} {shown(text)} is not a number; expected one such as 2.5")
-    elif math.isinf(value):
-        faults.append(f"{name} {shown(text)} is infinite")
-    elif value < 0:
-        faults.append(f"{name} {shown(text)} is negative")
-    elif name == "fps" and value == 0:
-        faults.append("fps is 0")
-    else:
-        return value
-    return None
 
 
 def _whole(name: str, text: str, faults: list[str]) -> int | None:
@@ -379,8 +293,3 @@ def _whole(name: str, text: str, faults: list[str]) -> int | None:
         faults.append(f"{name} {shown(text)}: expected a whole number from 1 on")
         return None
     return int(text) if text else None
-
-
-def shown(text: str) -> str:
-    """Text in quotation marks, on one line, cut to 60 characters."""
-    return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -313,6 +313,29 @@ def test_rows_of_clips_that_are_not_here_are_counted_by_kind(folder: Path) -> No
     assert whole.note == ""
 
 
+def test_prompts_that_nobody_has_checked_are_counted(folder: Path) -> None:
+    header, row = f"{HEADER},prompt_state,missing", "a.mp4,{},Pet,a dog.,{},{}"
+    some = [row.format("a", "proposed", ""), row.format("b", " proposed ", ""), row.format("c", "checked", "")]
+    data_set = write(folder, *some, row.format("d", "", ""), header=header)
+    assert len(data_set.samples()) == 4
+    assert data_set.note == "2 of 4 prompts were proposed by a machine and not checked"
+    without = write(folder, *(f"a.mp4,{id_},Pet,a dog." for id_ in "abcd"))
+    assert fingerprint(data_set) == fingerprint(without), "to check a prompt is not to change a sample"
+    assert without.note == ""
+    part = write(folder, *some[1:], row.format("d", "proposed", "gone"), header=header)
+    assert len(part.samples()) == 2
+    assert part.note == (
+        "a part of the set: 2 clips are here; 1 is not here (1 gone); "
+        "1 of 2 prompts was proposed by a machine and not checked"
+    )
+
+
+@pytest.mark.parametrize("state", ["Proposed", "yes", "checked by me"])
+def test_a_state_of_a_prompt_is_one_of_three(folder: Path, state: str) -> None:
+    (found,) = faults(write(folder, f"a.mp4,a,Pet,a.,{state}", header=f"{HEADER},prompt_state"))
+    assert found == f"row 2: id 'a': prompt_state {state!r}: expected proposed, checked, or nothing"
+
+
 def test_a_set_of_which_nothing_is_here_is_refused(folder: Path) -> None:
     data_set = write(folder, "x.mp4,x,Pet,,gone", header=f"{HEADER},missing")
     with pytest.raises(UserError, match=r"none of its clips is here: 1 is not here \(1 gone\)"):
