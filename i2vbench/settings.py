@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -44,8 +44,8 @@ PACKAGES = (
 _GROWS = ("models", "metrics")
 """A finished run may be given more of these; everything else must stay."""
 
-_INCIDENTAL = re.compile(r"dataset\.name|(.*\.)?spec")
-"""How something was named; what it came to is compared instead."""
+_INCIDENTAL = re.compile(r"dataset\.(name|note)|(.*\.)?spec")
+"""How something was named, and what is said of it; what it came to is compared instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,10 +191,10 @@ def config_of(folder: Path) -> RunConfig:
         raise UserError(f"{folder / 'run.json'} is damaged: {error!r}") from error
 
 
-def versions(device: str) -> dict[str, str]:
-    """Versions of what can move a number, and the machine's kind."""
+def versions(device: str, more: Sequence[str] = ()) -> dict[str, str]:
+    """Versions of what can move a number (and of `more` packages), and the machine's kind."""
     found = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
-    for package in PACKAGES:
+    for package in (*PACKAGES, *more):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
@@ -234,7 +234,9 @@ def merge_settings(before: dict[str, Any], now: Mapping[str, Any]) -> dict[str, 
             f"{listed}"
         )
     grown = {kind: {**before[kind], **_newer(before[kind], now[kind])} for kind in _GROWS}
-    return {**before, **grown, "dataset": {**before["dataset"], "spec": now["dataset"]["spec"]}}
+    # A prompt that was checked and stayed is the same sample; what is said of the data set is what is true now.
+    data_set = {**before["dataset"], "spec": now["dataset"]["spec"], "note": now["dataset"].get("note")}
+    return {**before, **grown, "dataset": {key: value for key, value in data_set.items() if value is not None}}
 
 
 def _newer(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:

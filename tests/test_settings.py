@@ -11,6 +11,7 @@ from i2vbench.errors import UserError
 from i2vbench.profiles import load_profile
 from i2vbench.progress import Quiet
 from i2vbench.run import run
+from i2vbench.run_file import read_settings
 from i2vbench.settings import config_of, merge_settings
 from i2vbench.types import FrameSource, Sample
 from tests import parts
@@ -55,6 +56,19 @@ def test_a_data_set_that_changed_is_refused(go: Go, data: Path) -> None:
     (data / "metadata.csv").write_text(text.replace("clip number 2", "clip number two"))
     with pytest.raises(UserError, match=r"dataset\.fingerprint"):
         go([Noise])
+
+
+def test_prompts_may_be_checked_amid_a_run(go: Go, data: Path) -> None:
+    table = data / "metadata.csv"
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([f"{lines[0]},prompt_state", *(f"{line},proposed" for line in lines[1:]), ""]))
+    said = "6 of 6 prompts were proposed by a machine and not checked"
+    assert read_settings(go([Noise]).folder)["dataset"]["note"] == said
+    table.write_text(table.read_text().replace("proposed", "checked", 5))
+    said = "1 of 6 prompts was proposed by a machine and not checked"
+    assert read_settings(go([Noise]).folder)["dataset"]["note"] == said
+    table.write_text(table.read_text().replace("proposed", "checked"))
+    assert "note" not in read_settings(go([Noise]).folder)["dataset"]
 
 
 def test_a_package_of_another_version_is_refused() -> None:

@@ -19,6 +19,7 @@ from types import FrameType
 from i2vbench.annotate.background import Background
 from i2vbench.annotate.networks import Networks, warner
 from i2vbench.annotate.proposals import Proposer
+from i2vbench.annotate.proposing import Maker, propose_into
 from i2vbench.annotate.session import Session
 from i2vbench.annotate.store import Store
 from i2vbench.datasets.folder import FolderDataset
@@ -43,8 +44,8 @@ class Wish:
         limit: Only so many.
         profile: What the networks are and what clips are brought to.
         device: As `--device` has it.
-        proposals: Whether to propose words.
-        propose_only: Propose words for all that is left, and show no page.
+        proposals: Whether to propose anything.
+        propose_only: Propose for all that is left, and show no page.
         port: Of the page; 0 is any free one.
         open: Whether to open the page in a browser.
     """
@@ -80,10 +81,15 @@ def annotate(wish: Wish, proposer: Proposer | None = None) -> int:
         store = opened.enter_context(Store(folder))
 
         def background(is_left: Callable[[int], bool]) -> Background:
-            return Background(samples, is_left, proposer, store, profile.protocol)
+            maker = None if proposer is None else Maker(proposer, store, profile.protocol)
+            return Background(samples, is_left, maker)
 
         session = Session(folder, samples, store, background, profile.protocol, warner(profile))
-        return _propose(session) if listener is None else _serve(session, folder, wish, listener)
+        if listener is not None:
+            return _serve(session, folder, wish, listener)
+        left = [sample for index, sample in enumerate(samples) if session.state(index) == "left"]
+        assert proposer is not None
+        return _told(len(left), len(propose_into(store, left, proposer, profile.protocol, tell)))
 
 
 def _listener(port: int) -> socket.socket:
@@ -102,20 +108,14 @@ def _check_writable(folder: Path) -> None:
     """Refuse what cannot be written to, before hours are spent."""
     for path in (folder, folder / METADATA):
         if not os.access(path, os.W_OK):
-            raise UserError(f"{path} cannot be written to, and the words go there; copy the folder to annotate it")
+            raise UserError(f"{path} cannot be written to, and annotations go there; copy the folder to annotate it")
 
 
-def _propose(session: Session) -> int:
-    """Propose for every clip that is left, and say so."""
-    left = [index for index in range(len(session.samples)) if session.state(index) == "left"]
-    failed = 0
-    for done, index in enumerate(left, start=1):
-        proposed = session.background.propose(index)
-        failed += proposed.state == "failed"
-        tell(f"{done}/{len(left)} {session.samples[index].id}: {proposed.reason or 'proposed'}")
-    print(f"{len(left) - failed} clips have proposals, {failed} could not be looked at; the same command without")
+def _told(left: int, made: int) -> int:
+    """Say what was proposed; the exit code."""
+    print(f"{made} clips have proposals, {left - made} could not be looked at; the same command without")
     print("--propose-only shows them. They are no annotations until they are accepted.")
-    return 1 if failed else 0
+    return 1 if made < left else 0
 
 
 def _serve(session: Session, folder: Path, wish: Wish, listener: socket.socket) -> int:
@@ -158,8 +158,14 @@ def _serve(session: Session, folder: Path, wish: Wish, listener: socket.socket) 
 
 def _summary(session: Session, folder: Path, wish: Wish) -> None:
     states = list(session.decided.values())
+    indices = range(len(session.samples))
+    now = [session.annotation(index) for index in indices]
+    words, left = sum(one.has_words for one in now), sum(session.state(index) == "left" for index in indices)
+    proposed = sum(one.prompt_state == "proposed" for one in now)
     print(f"This time: {states.count('annotated')} annotated, {states.count('rejected')} rejected.", end=" ")
-    print(f"Clips with words: {session.count('annotated')} of {len(session.samples)}; left: {session.count('left')}.")
+    print(f"Clips with words: {words} of {len(now)}; left: {left}.", end=" " if proposed else "\n")
+    if proposed:
+        print(f"Prompts that a machine proposed and nobody has checked: {proposed}.")
     path = shlex.quote(str(wish.path))
     target = shlex.quote(f"folder:{wish.path}")
     print(f"Next: i2vbench data check {path}; i2vbench run --dataset {target} --model ...", flush=True)

@@ -34,7 +34,9 @@
   let shown = null; // the clip on the page
   let ticket = 0; // of the latest wish to show a clip; answers to earlier ones are thrown away
   let busy = false;
-  let prefilled = { objects: "", scene: "" };
+  const FIELDS = ["prompt", "objects", "scene"];
+  let prefilled = {}; // what was put into the fields, before a person changed it
+  let typed = ""; // the prompt that a person wrote last, so that going through captions does not lose it
   const visited = [];
   let undoable = null;
   let polling = 0;
@@ -42,9 +44,11 @@
 
   // -- which clips ------------------------------------------------------------------------------------------------
 
-  const inFilter = (clip) =>
-    ($("filter").value === "all" || clip.state === $("filter").value) &&
-    ($("category").value === "" || clip.category === $("category").value);
+  const inFilter = (clip) => {
+    const wanted = $("filter").value;
+    const is = wanted === "all" || (wanted === "wordless" ? !clip.has_words : clip.state === wanted);
+    return is && ($("category").value === "" || clip.category === $("category").value);
+  };
 
   const nextAfter = (index, step) => {
     for (let i = 1; i <= clips.length; i++) {
@@ -136,12 +140,12 @@
     $("empty").hidden = true;
     $("clip").hidden = false;
     fault("");
-    $("prompt").textContent = clip.prompt;
     const [begin, end] = clip.section ?? [];
     const times = clip.section ? `, ${begin} s to ${end === null ? "the end" : `${end} s`}` : "";
     $("where").textContent = `Clip ${index + 1} of ${clips.length}: ${clip.id}, ${clip.category}, ${clip.file}${times}`;
     $("several").checked = clip.objects.length > 1;
-    setFields(clip.objects.join("; "), clip.scene);
+    typed = "";
+    setFields(texts(clip));
     drawClip(clip);
     scrollTo(0, 0);
     document.activeElement?.blur();
@@ -165,33 +169,30 @@
       : "No clip is left. Everything is in metadata.csv; Finish ends the command.";
   };
 
-  const STATES = { left: "no words yet", annotated: "annotated", rejected: "rejected: no words, on purpose" };
+  const stateText = (clip) => {
+    if (clip.state === "rejected") return "rejected: no words, on purpose";
+    if (clip.state === "annotated") return hasWords(clip) ? "annotated" : "prompt checked, no words";
+    return clip.prompt_state === "proposed" ? "prompt not checked yet" : "no words yet";
+  };
 
   /** What may change while a clip is on the page: its state and its proposal. */
   const drawClip = (clip) => {
     trouble(clip.trouble);
     if (clips[clip.index].state !== clip.state) {
-      clips[clip.index].state = clip.state;
+      noteState(clip);
       drawCounts();
     }
-    $("state").textContent = STATES[clip.state];
+    $("state").textContent = stateText(clip);
     $("state").className = `state ${clip.state}`;
     const proposal = clip.proposal;
     const untouched = $("objects").value === prefilled.objects && $("scene").value === prefilled.scene;
-    if (proposal.state === "done" && clip.state === "left" && untouched) {
-      setFields(proposal.first.objects, proposal.first.scene);
+    if (proposal.state === "done" && clip.state === "left" && !hasWords(clip) && untouched) {
+      setFields({ objects: proposal.first.objects, scene: proposal.first.scene });
     }
+    $("captions-rule").hidden = !proposal.captions?.length;
+    drawChips("captions", proposal, takeCaption);
     drawChips("objects", proposal, toggleObject);
     drawChips("scene", proposal, toggleScene);
-    const captions = proposal.captions ?? [];
-    $("captions").hidden = !captions.length;
-    $("captions").querySelector("ul").replaceChildren(
-      ...captions.map((caption) => {
-        const line = make("li");
-        line.append(make("span", "", caption.text), make("small", "", `${caption.frames} of ${proposal.frames} frames`));
-        return line;
-      })
-    );
     if (proposal.state === "waiting") {
       const mine = ticket;
       polling = setTimeout(() => mine === ticket && poll(mine), POLL_MS);
@@ -215,7 +216,8 @@
     const box = $(`${name}-chips`);
     if (proposal.state !== "done") {
       const text = { off: "", waiting: "Looking at the clip …", failed: `No proposal: ${proposal.reason}` }[proposal.state];
-      box.replaceChildren(...(text ? [make("span", proposal.state === "failed" ? "warning" : "", text)] : []));
+      const said = text && name !== "captions";
+      box.replaceChildren(...(said ? [make("span", proposal.state === "failed" ? "warning" : "", text)] : []));
       return;
     }
     const faults = proposal.faults.map((f) => make("span", "warning", `${f.frames} of ${proposal.frames} frames: ${f.text}`));
@@ -224,13 +226,14 @@
       chip.type = "button";
       chip.dataset.text = seen.text;
       chip.append(make("bdi", "", seen.text), make("small", "", `${seen.frames}/${proposal.frames}`));
-      const key = i < DIGITS ? ` (${name === "scene" ? "Shift+" : ""}${i + 1})` : "";
+      const digit = i < DIGITS ? ` (${name === "scene" ? "Shift+" : ""}${i + 1})` : "";
+      const key = name === "captions" ? "" : digit;
       chip.title = `In ${seen.frames} of ${proposal.frames} frames${key}` + (seen.warning ? `. ${seen.warning}` : "");
       chip.addEventListener("click", () => toggle(seen.text));
       return chip;
     });
-    const none = make("span", "", "The networks found none in this clip.");
-    box.replaceChildren(...(chips.length ? chips : [none]), ...(name === "objects" ? faults : []));
+    const none = name === "captions" ? [] : [make("span", "", "The networks found none in this clip.")];
+    box.replaceChildren(...(chips.length ? chips : none), ...(name === "objects" ? faults : []));
   };
 
   // -- the fields -------------------------------------------------------------------------------------------------
@@ -238,10 +241,48 @@
   const objectWords = () => $("objects").value.split(";").map((word) => word.trim()).filter(Boolean);
   const sceneWords = () => $("scene").value.split(/\s+/).filter(Boolean);
 
-  const setFields = (objects, scene) => {
-    prefilled = { objects, scene };
-    $("objects").value = objects;
-    $("scene").value = scene;
+  /** What a clip's row says, as the fields have it. */
+  const texts = (clip) => ({ prompt: clip.prompt, objects: clip.objects.join("; "), scene: clip.scene });
+  const inFields = () => Object.fromEntries(FIELDS.map((name) => [name, $(name).value]));
+  const hasWords = (clip) => Boolean(clip.objects.length || clip.scene);
+
+  const setFields = (some) => {
+    Object.assign(prefilled, some);
+    for (const [name, text] of Object.entries(some)) $(name).value = text;
+    fit();
+  };
+
+  /** The prompt's field is as high as its text. */
+  const fit = () => {
+    const field = $("prompt");
+    field.style.height = "auto";
+    field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
+  };
+
+  const setPrompt = (text) => {
+    $("prompt").value = text;
+    fit();
+    changed();
+  };
+  const takeCaption = (text) => setPrompt($("prompt").value === text ? typed || shown.prompt : text);
+  /** Through the captions, then what was typed, then what the table has, and again. */
+  const nextCaption = () => {
+    const captions = shown?.proposal.captions ?? [];
+    if (!captions.length) return;
+    const choices = [...new Set([...captions.map((seen) => seen.text), typed || shown.prompt, shown.prompt])];
+    setPrompt(choices[(choices.indexOf($("prompt").value) + 1) % choices.length]);
+  };
+  const typePrompt = () => {
+    const field = $("prompt");
+    if (/[\r\n]/.test(field.value)) field.value = field.value.replace(/\s*[\r\n]+\s*/g, " "); // pasted
+    typed = field.value;
+    fit();
+    changed();
+  };
+  const noWords = () => {
+    if (!shown) return;
+    $("objects").value = $("scene").value = "";
+    changed();
   };
 
   const toggleObject = (word) => {
@@ -263,38 +304,46 @@
   const changed = () => {
     const objects = objectWords();
     const scene = sceneWords();
-    const first = shown.proposal.first;
+    const prompt = $("prompt").value;
+    for (const chip of $("captions-chips").querySelectorAll(".chip")) {
+      chip.setAttribute("aria-pressed", String(chip.dataset.text === prompt));
+    }
     for (const chip of $("objects-chips").querySelectorAll(".chip")) {
       chip.setAttribute("aria-pressed", String(objects.includes(chip.dataset.text)));
     }
     for (const chip of $("scene-chips").querySelectorAll(".chip")) {
       chip.setAttribute("aria-pressed", String(chip.dataset.text.split(/\s+/).every((word) => scene.includes(word))));
     }
-    const isProposed = first && objects.join("; ") === first.objects && scene.join(" ") === first.scene;
-    $("accept").textContent = isProposed ? "Accept" : "Save correction";
-    if (!first) $("accept").textContent = "Save";
-    $("accept").disabled = busy || !(objects.length || scene.length);
-    $("reject").textContent = shown.state === "annotated" ? "Remove words" : "Reject";
+    const isProposal = shown.proposal.first || shown.prompt_state === "proposed";
+    const isAsItWas = prompt === prefilled.prompt && objects.join("; ") === prefilled.objects && scene.join(" ") === prefilled.scene;
+    $("accept").textContent = !isProposal ? "Save" : isAsItWas ? "Accept" : "Save correction";
+    // Without words it is a decision all the same where it is one about the prompt.
+    const decides = objects.length || scene.length || shown.prompt_state !== "" || prompt !== shown.prompt;
+    $("accept").disabled = busy || !prompt.trim() || !decides;
+    $("reject").textContent = hasWords(shown) ? "Remove words" : "Reject";
     clearTimeout(checking);
     checking = setTimeout(check, CHECK_MS);
   };
 
   const check = async () => {
-    const [mine, objects, scene] = [ticket, $("objects").value, $("scene").value];
+    const mine = ticket;
+    const fields = inFields();
     let said;
     try {
-      said = await json(`clips/${shown.index}/check`, { objects, scene });
+      said = await json(`clips/${shown.index}/check`, fields);
     } catch {
       return; // saving will say why
     }
-    if (mine !== ticket || $("objects").value !== objects || $("scene").value !== scene) return;
-    for (const name of ["objects", "scene"]) {
+    if (mine !== ticket || FIELDS.some((name) => $(name).value !== fields[name])) return;
+    for (const name of FIELDS) {
       $(`${name}-said`).replaceChildren(...said[name].map((line) => make("li", line.bad ? "bad" : "", line.text)));
     }
-    fault(said.fault);
+    if (said.fault || !faultStays) fault(said.fault, false);
   };
 
-  const fault = (text) => {
+  let faultStays = false; // why something was not saved, until the next try
+  const fault = (text, stays = Boolean(text)) => {
+    faultStays = stays;
     $("fault").textContent = text;
     $("fault").hidden = !text;
     if (text && $("clip").hidden) trouble(text);
@@ -302,14 +351,15 @@
 
   // -- deciding ---------------------------------------------------------------------------------------------------
 
-  const words = (clip) => ({ objects: clip.objects, scene: clip.scene });
+  const annotation = ({ prompt, objects, scene, prompt_state }) => ({ prompt, objects, scene, prompt_state });
+  const noteState = (clip) => Object.assign(clips[clip.index], { state: clip.state, has_words: hasWords(clip) });
 
-  const send = async (index, decision, objects, scene, before) => {
+  const send = async (index, decision, fields, before) => {
     busy = true;
     $("accept").disabled = true;
     try {
-      const clip = await json(`clips/${index}`, { decision, objects, scene, before });
-      clips[index].state = clip.state;
+      const clip = await json(`clips/${index}`, { decision, ...fields, before });
+      noteState(clip);
       drawCounts();
       return clip;
     } finally {
@@ -323,39 +373,42 @@
     const goal = nextAfter(before.index, 1);
     let clip;
     try {
-      clip = await send(before.index, decision, $("objects").value, $("scene").value, words(before));
+      clip = await send(before.index, decision, inFields(), annotation(before));
     } catch (error) {
-      fault(error.message);
+      let text = error.message;
       if (error.status === 409) {
-        await refreshWords(before.index);
-        fault(`${error.message}. What is typed above was not saved; saving again replaces those words.`);
+        await refreshFields(before.index);
+        text += ". What was typed was not saved; saving now replaces that.";
       }
       changed();
-      return;
+      return fault(text);
     }
-    undoable = { index: before.index, state: before.state, objects: before.objects.join("; "), scene: before.scene, after: words(clip) };
-    const said = [clip.objects.join("; "), clip.scene].filter(Boolean).join(" · ");
+    undoable = { index: before.index, after: annotation(clip) };
+    const decided = clip.prompt !== before.prompt || clip.prompt_state !== before.prompt_state;
+    const said = [decided ? "prompt" : "", clip.objects.join("; "), clip.scene].filter(Boolean).join(" · ");
     toast(clip.state === "rejected" ? `${clip.id}: rejected` : `${clip.id}: saved ${said}`);
     const next = goal === before.index && !inFilter(clips[goal]) ? null : goal;
     show(next);
   };
 
-  /** After a conflict: what is on disk becomes what the next save starts from; the fields stay as typed. */
-  const refreshWords = async (index) => {
+  /** After a conflict: what is on disk is what the next save starts from. Fields that a person changed stay as typed. */
+  const refreshFields = async (index) => {
     try {
       const clip = await json(`clips/${index}`);
-      if (shown?.index === index) Object.assign(shown, { objects: clip.objects, scene: clip.scene, state: clip.state });
+      if (shown?.index !== index) return;
+      const [former, now] = [texts(shown), texts(clip)];
+      Object.assign(shown, annotation(clip), { state: clip.state });
+      setFields(Object.fromEntries(FIELDS.filter((name) => $(name).value === former[name]).map((name) => [name, now[name]])));
     } catch { /* the fault is told already */ }
   };
 
   const undo = async () => {
     if (busy || !undoable) return;
-    const { index, state, objects, scene, after } = undoable;
+    const { index, after } = undoable;
     undoable = null;
     $("toast").hidden = true;
-    const decision = { left: "clear", rejected: "reject", annotated: "annotate" }[state];
     try {
-      await send(index, decision, objects, scene, after);
+      await send(index, "undo", texts(after), after);
     } catch (error) {
       return fault(error.message);
     }
@@ -402,7 +455,9 @@
   $("back").addEventListener("click", back);
   $("undo").addEventListener("click", undo);
   $("finish").addEventListener("click", finish);
+  $("prompt").addEventListener("input", typePrompt);
   for (const name of ["objects", "scene"]) $(name).addEventListener("input", changed);
+  addEventListener("resize", fit);
   for (const name of ["filter", "category"]) {
     $(name).addEventListener("change", (event) => {
       event.target.blur();
@@ -412,20 +467,21 @@
 
   const edit = (name) => {
     $(name).focus();
-    $(name).select();
+    if (name === "prompt") $(name).setSelectionRange($(name).value.length, $(name).value.length);
+    else $(name).select();
   };
   const pause = () => {
     const video = document.querySelector("video");
     if (video) video.paused ? video.play() : video.pause();
   };
-  const KEYS = { x: () => decide("reject"), n: forward, ArrowRight: forward, ArrowLeft: back, o: () => edit("objects"), s: () => edit("scene"), u: undo, " ": pause, Enter: () => decide("annotate") };
+  const KEYS = { x: () => decide("reject"), n: forward, ArrowRight: forward, ArrowLeft: back, c: nextCaption, w: noWords, p: () => edit("prompt"), o: () => edit("objects"), s: () => edit("scene"), u: undo, " ": pause, Enter: () => decide("annotate") };
 
   addEventListener("keydown", (event) => {
     const at = event.target;
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (at.matches("input, select")) {
+    if (at.matches("input, select, textarea")) {
       if (event.key === "Escape") at.blur();
-      return; // Enter in a field submits the form by itself
+      if (event.key !== "Enter" || !at.matches("textarea")) return; // Enter in an input submits the form by itself
     }
     if (at.matches("button") && (event.key === "Enter" || event.key === " ")) return;
     const digit = /^Digit([1-9])$/.exec(event.code);

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from i2vbench.clips import read_first_frame, shown_frames
+from i2vbench.clips import read_first_frame
 from i2vbench.profiles import Protocol
 from i2vbench.tables.previews import preview_size
 from i2vbench.types import Sample, Video
-from i2vbench.video import encode_png, encode_preview, probe, read_video
+from i2vbench.video import encode_png, encode_preview, probe, read_video, shown_frames
 
 _SHORT_SIDE = 384
 _MOST_FRAMES = 300

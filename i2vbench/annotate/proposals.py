@@ -1,4 +1,4 @@
-"""What the networks see in a clip's frames, counted, and the words that it suggests."""
+"""What the networks see in a clip's frames, counted, and the words and the caption that it suggests."""
 
 from __future__ import annotations
 
@@ -68,6 +68,10 @@ class Proposal:
         words = [word for seen in self.captions for word in re.findall(r"[^\W\d_]+", seen.text)]
         found = [Seen(text, self.seen_scene(text)) for text in dict.fromkeys([*tags, *words]) if text not in _NO_SCENE]
         return sorted((seen for seen in found if seen.frames), key=lambda seen: (-seen.frames, seen.text not in tags))
+
+    def first_caption(self) -> str:
+        """The prompt that is proposed: the caption of most frames, or ""."""
+        return self.captions[0].text if self.captions else ""
 
     def first_object(self) -> str:
         """The word that is proposed: the name seen in most frames, or ""."""

@@ -8,8 +8,6 @@ script alone, and talk to nobody else. Clips go by number; nothing that is sent 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 import secrets
 import socket
@@ -22,16 +20,17 @@ import uvicorn
 from fastapi import FastAPI, HTTPException, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from i2vbench.annotate.rules import MOST_CHARACTERS, RefusedWords
+from i2vbench.annotate.rules import MOST_CHARACTERS, MOST_PROMPT_CHARACTERS, Refused
 from i2vbench.annotate.session import Session
-from i2vbench.datasets.words import Conflict, Words
+from i2vbench.datasets.annotations import Annotation, Conflict
+from i2vbench.datasets.metadata import PromptState
 from i2vbench.errors import UserError
+from i2vbench.pages import policy_hash, templates
 from i2vbench.texts import clean
 from i2vbench.video import VideoError
 
@@ -48,23 +47,29 @@ class _Body(BaseModel):
 
 
 class Typed(_Body):
-    """What stands in the two fields."""
+    """What stands in the fields."""
 
+    prompt: str
     objects: Text
     scene: Text
 
 
 class Shown(_Body):
-    """A clip's words as the page showed them."""
+    """A clip's annotation as the page showed it."""
 
+    prompt: str
     objects: Annotated[list[str], Field(max_length=1000)]
     scene: str
+    prompt_state: PromptState
+
+    def annotation(self) -> Annotation:
+        return Annotation(self.prompt, tuple(self.objects), self.scene, self.prompt_state)
 
 
 class Decision(Typed):
     """What a person decided."""
 
-    decision: Literal["annotate", "reject", "clear"]
+    decision: Literal["annotate", "reject", "undo"]
     before: Shown
 
 
@@ -114,18 +119,18 @@ def make_app(session: Session, name: str, token: str, finish: Callable[[], None]
 
     @app.post("/clips/{index}/check")
     def check(index: int, typed: Typed) -> dict[str, Any]:
-        return session.check(known(index), typed.objects, typed.scene)
+        return session.check(known(index), typed.prompt, typed.objects, typed.scene)
 
     @app.post("/clips/{index}")
     def decide(index: int, wanted: Decision) -> dict[str, Any]:
         known(index)
-        before = Words(tuple(wanted.before.objects), wanted.before.scene)
+        before = wanted.before.annotation()
         if wanted.decision == "annotate":
-            session.annotate(index, wanted.objects, wanted.scene, before)
+            session.annotate(index, wanted.prompt, wanted.objects, wanted.scene, before)
         elif wanted.decision == "reject":
             session.reject(index, before)
         else:
-            session.clear(index, before)
+            session.undo(index, before)
         return session.clip(index)
 
     @app.post("/finish")
@@ -141,8 +146,8 @@ def make_app(session: Session, name: str, token: str, finish: Callable[[], None]
     def not_ours(_request: object, _error: RequestValidationError) -> JSONResponse:
         return _told(422, "not what the page sends")
 
-    @app.exception_handler(RefusedWords)
-    def refused(_request: object, error: RefusedWords) -> JSONResponse:
+    @app.exception_handler(Refused)
+    def refused(_request: object, error: Refused) -> JSONResponse:
         return _told(422, str(error))
 
     @app.exception_handler(Conflict)
@@ -172,19 +177,20 @@ def _page(name: str) -> tuple[str, str]:
     """The page's text, and its content security policy."""
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     style = (_HERE / "page.css").read_text(encoding="utf-8")
-    environment = Environment(loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined)
-    text = environment.get_template("page.html.jinja").render(
-        name=clean(name), script=Markup(script), style=Markup(style), most=MOST_CHARACTERS
+    page = templates(_HERE).get_template("page.html.jinja")
+    text = page.render(
+        name=name,
+        script=Markup(script),
+        style=Markup(style),
+        most=MOST_CHARACTERS,
+        most_prompt=MOST_PROMPT_CHARACTERS,
     )
     policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; connect-src 'self'; "
-        "img-src blob: data:; media-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; script-src '{policy_hash(script)}'; style-src '{policy_hash(style)}'; "
+        "connect-src 'self'; img-src blob: data:; media-src blob:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
     )
     return text, policy
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 class _Guard:

@@ -1,4 +1,4 @@
-"""One person's work on one folder: its clips, their words as they are on disk, and what is decided about them.
+"""One person's work on one folder: its clips, their annotations as they are on disk, and what is decided about them.
 
 Clips go by their position among those chosen at the start, so nothing that a browser sends is ever used as a name.
 """
@@ -10,23 +10,36 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from i2vbench.annotate import rules
-from i2vbench.annotate.background import Background, Proposed, contents
+from i2vbench.annotate.background import Background
 from i2vbench.annotate.previews import frame_preview, video_preview
 from i2vbench.annotate.proposals import Proposal, Seen
+from i2vbench.annotate.proposing import Proposed, contents
 from i2vbench.annotate.store import Store
+from i2vbench.datasets.annotations import Annotation, save_annotation
 from i2vbench.datasets.metadata import METADATA, read_folder
-from i2vbench.datasets.words import Words, save_words
 from i2vbench.errors import UserError
 from i2vbench.profiles import Protocol
 from i2vbench.types import Sample
 
 State = Literal["left", "annotated", "rejected"]
-"""left: no words and nothing decided; annotated: there are words, whoever wrote them; rejected: none, on purpose."""
+"""left: there is something to decide; rejected: no words, on purpose; annotated: everything else.
+
+To decide are a prompt that a machine proposed, words or not, and words where there are none and no person has looked at
+the prompt either. A rejected clip's prompt stays as it is, proposed too.
+"""
 
 _MOST_CHIPS = 12
+
+
+class _Former(NamedTuple):
+    """What a decision was made on, to go back to."""
+
+    annotation: Annotation
+    state: State
+    decided: State | None
 
 
 class Session:
@@ -54,20 +67,29 @@ class Session:
         self.decided: dict[str, State] = {}
         self._folder, self._store, self._protocol, self._warn = folder, store, protocol, warn
         self._lock = threading.RLock()
-        self._words: Mapping[str, Words] = {sample.id: Words.of(sample) for sample in samples}
-        self._stamp = self._table_stamp()
+        self._annotations: Mapping[str, Annotation] = {}
+        self._former: dict[int, _Former] = {}
+        self._stamp: tuple[int, ...] | None = None
         self._trouble = ""  # with the table on disk
         self._rejected = _still_rejected(samples, store)
+        self._refresh()
         self.background = background(lambda index: self.state(index) == "left")
 
-    def state(self, index: int) -> State:
-        id_ = self.samples[index].id
-        if self._words.get(id_, Words()) != Words():
-            return "annotated"
-        return "rejected" if id_ in self._rejected else "left"
+    def annotation(self, index: int) -> Annotation:
+        """As it was last read; of a row that is gone, what the clip was chosen with."""
+        sample = self.samples[index]
+        found = self._annotations.get(sample.id)
+        return Annotation(sample.prompt, sample.objects, sample.scene) if found is None else found
 
-    def count(self, state: State) -> int:
-        return sum(self.state(index) == state for index in range(len(self.samples)))
+    def state(self, index: int) -> State:
+        return self._state(index, self.annotation(index))
+
+    def _state(self, index: int, now: Annotation) -> State:
+        if now.has_words:
+            return "left" if now.prompt_state == "proposed" else "annotated"
+        if self.samples[index].id in self._rejected:
+            return "rejected"
+        return "annotated" if now.prompt_state == "checked" else "left"
 
     # -- what the page shows ------------------------------------------------------------------------------------
 
@@ -81,6 +103,7 @@ class Session:
                     "category": sample.category,
                     "is_video": sample.reference is not None,
                     "state": self.state(index),
+                    "has_words": self.annotation(index).has_words,
                 }
                 for index, sample in enumerate(self.samples)
             ],
@@ -90,35 +113,36 @@ class Session:
     def clip(self, index: int) -> dict[str, Any]:
         """One clip, with its proposal as far as it is."""
         self._refresh()
-        sample, words = self.samples[index], self._words_of(index)
+        sample, now = self.samples[index], self.annotation(index)
         clip = sample.reference
         return {
             "index": index,
             "id": sample.id,
             "category": sample.category,
-            "prompt": sample.prompt,
             "file": sample.first_frame.path.name,
             "section": [clip.start, clip.end] if clip and (clip.start or clip.end is not None) else None,
             "is_video": clip is not None,
             "state": self.state(index),
-            "objects": list(words.objects),
-            "scene": words.scene,
+            **now._asdict(),
             "proposal": self._proposal(sample, self.background.look_at(index)),
             **self._common(),
         }
 
-    def check(self, index: int, objects: str, scene: str) -> dict[str, Any]:
-        """What is to be said of words before they are saved."""
+    def check(self, index: int, prompt: str, objects: str, scene: str) -> dict[str, Any]:
+        """What is to be said of a prompt and words before they are saved."""
+        before = self.annotation(index)
         try:
-            words = rules.parse_words(objects, scene)
-        except rules.RefusedWords as error:
-            return {"fault": str(error), "objects": [], "scene": []}
+            wanted = rules.decide(before, prompt, objects, scene)
+        except rules.Refused as error:
+            return {"fault": str(error), "prompt": [], "objects": [], "scene": []}
         sample, seen = self.samples[index], self.background.look_at(index).proposal
-        lines = [self._about_object(sample, word, seen) for word in words.objects]
-        if len(words.objects) > 1:
+        lines = [self._about_object(sample, word, seen) for word in wanted.objects]
+        if len(wanted.objects) > 1:
             lines.append(("", "the paper's protocol takes one object word a clip"))
-        scene_lines = [self._about_scene(sample, words.scene, seen)] if words.scene else []
-        return {"fault": "", "objects": _lines(lines), "scene": _lines(scene_lines)}
+        scene_lines = [self._about_scene(sample, wanted.scene, seen)] if wanted.scene else []
+        prompt_lines = _about_prompt(before, wanted.prompt, seen)
+        said = {"prompt": prompt_lines, "objects": lines, "scene": scene_lines}
+        return {"fault": "", **{name: _lines(found) for name, found in said.items()}}
 
     def video(self, index: int) -> bytes:
         """See `video_preview`."""
@@ -130,49 +154,57 @@ class Session:
 
     # -- what a person decides ----------------------------------------------------------------------------------
 
-    def annotate(self, index: int, objects: str, scene: str, before: Words) -> None:
-        """Write words into metadata.csv; on return they are on the disk.
+    def annotate(self, index: int, prompt: str, objects: str, scene: str, before: Annotation) -> None:
+        """Write a prompt and words into metadata.csv; on return they are on the disk.
 
         Args:
             index: The clip.
+            prompt: As typed.
             objects: As typed, separated by ";".
             scene: As typed.
-            before: The clip's words as the page showed them.
+            before: The clip's annotation as the page showed it.
 
         Raises:
-            RefusedWords: What was typed cannot be taken.
+            Refused: What was typed cannot be taken.
             UserError: `Conflict`, or the rejection that is undone by this cannot be deleted.
             OSError: metadata.csv cannot be written.
         """
-        words = rules.parse_words(objects, scene)
-        if words == Words():
-            raise rules.RefusedWords("there is no word to save; reject the clip, or skip it")
-        with self._lock:
-            self._save(index, before, words)
-            self._settle(index, "annotated")
+        wanted = rules.decide(before, prompt, objects, scene)
+        if not wanted.has_words and wanted.prompt_state != "checked":
+            raise rules.Refused("there is no word to save; reject the clip, or skip it")
+        self._decide(index, before, wanted, "annotated")
 
-    def reject(self, index: int, before: Words) -> None:
-        """Leave the clip without words, and do not ask again. Raises: as `annotate`."""
-        with self._lock:
-            self._save(index, before, Words())
-            self._settle(index, "rejected")
+    def reject(self, index: int, before: Annotation) -> None:
+        """Leave the clip without words, its prompt as it is, and do not ask again. Raises: as `annotate`."""
+        self._decide(index, before, before._replace(objects=(), scene=""), "rejected")
 
-    def clear(self, index: int, before: Words) -> None:
-        """Make the clip one that is left. Raises: as `annotate`."""
+    def undo(self, index: int, before: Annotation) -> None:
+        """Go back to what the last decision about the clip was made on. Raises: as `annotate`."""
         with self._lock:
-            self._save(index, before, Words())
-            self._settle(index, "left")
+            former = self._former.get(index)
+            if former is None:
+                raise rules.Refused("there is nothing to undo")
+            self._save(index, before, former.annotation)
+            self._settle(index, former.state, former.decided)
+            del self._former[index]
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    def _save(self, index: int, before: Words, after: Words) -> None:
+    def _decide(self, index: int, before: Annotation, after: Annotation, state: State) -> None:
+        with self._lock:
+            former = _Former(before, self._state(index, before), self.decided.get(self.samples[index].id))
+            self._save(index, before, after)
+            self._settle(index, state, state)
+            self._former[index] = former
+
+    def _save(self, index: int, before: Annotation, after: Annotation) -> None:
         sample = self.samples[index]
         try:
-            save_words(self._folder, sample, before, after)
+            save_annotation(self._folder, sample, before, after)
         finally:
             self._refresh()
 
-    def _settle(self, index: int, state: State) -> None:
+    def _settle(self, index: int, state: State, decided: State | None) -> None:
         """Record what metadata.csv cannot say."""
         sample = self.samples[index]
         if state == "rejected":
@@ -181,10 +213,10 @@ class Session:
         else:
             self._store.unreject(sample.id)
             self._rejected = self._rejected - {sample.id}
-        if state == "left":
+        if decided is None:
             self.decided.pop(sample.id, None)
         else:
-            self.decided[sample.id] = state
+            self.decided[sample.id] = decided
 
     def _refresh(self) -> None:
         """Take over what other programs have written into metadata.csv; while it is faulty, the former stays."""
@@ -200,7 +232,7 @@ class Session:
                 return
             self._trouble = f"{METADATA} is not valid any more: {faults[0]}" if faults else ""
             if not faults:
-                self._words = {row.sample.id: Words.of(row.sample) for row in rows}
+                self._annotations = {row.sample.id: Annotation.of(row) for row in rows}
 
     def _table_stamp(self) -> tuple[int, ...]:
         try:
@@ -208,9 +240,6 @@ class Session:
         except OSError:
             return ()
         return facts.st_mtime_ns, facts.st_size, facts.st_ino
-
-    def _words_of(self, index: int) -> Words:
-        return self._words.get(self.samples[index].id, Words())
 
     def _common(self) -> dict[str, Any]:
         return {"trouble": self._trouble, "proposed": self.background.num_done}
@@ -245,6 +274,17 @@ class Session:
         what = "all words stand" if " " in scene else f"'{scene}' stands"
         note = f"{what} in the captions of {seen.seen_scene(scene)} of {seen.frames} frames" if seen else ""
         return warning, note
+
+
+def _about_prompt(before: Annotation, prompt: str, seen: Proposal | None) -> list[tuple[str, str]]:
+    """(warning, note) of a prompt; there are no warnings."""
+    notes = []
+    if before.prompt_state == "proposed" and prompt == before.prompt:
+        notes.append("a machine wrote this; accepting says that it is right")
+    frames = next((caption.frames for caption in seen.captions if caption.text == prompt), 0) if seen else 0
+    if seen and frames:
+        notes.append(f"the caption of {frames} of {seen.frames} frames")
+    return [("", note) for note in notes]
 
 
 def _lines(found: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """What is kept beside metadata.csv: proposals and rejections, in one SQLite file that one process works on.
 
-Words that were accepted are not in it: they are in metadata.csv alone.
+What was accepted is not in it: that is in metadata.csv alone.
 """
 
 from __future__ import annotations
@@ -97,5 +97,5 @@ class Store:
         except sqlite3.OperationalError as error:
             raise UserError(f"{self._path} cannot be read or written: {error}") from error
         except sqlite3.DatabaseError as error:
-            hint = "delete it to propose anew; words in metadata.csv stay, rejections are lost"
+            hint = "delete it to propose anew; what is in metadata.csv stays, rejections are lost"
             raise UserError(f"{self._path} is damaged ({error}): {hint}") from error

@@ -1,4 +1,4 @@
-"""`i2vbench data annotate`: object and scene words for a data set of one's own."""
+"""`i2vbench data annotate`: prompts checked, and object and scene words, for a data set of one's own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def annotate(
     no_proposals: Annotated[bool, typer.Option("--no-proposals", help="Propose nothing; needs no checkpoint.")] = False,
     propose_only: Annotated[
         bool,
-        typer.Option("--propose-only", help="Propose words for all clips that are left, for later, and show no page."),
+        typer.Option("--propose-only", help="Propose for all clips that are left, for later, and show no page."),
     ] = False,
     profile: Annotated[
         str, typer.Option(help="What the networks are, and which frames they see: a name or a TOML file.")
@@ -36,9 +36,10 @@ def annotate(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page, on this machine alone; 0 is any free.")] = 0,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Show clips on a local page, with the words that GRiT and Tag2Text propose; accepted ones go into metadata.csv.
+    """Show clips on a local page, with the words and captions that GRiT and Tag2Text propose, to accept or correct.
 
-    They are what object and scene consistency look for. Stopped at any moment, it goes on where it was.
+    What is accepted goes into metadata.csv: the words that object and scene consistency look for, and the prompt, where
+    a machine proposed it. Stopped at any moment, it goes on where it was.
 
     Example: i2vbench data annotate clips --category Pet
     """
@@ -79,8 +80,8 @@ def _folder(dataset: str) -> Path:
     path = Path(rest if colon and kind == "folder" else dataset).expanduser()
     if not path.exists() and kind != "folder" and kind in DATASETS.builtin:
         raise UserError(
-            f"data set '{dataset}' cannot be annotated: words go into the metadata.csv of a folder; make one with its "
-            "clips (docs/add-a-data-set.md) and name that"
+            f"data set '{dataset}' cannot be annotated: annotations go into the metadata.csv of a folder; "
+            "make one with its clips (docs/add-a-data-set.md) and name that"
         )
     if not path.is_dir():
         raise UserError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")

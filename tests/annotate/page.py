@@ -11,14 +11,26 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from i2vbench.datasets.annotations import Annotation
 from i2vbench.datasets.metadata import METADATA, read_folder
-from i2vbench.datasets.words import Words
 from tests.conftest import ROOT, SMALL_PROFILE, environment, make_dataset
 
-NO_WORDS = {"objects": [], "scene": ""}
+PROMPTS = ("clip number 0.", "clip number 1.", "clip number 2.", "picture number 0.")
+
+
+class Words(NamedTuple):
+    """What an annotation says beside the prompt."""
+
+    objects: tuple[str, ...] = ()
+    scene: str = ""
+
+
+def shown(index: int, objects: Sequence[str] = (), scene: str = "", **more: str) -> dict[str, Any]:
+    """A clip's annotation as the page shows it."""
+    return {"prompt": PROMPTS[index], "objects": list(objects), "scene": scene, "prompt_state": "", **more}
 
 
 @dataclass(frozen=True)
@@ -99,9 +111,19 @@ class Annotating:
             time.sleep(0.02)
         return clip
 
-    def decide(self, index: int, decision: str, objects: str = "", scene: str = "", before: object = None) -> Answer:
-        body = {"decision": decision, "objects": objects, "scene": scene, "before": before or NO_WORDS}
-        return self.ask(f"clips/{index}", body)
+    def decide(
+        self,
+        index: int,
+        decision: str,
+        objects: str = "",
+        scene: str = "",
+        before: dict[str, Any] | None = None,
+        prompt: str | None = None,
+    ) -> Answer:
+        """What the page sends; the prompt is the one that was shown unless another is given."""
+        before = before or shown(index)
+        typed = {"prompt": before["prompt"] if prompt is None else prompt, "objects": objects, "scene": scene}
+        return self.ask(f"clips/{index}", {"decision": decision, **typed, "before": before})
 
     def end(self, number: int = signal.SIGINT) -> tuple[int, str, str]:
         """(exit code, what it printed, what it told)."""
@@ -113,10 +135,14 @@ class Annotating:
 Start = Callable[..., Annotating]
 
 
-def words(folder: Path) -> dict[str, Words]:
+def annotations(folder: Path) -> dict[str, Annotation]:
     rows, faults, _ = read_folder(folder)
     assert not faults
-    return {row.sample.id: Words.of(row.sample) for row in rows}
+    return {row.sample.id: Annotation.of(row) for row in rows}
+
+
+def words(folder: Path) -> dict[str, Words]:
+    return {id_: Words(found.objects, found.scene) for id_, found in annotations(folder).items()}
 
 
 def make_unannotated(folder: Path, **more: Any) -> Path:
@@ -124,4 +150,15 @@ def make_unannotated(folder: Path, **more: Any) -> Path:
     table = folder / METADATA
     table.write_text(table.read_text().replace(",dog,park", ",,"))
     (folder.parent / "small.toml").write_text(SMALL_PROFILE)
+    return folder
+
+
+def make_proposed(folder: Path, **more: Any) -> Path:
+    """As curation leaves a folder: prompts proposed by a machine, but for the last one, and no words."""
+    make_unannotated(folder, **more)
+    table = folder / METADATA
+    head, *lines = table.read_text().splitlines()
+    states = ["proposed"] * (len(lines) - 1) + [""]
+    rows = [f"{line},{state}" for line, state in zip(lines, states, strict=True)]
+    table.write_text("\n".join([f"{head},prompt_state", *rows, ""]))
     return folder

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from i2vbench.datasets.annotations import Annotation
 from i2vbench.datasets.check import check_folder
 from i2vbench.datasets.metadata import METADATA
-from i2vbench.datasets.words import Words
-from tests.annotate.page import Annotating, Start, words
+from tests.annotate.page import PROMPTS, Annotating, Start, Words, annotations, make_proposed, words
 from tests.conftest import until
 
 
@@ -135,6 +135,107 @@ def test_everything_by_keyboard(browser: Any, start: Start, folder: Path) -> Non
     assert text(browser, "count") == "3 of 4 done, 1 of them rejected"
 
 
+CAPTIONS = ("a dog running on a sandy beach next to the water", "a dog on the beach")
+
+
+def test_a_proposed_prompt_is_accepted_or_another_caption_taken(browser: Any, start: Start, folder: Path) -> None:
+    make_proposed(folder)
+    open_page(browser, start())
+    until_proposed(browser)
+    assert (value(browser, "prompt"), text(browser, "state")) == (PROMPTS[0], "prompt not checked yet")
+    assert "a machine wrote this" in text(browser, "prompt-said")
+    chips = browser.find_elements("css selector", "#captions-chips .chip")
+    assert [chip.text for chip in chips] == [f"{CAPTIONS[0]}\n3/4", f"{CAPTIONS[1]}\n1/4"]
+    assert text(browser, "accept") == "Accept"
+    click(browser, "accept")
+    until_shown(browser, "clip-1")
+    accepted = Annotation(PROMPTS[0], ("dog",), "beach", "checked")
+    assert annotations(folder)["clip-0"] == accepted
+    assert "clip-0: saved prompt · dog · beach" in text(browser, "toast")
+    until_proposed(browser)
+    chips = browser.find_elements("css selector", "#captions-chips .chip")
+    chips[1].click()
+    assert (value(browser, "prompt"), text(browser, "accept")) == (CAPTIONS[1], "Save correction")
+    assert [chip.get_attribute("aria-pressed") for chip in chips] == ["false", "true"]
+    until(browser, "document.getElementById('prompt-said').textContent == 'the caption of 1 of 4 frames'")
+    chips[1].click()
+    assert (value(browser, "prompt"), text(browser, "accept")) == (PROMPTS[1], "Accept")
+    chips[0].click()
+    click(browser, "accept")
+    until_shown(browser, "clip-2")
+    assert annotations(folder)["clip-1"] == Annotation(CAPTIONS[0], ("dog",), "beach", "checked")
+    click(browser, "undo")
+    until_shown(browser, "clip-1")
+    now = annotations(folder)
+    assert (now["clip-0"], now["clip-1"]) == (accepted, Annotation(PROMPTS[1], prompt_state="proposed"))
+    assert text(browser, "state") == "prompt not checked yet"
+    assert check_folder(folder) == []
+    assert browser.get_log("browser") == []
+
+
+def test_prompts_by_keyboard(browser: Any, start: Start, folder: Path) -> None:
+    from selenium.webdriver import Keys
+
+    make_proposed(folder)
+    open_page(browser, start())
+    until_proposed(browser)
+    keys(browser, "c")
+    assert value(browser, "prompt") == CAPTIONS[0]
+    keys(browser, "p")
+    keys(browser, ", wet", Keys.ESCAPE)
+    written = f"{CAPTIONS[0]}, wet"
+    assert value(browser, "prompt") == written
+    seen = []
+    for _ in range(4):
+        keys(browser, "c")
+        seen.append(value(browser, "prompt"))
+    assert seen == [PROMPTS[0], *CAPTIONS, written], "what was typed is not lost"
+    keys(browser, "w")
+    assert (value(browser, "objects"), value(browser, "scene")) == ("", "")
+    keys(browser, "p")
+    keys(browser, Keys.ENTER)
+    until_shown(browser, "clip-1")
+    assert annotations(folder)["clip-0"] == Annotation(written, (), "", "checked")
+    until_proposed(browser)
+    keys(browser, "p")
+    browser.execute_script("document.execCommand('insertText', false, ' pasted\\n  lines')")
+    assert value(browser, "prompt") == f"{PROMPTS[1]} pasted lines"
+    keys(browser, Keys.ENTER)
+    until_shown(browser, "clip-2")
+    assert annotations(folder)["clip-1"] == Annotation(f"{PROMPTS[1]} pasted lines", ("dog",), "beach", "checked")
+    keys(browser, "p")
+    browser.execute_script("document.getElementById('prompt').select()")
+    keys(browser, Keys.DELETE, Keys.ENTER, Keys.ESCAPE)
+    assert browser.find_element("id", "accept").get_property("disabled")
+    until(browser, "document.getElementById('fault').textContent.startsWith('prompt: is empty')")
+    assert annotations(folder)["clip-2"].prompt == PROMPTS[2]
+    browser.find_element("css selector", "#filter option[value=wordless]").click()
+    until_shown(browser, "clip-2")
+    keys(browser, Keys.ARROW_RIGHT)
+    until_shown(browser, "image-0")
+    keys(browser, "n")
+    until_shown(browser, "clip-0")
+    assert text(browser, "state") == "prompt checked, no words"
+
+
+def test_a_prompt_that_another_program_changed_is_taken_over(browser: Any, start: Start, folder: Path) -> None:
+    make_proposed(folder)
+    open_page(browser, start())
+    until_proposed(browser)
+    table = folder / METADATA
+    table.write_text(table.read_text().replace(PROMPTS[0], "a dog of theirs."))
+    browser.execute_script("document.getElementById('prompt-said').replaceChildren()")
+    click(browser, "accept")
+    until(browser, "!document.getElementById('fault').hidden")
+    assert "another program has changed 'clip-0' to prompt 'a dog of theirs.'" in text(browser, "fault")
+    assert (value(browser, "prompt"), value(browser, "objects")) == ("a dog of theirs.", "dog")
+    until(browser, "document.getElementById('prompt-said').textContent.startsWith('a machine wrote this')")
+    assert "another program" in text(browser, "fault"), "it stays until the next try"
+    click(browser, "accept")
+    until_shown(browser, "clip-1")
+    assert annotations(folder)["clip-0"] == Annotation("a dog of theirs.", ("dog",), "beach", "checked")
+
+
 def test_filters_and_words_that_are_there(browser: Any, start: Start, folder: Path) -> None:
     table = folder / METADATA
     table.write_text(table.read_text().replace("clip number 1.,,", "clip number 1.,cat;Cow,"))
@@ -168,7 +269,7 @@ def test_a_conflict_keeps_what_was_typed(browser: Any, start: Start, folder: Pat
     table.write_text(table.read_text().replace("clip number 0.,,", "clip number 0.,cat,"))
     click(browser, "accept")
     until(browser, "!document.getElementById('fault').hidden")
-    assert "another program has changed the words of 'clip-0' to objects cat" in text(browser, "fault")
+    assert "another program has changed 'clip-0' to objects 'cat'" in text(browser, "fault")
     assert value(browser, "objects") == "dog"
     assert words(folder)["clip-0"] == Words(("cat",))
     click(browser, "accept")
@@ -186,7 +287,7 @@ def test_text_of_others_stays_text(browser: Any, start: Start, folder: Path) -> 
     table.write_text(table.read_text().replace("clip number 0.", nasty).replace("Pet", f"{nasty}&amp;"))
     open_page(browser, start())
     until_proposed(browser)
-    assert text(browser, "prompt") == nasty
+    assert value(browser, "prompt") == nasty
     assert f"{nasty}&amp;" in text(browser, "where")
     assert browser.find_elements("css selector", "#objects-chips .chip")[3].text.startswith("<b>bold</b>")
     assert browser.title == "Annotate data"

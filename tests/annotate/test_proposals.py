@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
+import subprocess
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,15 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from i2vbench.annotate import networks
-from i2vbench.annotate.background import Background, contents
 from i2vbench.annotate.networks import Networks, warner
 from i2vbench.annotate.previews import video_preview
 from i2vbench.annotate.proposals import Proposal, Seen, count, summarise
-from i2vbench.annotate.rules import RefusedWords, parse_words
+from i2vbench.annotate.proposing import Maker, contents, propose_into
+from i2vbench.annotate.rules import Refused, decide
 from i2vbench.annotate.store import FILE, Store
+from i2vbench.datasets.annotations import Annotation
 from i2vbench.datasets.folder import FolderDataset
 from i2vbench.datasets.metadata import METADATA
-from i2vbench.datasets.words import Words
 from i2vbench.entry import Entry
 from i2vbench.errors import UserError
 from i2vbench.metrics.base import Metric
@@ -30,7 +33,7 @@ from i2vbench.registry import METRICS
 from i2vbench.types import ClipSource, FrameSource, MetricInfo, Sample, Video
 from i2vbench.video import write_video
 from tests.annotate.start import Fake
-from tests.conftest import moving_frames
+from tests.conftest import ROOT, environment, moving_frames
 
 
 @dataclass
@@ -67,7 +70,7 @@ def test_a_frame_that_could_not_be_looked_at_counts_as_none() -> None:
 
 def test_nothing_seen_proposes_nothing() -> None:
     for seen in (summarise([Frame()] * 16, [Frame()] * 16), summarise([], []), Proposal(0)):
-        assert (seen.first_object(), seen.first_scene(), seen.scene_words()) == ("", "", [])
+        assert (seen.first_caption(), seen.first_object(), seen.first_scene(), seen.scene_words()) == ("", "", "", [])
         assert (seen.seen_object("dog"), seen.seen_scene("dog"), seen.seen_scene("")) == (0, 0, 0)
 
 
@@ -81,6 +84,11 @@ def test_scene_words_stand_in_a_caption_and_the_first_one_is_a_tag_that_is_no_ob
         ("dog", 16), ("beach", 16), ("parking lot", 12), ("sandy", 12), ("parking", 12), ("lot", 12),
     ]  # fmt: skip
     assert BEACH.first_scene() == "beach"
+
+
+def test_the_caption_of_most_frames_is_the_first() -> None:
+    frames = [Frame(text="a cat"), Frame(text="a dog"), Frame(text="a dog"), Frame(text="a fox", fault="no memory")]
+    assert summarise([], frames).first_caption() == "a dog"
 
 
 @given(st.lists(st.lists(st.text(max_size=8), max_size=4), max_size=6))
@@ -102,14 +110,34 @@ def test_a_kept_proposal_comes_back(proposal: Proposal) -> None:
 # -- rules ------------------------------------------------------------------------------------------------------------
 
 
-@given(st.text(max_size=40), st.text(max_size=40))
-def test_words_that_are_taken_read_back_from_a_table_as_they_are(objects: str, scene: str) -> None:
+@given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))
+def test_what_is_taken_reads_back_from_a_table_as_it_is(prompt: str, objects: str, scene: str) -> None:
+    before = Annotation("a dog.", prompt_state="proposed")
     try:
-        words = parse_words(objects, scene)
-    except RefusedWords:
+        taken = decide(before, prompt, objects, scene)
+    except Refused:
         return
-    assert parse_words(";".join(words.objects), words.scene) == words
-    assert all(word and word == word.strip() and ";" not in word for word in words.objects)
+    assert decide(taken, taken.prompt, ";".join(taken.objects), taken.scene) == taken
+    assert decide(before, taken.prompt, ";".join(taken.objects), taken.scene) == taken
+    assert taken.prompt_state == "checked"
+    assert taken.prompt
+    assert taken.prompt == " ".join(taken.prompt.split())
+    assert all(word and word == word.strip() and ";" not in word for word in taken.objects)
+
+
+def test_a_prompt_is_checked_if_a_machine_proposed_it_or_it_was_changed() -> None:
+    by_hand, proposed = Annotation("a dog.", ("dog",)), Annotation("a dog.", prompt_state="proposed")
+    assert decide(by_hand, "a dog.", "cat", "") == Annotation("a dog.", ("cat",))
+    assert decide(by_hand, " a  cat.", "dog", "") == Annotation("a cat.", ("dog",), "", "checked")
+    assert decide(proposed, "a dog.", "", "") == Annotation("a dog.", prompt_state="checked")
+    assert decide(proposed, "a cat.", "cat", "sea") == Annotation("a cat.", ("cat",), "sea", "checked")
+
+
+def test_what_stands_in_the_table_is_not_judged_again() -> None:
+    odd = Annotation("=a  " + "very " * 300, ("+1", "x" * 300), "-  2", "proposed")
+    assert decide(odd, odd.prompt, "; ".join(odd.objects), odd.scene) == odd._replace(prompt_state="checked")
+    with pytest.raises(Refused, match=r"prompt: 1,505 characters; expected at most 1,000"):
+        decide(odd, odd.prompt + "x", "", "")
 
 
 # -- the networks -----------------------------------------------------------------------------------------------------
@@ -228,8 +256,8 @@ def test_what_fails_is_a_reason_beside_its_clip(folder: Path, small_profile: Pro
     with Store(folder) as store:
 
         def propose(proposer: Any) -> list[str]:
-            background = Background(samples, lambda i: True, proposer, store, small_profile.protocol)
-            return [background.propose(i).reason for i in range(4)]
+            maker = Maker(proposer, store, small_profile.protocol)
+            return [maker.propose(sample).reason for sample in samples]
 
         reasons = propose(Fake())
         assert (reasons[0], reasons[3]) == ("", "")
@@ -244,7 +272,7 @@ def test_what_fails_is_a_reason_beside_its_clip(folder: Path, small_profile: Pro
 def test_a_picture_is_looked_at_as_one_frame(folder: Path, small_profile: Profile) -> None:
     samples = FolderDataset(str(folder)).samples()
     with Store(folder) as store:
-        made = Background(samples, lambda i: True, Fake(), store, small_profile.protocol).propose(3)
+        made = Maker(Fake(), store, small_profile.protocol).propose(samples[3])
     assert made.proposal is not None
     assert made.proposal.frames == 1
 
@@ -262,10 +290,70 @@ def test_a_long_section_is_shown_whole(tmp_path: Path) -> None:
     assert shown.num_frames / shown.fps == pytest.approx(9.0, abs=0.1)
 
 
-def test_the_table_is_untouched_by_proposing(folder: Path, small_profile: Profile) -> None:
-    before = (folder / METADATA).read_bytes()
+# -- proposing without the page ---------------------------------------------------------------------------------------
+
+
+def test_all_clips_of_a_folder_are_proposed_for_once(folder: Path, small_profile: Profile) -> None:
+    (folder / "clip-1.mp4").write_bytes(b"no video")
+    table = folder / METADATA
+    table.write_text(re.sub(r"(clip|picture) number \d\.", "placeholder", table.read_text()))
+    before, lines = table.read_bytes(), list[str]()
+    samples, proposer = FolderDataset(str(folder)).samples(), Fake()
+    with Store(folder) as store:
+        found = propose_into(store, samples, proposer, small_profile.protocol, lines.append)
+    assert list(found) == ["clip-0", "clip-2", "image-0"]
+    assert found["clip-0"].first_caption() == "a dog running on a sandy beach next to the water"
+    assert lines[0] == "1/4 clip-0: proposed"
+    assert "2/4 clip-1: " in lines[1]
+    assert "is not a video" in lines[1]
+    assert table.read_bytes() == before, "proposals are no annotations"
+    with Store(folder) as store:
+        again = Fake()
+        assert propose_into(store, samples, again, small_profile.protocol, lines.append) == found
+    assert (proposer.loads, again.loads) == (1, 0)
+
+
+def test_a_proposal_that_cannot_be_kept_ends_it(folder: Path, small_profile: Profile) -> None:
     samples = FolderDataset(str(folder)).samples()
     with Store(folder) as store:
-        Background(samples, lambda i: True, Fake(), store, small_profile.protocol).propose(0)
-    assert (folder / METADATA).read_bytes() == before
-    assert Words.of(FolderDataset(str(folder)).samples()[0]) == Words()
+        store._db.execute("PRAGMA query_only = ON")
+        with pytest.raises(UserError, match=r"the proposal for 'clip-0' could not be kept: .*readonly"):
+            propose_into(store, samples, Fake(), small_profile.protocol, lambda line: None)
+
+
+PROPOSE = """
+import sys
+from pathlib import Path
+from i2vbench.annotate.proposing import propose_into
+from i2vbench.annotate.store import Store
+from i2vbench.datasets.folder import FolderDataset
+from i2vbench.profiles import load_profile
+from tests.annotate.start import Fake
+folder = Path(sys.argv[1])
+with Store(folder) as store:
+    profile = load_profile(str(folder.parent / "small.toml"))
+    samples = FolderDataset(str(folder)).samples()
+    propose_into(store, samples, Fake(0.3), profile.protocol, lambda line: print(line, flush=True))
+"""
+
+
+def test_killed_while_proposing_it_goes_on_where_it_was(folder: Path, small_profile: Profile) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROPOSE, str(folder)], cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    said = [process.stdout.readline() for _ in range(2)]
+    process.kill()
+    process.communicate()
+    assert said == ["1/4 clip-0: proposed\n", "2/4 clip-1: proposed\n"]
+    looked: list[int] = []
+
+    class Counting(Fake):
+        def propose(self, video: Video) -> Proposal:
+            looked.append(video.num_frames)
+            return super().propose(video)
+
+    samples = FolderDataset(str(folder)).samples()
+    with Store(folder) as store:
+        assert len(propose_into(store, samples, Counting(), small_profile.protocol, lambda line: None)) == 4
+    assert len(looked) <= 2

@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from i2vbench.annotate.store import FILE
+from i2vbench.datasets.annotations import Annotation
 from i2vbench.datasets.check import check_folder
 from i2vbench.datasets.metadata import METADATA
-from i2vbench.datasets.words import Words
-from tests.annotate.page import NO_WORDS, Annotating, Start, words
+from tests.annotate.page import PROMPTS, Annotating, Start, Words, annotations, make_proposed, shown, words
 from tests.conftest import ROOT, environment
 
 
@@ -59,15 +59,68 @@ def test_a_decision_can_be_taken_back(start: Start, folder: Path) -> None:
     page = start()
     table = (folder / METADATA).read_bytes()
     page.decide(0, "annotate", "dog", "beach")
-    assert page.decide(0, "clear", before={"objects": ["dog"], "scene": "beach"}).json["state"] == "left"
+    assert page.decide(0, "undo", before=shown(0, ["dog"], "beach")).json["state"] == "left"
     page.decide(1, "reject")
-    assert page.decide(1, "clear").json["state"] == "left"
+    assert page.decide(1, "undo").json["state"] == "left"
     assert words(folder) == dict.fromkeys(words(folder), Words())
     page.decide(1, "reject")
     assert page.decide(1, "annotate", "dog").json["state"] == "annotated"
-    assert page.decide(1, "reject", before={"objects": ["dog"], "scene": ""}).json["state"] == "rejected"
+    assert page.decide(1, "undo", before=shown(1, ["dog"])).json["state"] == "rejected"
+    answer = page.decide(1, "undo")
+    assert (answer.status, answer.json["why"]) == (422, "there is nothing to undo")
+    assert page.decide(1, "annotate", "dog").json["state"] == "annotated"
+    assert page.decide(1, "reject", before=shown(1, ["dog"])).json["state"] == "rejected"
     assert (folder / METADATA).read_bytes().count(b"\r\n") == table.count(b"\r\n")
     assert "This time: 0 annotated, 1 rejected. Clips with words: 0 of 4" in page.end()[1]
+
+
+def test_a_proposed_prompt_is_checked_by_accepting_or_correcting_it(start: Start, folder: Path) -> None:
+    make_proposed(folder)
+    table = folder / METADATA
+    table.write_text(table.read_text().replace("clip number 0.,,", "clip number 0.,dog,"))
+    page = start()
+
+    def states() -> list[str]:
+        return [clip["state"] for clip in page.ask("clips").json["clips"]]
+
+    assert states() == ["left"] * 4, "words or not"
+    first = shown(0, ["dog"], prompt_state="proposed")
+    assert page.clip(0) | first == page.clip(0)
+    typed = {"prompt": PROMPTS[0], "objects": "dog", "scene": ""}
+    said = page.ask("clips/0/check", typed).json["prompt"]
+    assert said == [{"text": "a machine wrote this; accepting says that it is right", "bad": False}]
+    page.decide(0, "annotate", "dog", "beach", before=first)
+    second = shown(1, prompt_state="proposed")
+    page.decide(1, "annotate", before=second, prompt=" a  dog, running.")
+    page.decide(2, "reject", before=shown(2, prompt_state="proposed"), prompt="not saved")
+    assert page.decide(3, "annotate", prompt="a cat.").status == 200, "no words, but a prompt"
+    assert annotations(folder) == {
+        "clip-0": Annotation(PROMPTS[0], ("dog",), "beach", "checked"),
+        "clip-1": Annotation("a dog, running.", (), "", "checked"),
+        "clip-2": Annotation(PROMPTS[2], (), "", "proposed"),
+        "image-0": Annotation("a cat.", (), "", "checked"),
+    }
+    assert states() == ["annotated", "annotated", "rejected", "annotated"]
+    assert [clip["has_words"] for clip in page.ask("clips").json["clips"]] == [True, False, False, False]
+
+    corrected = {"prompt": "a dog, running.", "objects": [], "scene": "", "prompt_state": "checked"}
+    assert page.decide(1, "undo", before=corrected).status == 200
+    assert page.clip(1) | second == page.clip(1)
+    assert page.decide(1, "annotate", before=corrected, prompt="a cat.").status == 409
+    assert states() == ["annotated", "left", "rejected", "annotated"]
+    output = page.end()[1]
+    assert "This time: 2 annotated, 1 rejected. Clips with words: 1 of 4; left: 1. Prompts that a machine" in output
+    assert "Prompts that a machine proposed and nobody has checked: 2." in output
+
+
+def test_a_table_without_states_gets_none_for_words_alone(start: Start, folder: Path) -> None:
+    page = start()
+    page.decide(0, "annotate", "dog")
+    assert "prompt_state" not in (folder / METADATA).read_text()
+    page.decide(1, "annotate", "dog", prompt="a dog.")
+    assert [found.prompt_state for found in annotations(folder).values()] == ["", "checked", "", ""]
+    page.decide(1, "undo", before=shown(1, ["dog"], prompt="a dog.", prompt_state="checked"))
+    assert annotations(folder)["clip-1"] == Annotation(PROMPTS[1])
 
 
 def test_another_program_that_writes_too(start: Start, folder: Path) -> None:
@@ -78,9 +131,9 @@ def test_another_program_that_writes_too(start: Start, folder: Path) -> None:
     table.write_text(text.replace("clip number 0.,,", "clip number 0.,cat,").replace("number 1.", "number one."))
     answer = page.decide(0, "annotate", "dog", "beach")
     assert answer.status == 409
-    assert "another program has changed the words of 'clip-0' to objects cat, scene (none)" in answer.json["why"]
+    assert answer.json["why"] == "another program has changed 'clip-0' to objects 'cat'"
     assert page.clip(0)["objects"] == ["cat"]
-    assert page.decide(0, "annotate", "dog", "beach", before={"objects": ["cat"], "scene": ""}).status == 200
+    assert page.decide(0, "annotate", "dog", "beach", before=shown(0, ["cat"])).status == 200
     assert "clip number one." in table.read_text()
     table.write_text("not,a,table\n")
     assert "missing columns" in page.clip(1)["trouble"]
@@ -112,9 +165,29 @@ def test_words_that_are_refused(annotating: Annotating, objects: str, scene: str
     assert (annotating.folder / METADATA).read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("prompt", "says"),
+    [
+        ("  ", "prompt: is empty; expected what is to be seen in the clip"),
+        ("a dog\nruns", "prompt: holds a character that cannot be seen (U+000A)"),
+        ("a dog \u202eruns", "U+202E"),
+        ("x" * 1001, "prompt: 1,001 characters; expected at most 1,000"),
+        ("=HYPERLINK(1)", "formula"),
+    ],
+)
+def test_prompts_that_are_refused(annotating: Annotating, prompt: str, says: str) -> None:
+    before = (annotating.folder / METADATA).read_bytes()
+    answer = annotating.decide(0, "annotate", "dog", prompt=prompt)
+    assert answer.status == 422
+    assert says in answer.json["why"]
+    assert annotating.ask("clips/0/check", {"prompt": prompt, "objects": "", "scene": ""}).json["fault"]
+    assert (annotating.folder / METADATA).read_bytes() == before
+
+
 def test_warnings_stand_beside_words(annotating: Annotating) -> None:
     annotating.proposed(0)
-    said = annotating.ask("clips/0/check", {"objects": "Dog; dog; food; a cat", "scene": "beach"}).json
+    typed = {"prompt": PROMPTS[0], "objects": "Dog; dog; food; a cat", "scene": "beach"}
+    said = annotating.ask("clips/0/check", typed).json
     otherwise = "object words that the detector writes otherwise, so that no frame matches to the letter"
     unknown = "object words outside of the detector's 80 names, which no frame can match"
     assert said["objects"] == [
@@ -125,7 +198,12 @@ def test_warnings_stand_beside_words(annotating: Annotating) -> None:
         {"text": "the paper's protocol takes one object word a clip", "bad": False},
     ]
     assert said["scene"] == [{"text": "'beach' stands in the captions of 4 of 4 frames", "bad": False}]
-    assert annotating.ask("clips/0/check", {"objects": "", "scene": "a\tb"}).json["fault"].startswith("scene: holds")
+    assert said["prompt"] == []
+    typed = {"prompt": "a dog on the beach", "objects": "", "scene": ""}
+    assert annotating.ask("clips/0/check", typed).json["prompt"] == [
+        {"text": "the caption of 1 of 4 frames", "bad": False}
+    ]
+    assert annotating.ask("clips/0/check", {**typed, "scene": "a\tb"}).json["fault"].startswith("scene: holds")
 
 
 def test_what_the_page_shows_of_a_clip(annotating: Annotating) -> None:
@@ -188,7 +266,7 @@ def test_an_address_without_the_secret_is_refused(annotating: Annotating) -> Non
 )
 def test_only_the_page_itself_may_change_anything(annotating: Annotating, headers: dict[str, str], status: int) -> None:
     before = (annotating.folder / METADATA).read_bytes()
-    body = {"decision": "annotate", "objects": "dog", "scene": "", "before": NO_WORDS}
+    body = {"decision": "annotate", "prompt": "x", "objects": "dog", "scene": "", "before": shown(0)}
     for path in ("clips/0", "finish"):
         assert annotating.ask(path, body, headers=headers).status == status
     assert (annotating.folder / METADATA).read_bytes() == before
@@ -198,7 +276,7 @@ def test_only_the_page_itself_may_change_anything(annotating: Annotating, header
 def test_localhost_may_be_its_name(annotating: Annotating) -> None:
     host = f"localhost:{annotating.port}"
     assert annotating.ask("clips", headers={"Host": host}).status == 200
-    body = {"objects": "", "scene": ""}
+    body = {"prompt": "", "objects": "", "scene": ""}
     assert annotating.ask("clips/0/check", body, headers={"Host": host, "Origin": f"http://{host}"}).status == 200
 
 
@@ -208,14 +286,15 @@ def test_localhost_may_be_its_name(annotating: Annotating) -> None:
 )
 def test_clips_go_by_number_alone(annotating: Annotating, path: str) -> None:
     assert annotating.ask(path).status in (404, 422)
-    assert annotating.ask(path, {"objects": "", "scene": ""}).status in (404, 405, 422)
+    assert annotating.ask(path, {"prompt": "", "objects": "", "scene": ""}).status in (404, 405, 422)
 
 
 def test_bodies_are_held_to_what_the_page_sends(annotating: Annotating) -> None:
-    good = {"decision": "annotate", "objects": "dog", "scene": "", "before": NO_WORDS}
+    good = {"decision": "annotate", "prompt": PROMPTS[0], "objects": "dog", "scene": "", "before": shown(0)}
     bad: list[object] = [
         b"", b"{", b"null", b"\xff", b"[" * 5000, {}, good | {"more": 1}, good | {"decision": "delete"},
-        good | {"objects": 1}, good | {"before": {"objects": "dog", "scene": ""}},
+        good | {"objects": 1}, good | {"before": shown(0) | {"objects": "dog"}}, good | {"prompt": None},
+        good | {"before": shown(0, prompt_state="maybe")},
     ]  # fmt: skip
     for body in bad:
         answer = annotating.ask("clips/0", body)
@@ -271,13 +350,14 @@ def test_killed_under_load_nothing_said_to_be_saved_is_lost(start: Start, folder
 
         def save(index: int, page: Annotating = page, sent: dict[str, str] = sent, turn: int = turn) -> None:
             now = page.clip(index)
-            before = {"objects": now["objects"], "scene": now["scene"]}
+            before = {name: now[name] for name in ("prompt", "objects", "scene", "prompt_state")}
             for number in range(10_000):
                 word = f"word{turn}x{number}"
                 sent[now["id"]] = word
-                if page.decide(index, "annotate", word, before=before).status == 200:
+                after = {"prompt": f"a {word}.", "objects": [word], "scene": "", "prompt_state": "checked"}
+                if page.decide(index, "annotate", word, before=before, prompt=after["prompt"]).status == 200:
                     said[now["id"]] = word
-                before = {"objects": [word], "scene": ""}
+                before = after
 
         threads = [threading.Thread(target=lambda i=i: _until_gone(save, i)) for i in range(3)]  # type: ignore[misc]
         for thread in threads:
@@ -290,9 +370,9 @@ def test_killed_under_load_nothing_said_to_be_saved_is_lost(start: Start, folder
         page.process.send_signal(signal.SIGKILL)
         for thread in threads:
             thread.join()
-        now = words(folder)
+        now = annotations(folder)
         for id_, word in said.items():
-            assert now[id_].objects in ((word,), (sent[id_],))
+            assert now[id_] in [Annotation(f"a {text}.", (text,), "", "checked") for text in (word, sent[id_])]
     assert len(said) == 3
     assert check_folder(folder) == []
 

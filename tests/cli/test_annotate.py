@@ -20,7 +20,7 @@ from tests.conftest import Cli
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["demo"], "data set 'demo' cannot be annotated: words go into the metadata.csv of a folder"),
+        (["demo"], "data set 'demo' cannot be annotated: annotations go into the metadata.csv of a folder"),
         (["i2v-bench"], "cannot be annotated"),
         (["nowhere"], "nowhere: no such folder"),
         (["folder:nowhere"], "nowhere: no such folder"),
@@ -60,7 +60,7 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.
     """By what the system says of it: these tests may run as a user who may write anywhere."""
     folder = make_unannotated(tmp_path / "data")
     monkeypatch.setattr("os.access", lambda path, mode: Path(path).name != METADATA)
-    with pytest.raises(UserError, match="metadata.csv cannot be written to, and the words go there"):
+    with pytest.raises(UserError, match="metadata.csv cannot be written to, and annotations go there"):
         command.annotate(Wish(path=folder, propose_only=True), Fake())
     assert not list(folder.glob(".*"))
 

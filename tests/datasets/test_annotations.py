@@ -1,4 +1,4 @@
-"""Saving words changes two cells of one row, and nothing else, whatever the table is like and whenever it is killed."""
+"""Saving an annotation changes cells of one row, and nothing else, whatever the table is and whenever it is killed."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from i2vbench.datasets import words as words_module
+from i2vbench.datasets import annotations as annotations_module
+from i2vbench.datasets.annotations import Annotation, Conflict, save_annotation, with_annotations
 from i2vbench.datasets.check import check_folder
-from i2vbench.datasets.metadata import METADATA, read_folder, read_table
-from i2vbench.datasets.words import Conflict, Words, save_words, with_words
-from i2vbench.types import Sample
+from i2vbench.datasets.metadata import METADATA, Row, read_folder, read_table
 from tests.conftest import environment, make_dataset
 
-NEW = Words(("hot dog", "ball"), "ski slope")
+OLD = Annotation("a")
+NEW = Annotation("a", ("hot dog", "ball"), "ski slope")
+CHECKED = Annotation("a dog, barking.", ("hot dog", "ball"), "ski slope", "checked")
 
 
 @pytest.fixture
@@ -36,10 +37,14 @@ def write(folder: Path, *lines: str, header: str = "file_name,id,category,prompt
     (folder / METADATA).write_bytes("".join(f"{line}\n" for line in (header, *lines)).encode())
 
 
-def sample(folder: Path, id_: str = "x") -> Sample:
+def row(folder: Path, id_: str = "x") -> Row:
     rows, faults, _ = read_folder(folder)
     assert not faults
-    return next(row.sample for row in rows if row.sample.id == id_)
+    return next(row for row in rows if row.sample.id == id_)
+
+
+def save(folder: Path, target: Row, after: Annotation) -> None:
+    save_annotation(folder, target.sample, Annotation.of(target), after)
 
 
 def cells(data: bytes) -> list[list[str]]:
@@ -51,13 +56,15 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
     ["", ",", '"', '""', "\n", "\r\n", "\r", "a,b", 'say "dog"', "Zürich", "犬", "two\nlines", " blanks ", ";", "'"]
 )
 ENDS = st.sampled_from(["\n", "\r\n", "\r"])
-LAYOUT = st.permutations(["file_name", "id", "category", "prompt", "objects", "scene", "mine", "später", ""])
+LAYOUT = st.permutations(
+    ["file_name", "id", "category", "prompt", "objects", "scene", "prompt_state", "mine", "später", ""]
+)
 
 
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[list[str], list[list[str]]]:
     """A table of any cells in any quoting: the text of each record, the first with its mark, and the records."""
-    without = draw(st.sets(st.sampled_from(["objects", "scene", "mine", ""])))
+    without = draw(st.sets(st.sampled_from(["objects", "scene", "prompt_state", "mine", ""])))
     columns = [name for name in draw(LAYOUT) if name not in without]
     numbers = range(draw(st.integers(1, 4)))
     rows = [[f"id-{number}" if name == "id" else draw(TEXT) for name in columns] for number in numbers]
@@ -77,14 +84,15 @@ def tables(draw: st.DrawFn) -> tuple[list[str], list[list[str]]]:
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(table=tables(), pick=st.integers(0, 3))
-def test_only_two_cells_change_whatever_the_table_is(table: tuple[list[str], list[list[str]]], pick: int) -> None:
+def test_only_four_cells_change_whatever_the_table_is(table: tuple[list[str], list[list[str]]], pick: int) -> None:
     texts, records = table
     pick = pick % (len(records) - 1) + 1
-    changed = with_words("".join(texts).encode(), {f"id-{pick - 1}": NEW})
-    columns = [*records[0], *(name for name in ("objects", "scene") if name not in records[0])]
+    changed = with_annotations("".join(texts).encode(), {f"id-{pick - 1}": CHECKED})
+    columns = [*records[0], *(name for name in Annotation._fields if name not in records[0])]
     expected = [columns, *([*record, *[""] * (len(columns) - len(record))] for record in records[1:])]
-    expected[pick][columns.index("objects")] = "hot dog;ball"
-    expected[pick][columns.index("scene")] = "ski slope"
+    for name, cell in CHECKED.cells().items():
+        if expected[pick][columns.index(name)].strip() != cell:  # blanks around a state are no other state
+            expected[pick][columns.index(name)] = cell
     assert [record for record in cells(changed) if record] == expected
     assert changed.startswith(b"\xef\xbb\xbf") == texts[0].startswith("\ufeff")
     if columns == records[0]:  # every other record keeps its bytes, and this one its line end
@@ -97,19 +105,21 @@ def test_only_two_cells_change_whatever_the_table_is(table: tuple[list[str], lis
 def test_records_that_do_not_change_keep_their_bytes() -> None:
     head, end = '\ufeff"file_name",id,category,prompt,objects,scene\r\n', '\r\nb.mp4,"y","Pet",b,"", sea \r\n'
     data = head + '"a.mp4",x,"Pet","a",,\n' + end
-    changed = with_words(data.encode(), {"x": NEW}).decode()
+    changed = with_annotations(data.encode(), {"x": NEW}).decode()
     assert changed == head + "a.mp4,x,Pet,a,hot dog;ball,ski slope\n" + end
-    assert with_words(data.encode(), {"y": Words((), "sea")}).decode().endswith("b.mp4,y,Pet,b,, sea \r\n"), (
-        "it reads so"
-    )
+    same = with_annotations(data.encode(), {"y": Annotation("b", (), "sea")}).decode()
+    assert same.endswith("b.mp4,y,Pet,b,, sea \r\n"), "it reads so"
 
 
 def test_a_missing_column_is_added_only_if_it_has_to_be() -> None:
     data = b'file_name,id,category,prompt\na.mp4,x,Pet,"a, b"\n\nb.mp4,y,Pet,b'
-    assert with_words(data, {"y": Words((), "sea")}) == (
+    assert with_annotations(data, {"y": Annotation("b", (), "sea")}) == (
         b'file_name,id,category,prompt,scene\na.mp4,x,Pet,"a, b",\n\nb.mp4,y,Pet,b,sea'
     )
-    assert with_words(data, {"y": Words()}) == data
+    assert with_annotations(data, {"y": Annotation("c", (), "", "checked")}) == (
+        b'file_name,id,category,prompt,prompt_state\na.mp4,x,Pet,"a, b",\n\nb.mp4,y,Pet,c,checked'
+    )
+    assert with_annotations(data, {"y": Annotation("b")}) == data
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
@@ -118,20 +128,32 @@ def test_saved_words_are_what_the_metrics_read(tmp_path: Path, mark: str, end: s
     folder = make_dataset(tmp_path / "data", num_clips=2)
     text = end.join((folder / METADATA).read_text().splitlines()) + end
     (folder / METADATA).write_bytes((mark + text).encode())
-    target = sample(folder, "clip-1")
-    save_words(folder, target, Words.of(target), NEW)
-    assert Words.of(sample(folder, "clip-1")) == NEW
+    after = NEW._replace(prompt='a "hot dog", Zürich.')
+    save(folder, row(folder, "clip-1"), after)
+    assert Annotation.of(row(folder, "clip-1")) == after
     assert check_folder(folder) == []
-    old, new = "clip number 1.,dog,park", "clip number 1.,hot dog;ball,ski slope"
+    old, new = "clip number 1.,dog,park", '"a ""hot dog"", Zürich.",hot dog;ball,ski slope'
     assert (folder / METADATA).read_bytes() == (mark + text.replace(old, new)).encode()
     assert sorted(p.name for p in folder.iterdir()) == ["clip-0.mp4", "clip-1.mp4", "image-0.png", METADATA]
 
 
+def test_a_proposed_prompt_is_checked_and_the_row_of_a_missing_clip_stays(folder: Path) -> None:
+    header = "file_name,id,category,prompt,prompt_state,missing"
+    gone = "gone.mp4,z,Pet,,proposed,gone"
+    write(folder, "a.mp4,x,Pet,a, proposed ,", gone, "b.mp4,y,Pet,b,proposed,", header=header)
+    save(folder, row(folder), Annotation("a", prompt_state="checked"))
+    save(folder, row(folder, "y"), Annotation("a cat.", prompt_state="checked"))
+    save(folder, row(folder), Annotation("a", prompt_state="proposed"))
+    assert (folder / METADATA).read_text().splitlines() == [
+        header, "a.mp4,x,Pet,a,proposed,", gone, "b.mp4,y,Pet,a cat.,checked,",
+    ]  # fmt: skip
+
+
 def test_what_others_wrote_meanwhile_stays(folder: Path) -> None:
     write(folder, "a.mp4,x,Pet,a,,", "b.mp4,y,Pet,b,,")
-    target = sample(folder)
+    target = row(folder)
     write(folder, "b.mp4,y,Pet,a longer prompt,cat,sea", "a.mp4,x,Food,a,,", "a.mp4,new,Pet,c,,")
-    save_words(folder, target, Words(), NEW)
+    save(folder, target, NEW)
     assert (folder / METADATA).read_text() == (
         "file_name,id,category,prompt,objects,scene\nb.mp4,y,Pet,a longer prompt,cat,sea\n"
         "a.mp4,x,Food,a,hot dog;ball,ski slope\na.mp4,new,Pet,c,,\n"
@@ -141,45 +163,59 @@ def test_what_others_wrote_meanwhile_stays(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("a.mp4,x,Pet,a,cat,sea", "another program has changed the words of 'x' to objects cat, scene sea"),
-        ("a.mp4,z,Pet,a,,", "no row of id 'x' any more"),
-        ("b.mp4,x,Pet,a,,", "about another clip now"),
-        ("a.mp4,x,,a,,", "not valid any more, so nothing was saved: row 2: id 'x': category is empty"),
+        ("a.mp4,x,Pet,a,cat,sea,", "another program has changed 'x' to objects 'cat', scene 'sea'$"),
+        ("a.mp4,x,Pet,a cat,,,", "another program has changed 'x' to prompt 'a cat'$"),
+        ("a.mp4,x,Pet,a,,,checked", "another program has changed 'x' to prompt_state 'checked'$"),
+        ("a.mp4,z,Pet,a,,,", "no row of id 'x' any more"),
+        ("b.mp4,x,Pet,a,,,", "about another clip now"),
+        ("a.mp4,x,,a,,,", "not valid any more, so nothing was saved: row 2: id 'x': category is empty"),
     ],
 )
 def test_a_conflict_is_told_and_writes_nothing(folder: Path, line: str, says: str) -> None:
-    write(folder, "a.mp4,x,Pet,a,,")
-    target = sample(folder)
-    write(folder, line)
+    header = "file_name,id,category,prompt,objects,scene,prompt_state"
+    write(folder, "a.mp4,x,Pet,a,,,", header=header)
+    target = row(folder)
+    write(folder, line, header=header)
     before = (folder / METADATA).read_bytes()
     with pytest.raises(Conflict, match=says):
-        save_words(folder, target, Words(), NEW)
+        save(folder, target, NEW)
     assert (folder / METADATA).read_bytes() == before
 
 
-def test_words_that_would_make_the_table_invalid_are_not_written(folder: Path) -> None:
+@pytest.mark.parametrize(
+    "bad",
+    [
+        OLD._replace(objects=("a;b",)),
+        OLD._replace(objects=("tab\t",)),
+        OLD._replace(scene="two\nlines"),
+        OLD._replace(scene=" blank"),
+        OLD._replace(prompt=" "),
+        OLD._replace(prompt="two\nlines"),
+        OLD._replace(prompt_state="done"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_would_make_the_table_invalid_is_not_written(folder: Path, bad: Annotation) -> None:
     write(folder, "a.mp4,x,Pet,a,,")
     before = (folder / METADATA).read_bytes()
-    for bad in (Words(("a;b",)), Words(("tab\t",)), Words((), "two\nlines"), Words((), " blank")):
-        with pytest.raises(Conflict, match="would not be valid"):
-            save_words(folder, sample(folder), Words(), bad)
+    with pytest.raises(Conflict, match="would not be valid"):
+        save(folder, row(folder), bad)
     assert (folder / METADATA).read_bytes() == before
     assert sorted(p.name for p in folder.iterdir()) == ["a.mp4", "b.mp4", METADATA]
 
 
 def test_a_table_changed_amid_saving_is_read_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(folder, "a.mp4,x,Pet,a,,", "b.mp4,y,Pet,b,,")
-    target = sample(folder)
+    target = row(folder)
     calls = []
 
-    def late(data: bytes, changes: dict[str, Words]) -> bytes:
+    def late(data: bytes, changes: dict[str, Annotation]) -> bytes:
         calls.append(data)
         if len(calls) == 1:
             write(folder, "a.mp4,x,Pet,a,,", "b.mp4,y,Pet,changed in between,,")
-        return with_words(data, changes)
+        return with_annotations(data, changes)
 
-    monkeypatch.setattr(words_module, "with_words", late)
-    save_words(folder, target, Words(), NEW)
+    monkeypatch.setattr(annotations_module, "with_annotations", late)
+    save(folder, target, NEW)
     text = (folder / METADATA).read_text()
     assert len(calls) == 2
     assert "changed in between" in text
@@ -192,25 +228,29 @@ def test_a_link_stays_a_link_and_permissions_stay(folder: Path) -> None:
     (folder / "real").mkdir()
     os.rename(folder / METADATA, folder / "real" / "table.csv")
     os.symlink("real/table.csv", folder / METADATA)
-    save_words(folder, sample(folder), Words(), NEW)
+    save(folder, row(folder), CHECKED)
     assert (folder / METADATA).is_symlink()
     assert (folder / "real/table.csv").stat().st_mode & 0o777 == 0o640
-    assert Words.of(sample(folder)) == NEW
+    assert Annotation.of(row(folder)) == CHECKED
 
 
 SAVE = """
 import sys
 from pathlib import Path
+from i2vbench.datasets.annotations import Annotation, save_annotation
 from i2vbench.datasets.metadata import read_folder
-from i2vbench.datasets.words import Words, save_words
 folder = Path(sys.argv[1])
 rows, _, _ = read_folder(folder)
 for i in range(10_000):
     sample = rows[i % len(rows)].sample
-    now = {row.sample.id: row.sample for row in read_folder(folder)[0]}[sample.id]
-    save_words(folder, sample, Words.of(now), Words((f"word{i}",), "sea"))
+    now = {row.sample.id: Annotation.of(row) for row in read_folder(folder)[0]}[sample.id]
+    save_annotation(folder, sample, now, Annotation(f"prompt {i}", (f"word{i}",), "sea", "checked"))
     print(sample.id, i, flush=True)
 """
+
+
+def numbered(number: int) -> Annotation:
+    return Annotation(f"prompt {number}", (f"word{number}",), "sea", "checked")
 
 
 def test_killed_while_saving_nothing_said_to_be_saved_is_lost(folder: Path) -> None:
@@ -232,10 +272,9 @@ def test_killed_while_saving_nothing_said_to_be_saved_is_lost(folder: Path) -> N
         assert not faults
         assert len(rows) == 40
         # One save may have been done and not said; it is the one after the last that was.
-        now = {row.sample.id: row.sample.objects for row in rows}
-        wrong = {id_: number for id_, number in said.items() if now[id_] != (f"word{number}",)}
-        unsaid = f"word{len(lines)}"
-        assert all(now[id_] == (unsaid,) for id_ in wrong), wrong
+        now = {row.sample.id: Annotation.of(row) for row in rows}
+        wrong = {id_: number for id_, number in said.items() if now[id_] != numbered(number)}
+        assert all(now[id_] == numbered(len(lines)) for id_ in wrong), wrong
         said |= dict.fromkeys(wrong, len(lines))
     assert len(said) > 1
 
