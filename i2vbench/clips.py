@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from i2vbench.profiles import Interpolation, Protocol
 from i2vbench.types import Clip, ClipSource, FrameSource, Image, Sample, Video
-from i2vbench.video import VideoError, VideoInfo, probe, read_image, read_video, resize_and_crop
+from i2vbench.video import VideoError, probe, read_image, read_video, resize_and_crop
+from i2vbench.video import shown_frames as shown_frames  # others take it from here
 
 SAME_RATE = 0.001
 """Rates that differ by less are one: files keep 23.976 for 24000 / 1001."""
@@ -111,19 +110,3 @@ def read_first_frame(
     video = read_video(source.path, [index], reader, size=(height, width), interpolation=interpolation, info=info)
     frame: Image = video.frames[0]
     return frame
-
-
-def shown_frames(info: VideoInfo, start: float, end: float | None) -> range:
-    """Positions of the frames whose time, rounded to the millisecond, lies in [start, end).
-
-    Raises:
-        VideoError: If there is none.
-    """
-    first, last = round(start, 3), math.inf if end is None else round(end, 3)
-    inside = [i for i, t in enumerate(info.times) if first <= round(t, 3) < last]
-    if not inside:
-        until = "the end" if end is None else f"{end:g} s"
-        raise VideoError(
-            Path(info.path), f"has no frame from {start:g} s to {until}; its last frame is at {info.times[-1]:.3f} s"
-        )
-    return range(inside[0], inside[-1] + 1)

@@ -10,8 +10,9 @@ cut exactly between two units. Of 5200 damaged files of 13 kinds, 2719 were refu
 """
 
 from i2vbench.video.container import VideoError
-from i2vbench.video.pictures import encode_png, read_image, resize_and_crop
-from i2vbench.video.read import VideoInfo, probe, read_video, reader_version
+from i2vbench.video.cut import cut_pieces, cut_video
+from i2vbench.video.pictures import encode_jpeg, encode_png, jpeg_facts, read_image, resize_and_crop
+from i2vbench.video.read import VideoInfo, each_frame, probe, read_video, reader_version, shown_frames
 from i2vbench.video.write import (
     encode_preview,
     write_frames,
@@ -24,13 +25,19 @@ from i2vbench.video.write import (
 __all__ = [
     "VideoError",
     "VideoInfo",
+    "cut_pieces",
+    "cut_video",
+    "each_frame",
+    "encode_jpeg",
     "encode_png",
     "encode_preview",
+    "jpeg_facts",
     "probe",
     "read_image",
     "read_video",
     "reader_version",
     "resize_and_crop",
+    "shown_frames",
     "write_frames",
     "write_gif",
     "write_mp4",

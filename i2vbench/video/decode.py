@@ -101,9 +101,14 @@ class _ToRgb:
 
     @staticmethod
     def _build(frame: av.VideoFrame, turn: tuple[bool, bool, bool]) -> av.filter.Graph:
-        # dir=0 is "cclock_flip", the plain transposition.
-        steps = [("transpose", "dir=0"), ("hflip", ""), ("vflip", "")]
-        return graph_of(frame, *(step for step, wanted in zip(steps, turn, strict=True) if wanted), TO_RGB)
+        return graph_of(frame, *turning(turn), TO_RGB)
+
+
+def turning(turn: tuple[bool, bool, bool]) -> list[tuple[str, str]]:
+    """libav's filters that do what `orientation` says."""
+    # dir=0 is "cclock_flip", the plain transposition.
+    steps = [("transpose", "dir=0"), ("hflip", ""), ("vflip", "")]
+    return [step for step, wanted in zip(steps, turn, strict=True) if wanted]
 
 
 def graph_of(frame: av.VideoFrame, *steps: tuple[str, str]) -> av.filter.Graph:

@@ -85,6 +85,23 @@ def encode_png(image: Image) -> bytes:
     return buffer.getvalue()
 
 
+def encode_jpeg(image: Image, comment: str = "") -> bytes:
+    """A picture uint8 [H, W, 3] as a JPEG file, with a comment in it that `jpeg_facts` reads again."""
+    buffer = io.BytesIO()
+    PILImage.fromarray(image).save(buffer, format="JPEG", quality=82, optimize=True, comment=comment.encode())
+    return buffer.getvalue()
+
+
+def jpeg_facts(path: Path) -> tuple[str, int, int] | None:
+    """(comment, height, width) of a JPEG file, from its header alone; None if it is not there, or is none."""
+    try:
+        with PILImage.open(path, formats=["JPEG"]) as image:
+            comment = image.info.get("comment", b"")
+            return comment.decode("utf-8", "replace"), image.height, image.width
+    except (OSError, SyntaxError):
+        return None
+
+
 def resampling(name: str) -> PILImage.Resampling:
     if name not in _RESAMPLING:
         raise ValueError(f"unknown interpolation '{name}'; expected one of {', '.join(_RESAMPLING)}")

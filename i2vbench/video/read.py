@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import importlib.util
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -134,6 +135,42 @@ def read_video(
         for slot in slots[index]:
             frames[slot] = fitted
     return Video(frames, info.fps)
+
+
+def each_frame(
+    path: str | os.PathLike[str], indices: Sequence[int] | None = None, *, info: VideoInfo | None = None
+) -> Iterator[tuple[int, Image]]:
+    """(position, picture uint8 [H, W, 3] RGB) of each wanted frame, one at a time, by PyAV.
+
+    Args:
+        path: The video file.
+        indices: Positions among the shown frames, ascending, each once. None is all.
+        info: See `read_video`.
+
+    Raises:
+        VideoError: As `read_video`, when the iteration comes to it.
+        ValueError: No index, or one that is out of range.
+    """
+    path = Path(path)
+    info = probe(path) if info is None else info
+    wanted = range(info.num_frames) if indices is None else indices
+    return read_pyav(path, info.num_frames, sorted(_slots(path, wanted, info.num_frames)))
+
+
+def shown_frames(info: VideoInfo, start: float, end: float | None) -> range:
+    """Positions of the frames whose time, rounded to the millisecond, lies in [start, end).
+
+    Raises:
+        VideoError: If there is none.
+    """
+    first, last = round(start, 3), math.inf if end is None else round(end, 3)
+    inside = [i for i, t in enumerate(info.times) if first <= round(t, 3) < last]
+    if not inside:
+        until = "the end" if end is None else f"{end:g} s"
+        raise VideoError(
+            info.path, f"has no frame from {start:g} s to {until}; its last frame is at {info.times[-1]:.3f} s"
+        )
+    return range(inside[0], inside[-1] + 1)
 
 
 def _slots(path: Path, indices: Sequence[int], num_frames: int) -> dict[int, list[int]]:
