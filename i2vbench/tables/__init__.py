@@ -6,19 +6,31 @@ byte-equal files: no date, path, name of a run or engine is written anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from i2vbench.errors import UserError
 from i2vbench.files import write_bytes
 from i2vbench.names import FORMATS
 from i2vbench.tables.clips_csv import write_clips_csv
+from i2vbench.tables.counts import count_table, counts_as_json, render_count_page
 from i2vbench.tables.layout import Table, all_tables
 from i2vbench.tables.page import write_page
 from i2vbench.tables.results import Results, collect
-from i2vbench.tables.text import print_tables, results_as_json, to_csv, to_latex, to_markdown
+from i2vbench.tables.text import print_tables, results_as_json, to_aligned, to_csv, to_latex, to_markdown
 
-__all__ = ["Results", "collect", "print_tables", "results_as_json", "write_tables"]
+__all__ = [
+    "Results",
+    "collect",
+    "count_table",
+    "counts_as_json",
+    "print_tables",
+    "results_as_json",
+    "to_aligned",
+    "write_counts",
+    "write_tables",
+]
 
 _TEXT: dict[str, tuple[str, Callable[[Table], str]]] = {
     "csv": (".csv", to_csv),
@@ -42,26 +54,50 @@ def write_tables(results: Results, out: Path, formats: Sequence[str]) -> list[Pa
     Raises:
         UserError: For an unknown format, or a folder that cannot be written to.
     """
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown:
-        raise UserError(f"unknown format '{unknown[0]}': expected some of {', '.join(FORMATS)}")
     tables = all_tables(results)
     written: list[Path] = []
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    with _written_to(out, formats):
         for name in dict.fromkeys(formats):
             if name == "html":
                 written.append(write_page(results, tables, out))
                 continue
-            suffix, render = _TEXT[name]
-            for table in tables:
-                path = out / f"{table.name}{suffix}"
-                write_bytes(path, render(table).encode())
-                written.append(path)
+            written += _write_text(tables, out, name)
             if name == "csv":
                 written.append(write_clips_csv(results, out / "clips.csv"))
+    return written
+
+
+def write_counts(table: Table, out: Path, formats: Sequence[str]) -> list[Path]:
+    """The same for a table of counts, from `count_table`: one file a format, called as the table is."""
+    written: list[Path] = []
+    with _written_to(out, formats):
+        for name in dict.fromkeys(formats):
+            if name != "html":
+                written += _write_text([table], out, name)
+                continue
+            written.append(out / f"{table.name}.html")
+            write_bytes(written[-1], render_count_page(table).encode())
+    return written
+
+
+def _write_text(tables: Sequence[Table], out: Path, format_: str) -> list[Path]:
+    suffix, render = _TEXT[format_]
+    paths = [out / f"{table.name}{suffix}" for table in tables]
+    for path, table in zip(paths, tables, strict=True):
+        write_bytes(path, render(table).encode())
+    return paths
+
+
+@contextmanager
+def _written_to(out: Path, formats: Sequence[str]) -> Iterator[None]:
+    """Makes the folder; what is wrong with it, or with the formats, is the user's to mend."""
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise UserError(f"unknown format '{unknown[0]}': expected some of {', '.join(FORMATS)}")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
         raise UserError(
             f"the tables cannot be written to {out}: {error.strerror or error}; name a folder with --out"
         ) from error
-    return written

@@ -33,11 +33,11 @@ class PrintedCell:
     """
 
     text: str
-    mark: Mark
-    n: int
-    short: bool
-    spread: str
-    note: str
+    mark: Mark = ""
+    n: int = 0
+    short: bool = False
+    spread: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,8 @@ class Table:
         headings: Its columns of numbers.
         rows: With one cell per heading.
         notes: What stands under it.
+        measured: Whether the numbers are measurements of clips, each with its n, spread and profile; else they are
+            counts, which need none.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Table:
     headings: tuple[Heading, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+    measured: bool = True
 
 
 def all_tables(results: Results) -> list[Table]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import functools
-import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from i2vbench.files import write_bytes
+from i2vbench.pages import policy_hash, templates
 from i2vbench.profiles import parse_profile
 from i2vbench.rows import SampleRow
 from i2vbench.store import folder_name
@@ -45,28 +43,21 @@ def write_page(results: Results, tables: Sequence[Table], out: Path, embed_bytes
 
 def render(results: Results, tables: Sequence[Table], data: Mapping[str, Any], media: Mapping[str, str]) -> str:
     """The page's text."""
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=lambda value: clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
-    )
-    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
     script = (_HERE / "report.js").read_text(encoding="utf-8")
-    return environment.get_template("report.html.jinja").render(
-        headline=headline(results.runs),
-        warnings=_warnings(results),
-        summary=tables[0],
-        tables=tables[1:],
-        style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
-        script=Markup(script),
-        # Only this script may run: were an escape forgotten, the browser would still refuse what came through.
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        data=data,
-        media=media,
+    return (
+        templates(_HERE)
+        .get_template("report.html.jinja")
+        .render(
+            headline=headline(results.runs),
+            warnings=_warnings(results),
+            summary=tables[0],
+            tables=tables[1:],
+            style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
+            script=Markup(script),
+            script_hash=policy_hash(script),
+            data=data,
+            media=media,
+        )
     )
 
 

@@ -22,16 +22,25 @@ EMPTY = "\N{EN DASH}"
 def to_csv(table: Table) -> str:
     """The printed numbers, so that the file says what the table says; an empty cell is an empty field."""
     keys = [heading.key for heading in table.headings]
-    corner = ["metric", table.corner.lower(), "n"] if table.metric else [table.corner.lower(), "n"]
-    header = [*corner, *keys, *(f"n {key}" for key in keys), *(f"spread {key}" for key in keys), "profile"]
+    corner = ["metric", table.corner.lower()] if table.metric else [table.corner.lower()]
+    counted = _counted_columns(table)
+    header = [*corner, *(["n"] if table.measured else []), *keys, *(f"n {keys[i]}" for i in counted)]
+    if table.measured:
+        header += [*(f"spread {key}" for key in keys), "profile"]
     rows: list[Sequence[object]] = [_distinct([csv_text(name) for name in header])]
     for row in table.rows:
-        start: list[object] = [csv_text(row.label), row.n]
-        if table.metric:
-            start.insert(0, csv_text(table.metric))
-        numbers = [*(c.text for c in row.cells), *(c.n for c in row.cells), *(c.spread for c in row.cells)]
-        rows.append([*start, *numbers, csv_text(row.profile)])
+        start: list[object] = [csv_text(table.metric)] if table.metric else []
+        start += [csv_text(row.label), *([row.n] if table.measured else [])]
+        numbers: list[object] = [*(c.text for c in row.cells), *(row.cells[i].n for i in counted)]
+        if table.measured:
+            numbers += [*(c.spread for c in row.cells), csv_text(row.profile)]
+        rows.append([*start, *numbers])
     return csv_lines(rows)
+
+
+def _counted_columns(table: Table) -> list[int]:
+    """Which columns have one of their own for n: of counts, those that do not stand on everything in the row."""
+    return [i for i in range(len(table.headings)) if table.measured or any(row.cells[i].short for row in table.rows)]
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
@@ -95,15 +104,16 @@ def to_latex(table: Table) -> str:
         r"  \centering",
         rf"  \caption{{{head(table.title, table.unit, table.direction)}}}",
         rf"  \label{{tab:{re.sub('[^A-Za-z0-9._:-]', '-', table.name)}}}",
-        rf"  \begin{{tabular}}{{lr{'r' * len(headings)}}}",
+        rf"  \begin{{tabular}}{{l{'r' * (len(headings) + table.measured)}}}",
         r"    \toprule",
-        "    " + " & ".join([table.corner, "$n$", *headings]) + r" \\",
+        "    " + " & ".join([table.corner, *(["$n$"] if table.measured else []), *headings]) + r" \\",
         r"    \midrule",
     ]
     for row in table.rows:
         if row.total and len(table.rows) > 1:
             lines.append(r"    \midrule")
-        lines.append("    " + " & ".join([latex_text(row.label), str(row.n), *map(cell, row.cells)]) + r" \\")
+        n = [str(row.n)] if table.measured else []
+        lines.append("    " + " & ".join([latex_text(row.label), *n, *map(cell, row.cells)]) + r" \\")
     lines += [r"    \bottomrule", r"  \end{tabular}", "", r"  \medskip", r"  \parbox{\linewidth}{\footnotesize"]
     lines += [f"    {latex_text(note)}\\par" for note in table.notes]
     return "\n".join([*lines, "  }", r"\end{table}", ""])
@@ -166,8 +176,11 @@ def _grid(table: Table, escape: Callable[[str], str], styles: dict[str, str]) ->
     def cell(c: PrintedCell) -> str:
         return (styles[c.mark].format(c.text) + (f" (n={c.n})" if c.short else "")) if c.text else EMPTY
 
-    header = [table.corner, "n", *(_head(h.label, h.unit, h.direction, escape) for h in table.headings)]
-    return [header, *([escape(row.label), str(row.n), *map(cell, row.cells)] for row in table.rows)]
+    def n(text: object) -> list[str]:
+        return [str(text)] if table.measured else []
+
+    header = [table.corner, *n("n"), *(_head(h.label, h.unit, h.direction, escape) for h in table.headings)]
+    return [header, *([escape(row.label), *n(row.n), *map(cell, row.cells)] for row in table.rows)]
 
 
 def _title(table: Table, escape: Callable[[str], str]) -> str:

@@ -7,6 +7,7 @@ import io
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from markdown_it import MarkdownIt
 
 from i2vbench.errors import UserError
 from i2vbench.tables import collect, print_tables, write_tables
+from i2vbench.tables.counts import render_count_page
 from i2vbench.tables.layout import Heading, PrintedCell, Row, Table, marks
 from i2vbench.tables.text import latex_text, to_aligned, to_csv, to_latex, to_markdown
-from i2vbench.texts import csv_text, one_line
+from i2vbench.texts import clean, csv_text, one_line
 from tests.tables.runs import FLICKERING, METRICS_FILE, RunSpec, make_run, sample
 
 HOSTILE = (
@@ -49,6 +51,22 @@ def table_of(*texts: str) -> Table:
         headings=tuple(Heading(text, text) for text in texts),
         rows=tuple(Row(text, 3, (cell, *[empty] * (len(texts) - 1))) for text in texts),
         notes=texts,
+    )
+
+
+def counts_of(*texts: str) -> Table:
+    """A table of counts with these texts wherever text can be."""
+    return Table(
+        name="a_b",
+        metric="",
+        title=texts[0],
+        unit="",
+        direction=None,
+        corner="Category",
+        headings=(Heading("Clips", "clips"), Heading(texts[0], texts[0], texts[0])),
+        rows=tuple(Row(text, 3, (PrintedCell("3"), PrintedCell("2.5", n=2, short=True))) for text in texts),
+        notes=texts,
+        measured=False,
     )
 
 
@@ -217,6 +235,15 @@ def test_csv_keeps_its_shape(texts: list[str]) -> None:
     assert len(set(frame.columns)) == frame.shape[1]
 
 
+@given(st.lists(TEXT, min_size=1, max_size=3))
+@example(list(HOSTILE))
+def test_a_csv_of_counts_has_no_more_columns_than_it_needs(texts: list[str]) -> None:
+    frame = pd.read_csv(io.StringIO(to_csv(counts_of(*texts)), newline=""), keep_default_na=False, dtype=str)
+    assert frame.shape == (len(texts), 4)
+    assert frame.iloc[:, 1:].to_numpy().tolist() == [["3", "2.5", "2"]] * len(texts)
+    assert not any(cell.startswith(("=", "+", "-", "@")) for cell in [*frame.iloc[:, 0], *frame.columns])
+
+
 _LATEX_TOKENS = {
     r"\textbackslash{}": "\\", r"\{": "{", r"\}": "}", r"\$": "$", r"\&": "&", r"\#": "#", r"\textasciicircum{}": "^",
     r"\_": "_", r"\textasciitilde{}": "~", r"\%": "%", r"\textless{}": "<", r"\textgreater{}": ">",
@@ -242,6 +269,7 @@ def test_latex_has_no_special_character_left_and_loses_nothing(text: str) -> Non
 def test_latex_compiles_with_booktabs_alone(tmp_path: Path) -> None:
     ascii_texts = [text for text in HOSTILE if text.isascii() and "\x00" not in text]
     tables = [to_latex(table_of(*ascii_texts[i : i + 4])) for i in range(0, len(ascii_texts), 4)]
+    tables.append(to_latex(counts_of(*ascii_texts[:4])))
     body = "\n\\clearpage\n".join(tables)
     document = f"\\documentclass{{article}}\n\\usepackage{{booktabs}}\n\\begin{{document}}\n{body}\\end{{document}}\n"
     (tmp_path / "page.tex").write_text(document)
@@ -268,10 +296,31 @@ def test_markdown_shows_hostile_text_as_text(texts: list[str]) -> None:
     assert shown[-len(texts) :] == [one_line(text) for text in texts]
 
 
+@settings(max_examples=60)
 @given(st.lists(TEXT, min_size=1, max_size=3))
 @example(list(HOSTILE))
-def test_a_terminal_gets_no_control_characters(texts: list[str]) -> None:
-    table = table_of(*texts)
+def test_counts_show_hostile_text_as_text_in_markdown_and_on_a_page(texts: list[str]) -> None:
+    table = counts_of(*texts)
+    markdown = Page(MarkdownIt("commonmark").enable("table").render(to_markdown(table)))
+    assert set(markdown.tags) <= {"h3", "table", "thead", "tbody", "tr", "th", "td", "ul", "li"}
+    assert [cell.strip() for cell in markdown.cells[3 : -len(texts) : 3]] == [one_line(text) for text in texts]
+    page = Page(render_count_page(table))
+    assert set(page.tags) <= {
+        "html", "head", "meta", "title", "style", "body", "header", "h1", "bdi", "main", "div", "table", "thead",
+        "tbody", "tr", "th", "td", "small", "ul", "li",
+    }  # fmt: skip
+    assert {name for name, _ in page.attributes} <= {
+        "lang", "charset", "http-equiv", "content", "name", "class", "tabindex", "scope",
+    }  # fmt: skip
+    shown = [cell.strip() for cell in page.cells]
+    assert shown[3 : -len(texts) : 3] == [clean(text).strip() for text in texts]
+    assert shown[-len(texts) :] == [clean(text).strip() for text in texts]
+
+
+@given(st.lists(TEXT, min_size=1, max_size=3), st.sampled_from([table_of, counts_of]))
+@example(list(HOSTILE), table_of)
+def test_a_terminal_gets_no_control_characters(texts: list[str], make: Callable[..., Table]) -> None:
+    table = make(*texts)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", to_aligned(table, table.notes))
 
 
