@@ -26,6 +26,8 @@ class Dataset(ABC):
         protocol: The protocol that its numbers are made under, by name, unless another is asked for; "" leaves it to
             the profile.
         note: What a reader of its numbers must know; known once `samples` was asked.
+        folder: What its files' names are relative to, where they lie in one place.
+        clip_frames: How many frames a clip has, where that is drawn; None where it has all of its section.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Dataset(ABC):
     licence: str = ""
     protocol: str = ""
     note: str = ""
+    folder: Path | None = None
+    clip_frames: int | None = None
 
     @abstractmethod
     def samples(self) -> Sequence[Sample]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from i2vbench.datasets.base import Dataset
 from i2vbench.errors import UserError
-from i2vbench.names import split_word
+from i2vbench.names import is_word, split_word
 from i2vbench.types import ClipSource, FrameSource, Sample
 from i2vbench.video import VideoError, probe
 
@@ -24,39 +24,58 @@ NUM_FRAMES = 16
 STRIDE = 3
 """ConsistI2V's released inference configuration has it, and DynamiCrafter's authors name it for this comparison."""
 
-STRIDES = {"": STRIDE, "stride-1": 1}
+WORDS = ("stride-1", "seed-N")
 """What may stand before a data set's path; unconditional models are evaluated at stride 1."""
 
 
 class DrawnDataset(Dataset):
-    """A data set whose clips are drawn from the videos below a folder, `NAME:[stride-1=]PATH`.
+    """A data set whose clips are drawn from the videos below a folder, `NAME:[stride-1,seed-N=]PATH`.
 
     Args:
-        argument: The folder, and the stride if it is not 3.
+        argument: The folder; and the stride if it is not 3, and the seed if it is not that of the other argument.
         seed: Of the draw.
 
+    Attributes:
+        source: What is to be downloaded by hand, from where, under which terms, and how it is unpacked.
+
     Raises:
-        UserError: No folder is named.
+        UserError: No folder is named; words that contradict each other.
     """
 
+    source: str
+    clip_frames = NUM_FRAMES
+
     def __init__(self, argument: str, seed: int = 0) -> None:
-        word, path = split_word(argument, STRIDES)
+        words, path = split_word(argument, WORDS)
         if not path:
             raise UserError(
-                f"data set {self.name}: expected the folder of its videos, {self.name}:PATH, got '{argument}'"
+                f"data set {self.name}: expected the folder of its videos, {self.name}:PATH, got '{argument}'; "
+                f"{self.source}"
             )
-        self._folder, self._seed, self._stride = Path(os.path.abspath(os.path.expanduser(path))), seed, STRIDES[word]
-        if word:
-            self.name = f"{self.name}-{word}"
+        self._root = self.folder = Path(os.path.abspath(os.path.expanduser(path)))
+        self._stride, self._seed = self._read_words(words, seed)
+        variants = [*(["stride-1"] if self._stride == 1 else []), *([f"seed-{self._seed}"] if self._seed else [])]
+        self.name = "-".join([self.name, *variants])
         self._samples: list[Sample] | None = None
+
+    def _read_words(self, words: str, seed: int) -> tuple[int, int]:
+        """Stride and seed."""
+        given = words.split(",") if words else []
+        seeds = [int(word.removeprefix("seed-")) for word in given if word.startswith("seed-") and is_word(word, WORDS)]
+        unknown = [word for word in given if not is_word(word, WORDS)]
+        if unknown or len(seeds) > 1 or given.count("stride-1") > 1:
+            raise UserError(f"data set {self.name}: expected stride-1, seed-N or both before the path, got '{words}'")
+        return 1 if "stride-1" in given else STRIDE, seeds[0] if seeds else seed
 
     def samples(self) -> Sequence[Sample]:
         """The samples, drawn when they are first asked for.
 
         Raises:
-            UserError: The videos, or what goes with them, are not there or not whole.
+            UserError: The videos, or what goes with them, are not there or not whole; says how to get them.
         """
         if self._samples is None:
+            if not self._root.is_dir():
+                raise UserError(f"data set {self.name}: there is no folder {self._root}; {self.source}")
             self._samples = self._draw()
         return self._samples
 

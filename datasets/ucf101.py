@@ -18,22 +18,22 @@ _CLASSES = Path(__file__).with_name("ucf101.csv")
 
 
 class UCF101(DrawnDataset):
-    """`ucf101:[stride-1=]PATH`: the folder with UCF-101's .avi files, in their classes' folders or all in one.
-
-    Args:
-        argument: The folder, and the stride if it is not 3.
-        seed: Of the draw.
-    """
+    """`ucf101:[stride-1,seed-N=]PATH`: the folder of UCF-101's .avi files, in their classes' folders or all in one."""
 
     name = "ucf101"
     title = "UCF-101, 2,048 clips drawn by class"
     licence = "as its authors state (research); Soomro, Zamir and Shah, CRCV-TR-12-01"
     protocol = "ucf101"
+    source = (
+        "UCF101.rar (6.5 GB) is to be downloaded by hand from https://www.crcv.ucf.edu/research/data-sets/ucf101/, "
+        "under its authors' terms (videos of YouTube, for research; cite Soomro, Zamir and Shah, CRCV-TR-12-01); "
+        "`unrar x UCF101.rar` or `7z x UCF101.rar` unpacks it to UCF-101/CLASS/v_*.avi: name UCF-101"
+    )
 
     def _draw(self) -> list[Sample]:
         classes = read_classes()
         found: dict[str, dict[str, Path]] = {row["class"].lower(): {} for row in classes}
-        for path in sorted(self._folder.rglob("*.avi")):
+        for path in sorted(self._root.rglob("*.avi")):
             # v_HandStandPushups_g01_c01.avi lies in the class HandstandPushups.
             of_class = path.stem.removeprefix("v_").partition("_")[0].lower()
             if of_class in found:
@@ -45,8 +45,8 @@ class UCF101(DrawnDataset):
         ]
         if short:
             raise UserError(
-                f"data set ucf101: expected the 13,320 .avi files of UCF-101 in {self._folder}; not whole are "
-                f"{len(short)} classes: {', '.join(short[:5])}{', ...' if len(short) > 5 else ''}"
+                f"data set {self.name}: expected the 13,320 .avi files of UCF-101 in {self._root}; not whole are "
+                f"{len(short)} classes: {', '.join(short[:5])}{', ...' if len(short) > 5 else ''}; {self.source}"
             )
         chosen: list[tuple[dict[str, str], Path]] = []
         for row in classes:
@@ -55,7 +55,7 @@ class UCF101(DrawnDataset):
         clips, faults = draw_clips({path: video_key(path.stem, self._seed) for _, path in chosen}, self._stride)
         if faults:
             listed = "; ".join(faults[:10]) + (f"; and {len(faults) - 10} more" if len(faults) > 10 else "")
-            raise UserError(f"data set ucf101: {len(faults)} videos cannot be drawn from: {listed}")
+            raise UserError(f"data set {self.name}: {len(faults)} videos cannot be drawn from: {listed}")
         self.note = describe_draw(clips.values(), self._stride, "drawn by class from train and test")
         return [
             Sample(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from i2vbench.errors import UserError
-from i2vbench.names import nearest, split_label, split_word
+from i2vbench.names import is_word, nearest, split_label, split_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,10 @@ class Entry:
         summary: One line.
         argument: How the argument is called in messages; "" takes none. One that ends in PATH is, or ends in, a path.
         optional: The name alone will do.
-        words: What may stand for the path or, WORD=PATH, before it, with one line each: variants of one thing.
+        words: What may stand for the path or, WORD=PATH, before it, with one line each: variants of one thing. One that
+            ends in -N takes a number.
+        several: Several words may stand together, separated by commas.
+        hint: What to say to who has no path.
     """
 
     target: str
@@ -27,6 +30,8 @@ class Entry:
     argument: str = ""
     optional: bool = False
     words: Mapping[str, str] = field(default_factory=dict)
+    several: bool = False
+    hint: str = ""
 
     @property
     def takes_path(self) -> bool:
@@ -59,16 +64,23 @@ class Entry:
         elif not argument:
             if argument is not None or not self.optional:
                 spec = name if argument is None else f"{name}:"
-                raise UserError(f"{what} '{spec}' needs an argument: {name}:{self.argument}")
+                raise UserError(f"{what} '{spec}' needs an argument: {name}:{self.argument}{self._hinted()}")
         elif self.words:
             self._check_word(f"{what} '{name}:{argument}'", argument)
 
     def _check_word(self, subject: str, argument: str) -> None:
         word, path = self.split(argument)
-        if word and word not in self.words:
-            raise UserError(f"{subject}: there is no variant '{word}': {nearest(word, self.words)}")
-        if argument != word and not self.takes_path:
-            raise UserError(f"{subject}: there is no variant '{argument}': {nearest(argument, self.words)}")
+        wrong = [one for one in self._each(word) if not is_word(one, self.words)]
+        if wrong or (argument != word and not self.takes_path):
+            variant = wrong[0] if wrong else argument
+            raise UserError(f"{subject}: there is no variant '{variant}': {nearest(variant, self.words)}")
         if argument != word and not os.path.exists(os.path.expanduser(path)):
             unknown = "" if word or "/" in path else f", nor a variant of that name: {nearest(path, self.words)}"
-            raise UserError(f"{subject}: there is no folder '{path}'{unknown}")
+            raise UserError(f"{subject}: there is no folder '{path}'{unknown}{self._hinted()}")
+
+    def _each(self, word: str) -> list[str]:
+        """The words that stand together in one's place."""
+        return (word.split(",") if self.several else [word]) if word else []
+
+    def _hinted(self) -> str:
+        return f"; {self.hint}" if self.hint else ""

@@ -41,6 +41,17 @@ def nearest(name: str, names: Collection[str]) -> str:
 def split_word(argument: str, words: Collection[str]) -> tuple[str, str]:
     """(WORD, PATH) of an argument WORD, PATH or WORD=PATH; of the two, the one that is not there is "".
 
-    A word is a word even where a path of its name lies: that one can be written ./WORD.
+    A word is a word even where a path of its name lies: that one can be written ./WORD. Several may stand in one's
+    place, separated by commas.
     """
-    return (argument, "") if argument in words else split_label(argument)
+    only_words = all(is_word(one, words) for one in argument.split(","))
+    return (argument, "") if only_words else split_label(argument)
+
+
+def is_word(text: str, words: Collection[str]) -> bool:
+    """Whether a text is one of these words, of which WORD-N stands for WORD-0, WORD-1, ..."""
+    numbered = _NUMBER.sub("-N", text)
+    return (numbered != text and numbered in words) or (text in words and not text.endswith("-N"))
+
+
+_NUMBER = re.compile(r"-(0|[1-9][0-9]{0,8})\Z")

@@ -245,6 +245,12 @@ MODELS: Registry[Model] = Registry(
     },
 )
 
+_DRAWN = {
+    "stride-1": "every frame instead of every third",
+    "seed-N": "another draw than the protocol's, which is that of seed 0",
+}
+_TABLE_1 = "docs/table-1.md says what to download, and from where"
+
 _ANTIALIAS = {"antialias": "frames resized with antialiasing, as torchvision 0.17 does unasked; a column of its own"}
 
 METRICS: Registry[Metric] = Registry(
@@ -344,13 +350,17 @@ DATASETS: Registry[Dataset] = Registry(
             "i2vbench.datasets.ucf101:UCF101",
             "UCF-101 as in Table 1: 2,048 clips; PATH holds its videos",
             argument="[VARIANT=]PATH",
-            words={"stride-1": "every frame instead of every third"},
+            words=_DRAWN,
+            several=True,
+            hint=_TABLE_1,
         ),
         "msrvtt": Entry(
             "i2vbench.datasets.msrvtt:MSRVTT",
             "MSR-VTT as in Table 1: the test split; PATH holds its videos and captions",
             argument="[VARIANT=]PATH",
-            words={"stride-1": "every frame instead of every third"},
+            words=_DRAWN,
+            several=True,
+            hint=_TABLE_1,
         ),
         "folder": Entry(
             "i2vbench.datasets.folder:FolderDataset", "a folder of clips with a metadata.csv", argument="PATH"
