@@ -16,7 +16,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-KINDS = ("metric", "model", "profile")
+KINDS = ("metric", "model", "profile", "curation")
 _Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Checkpoints by name.")]
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="The checkpoint's name.")]
 
@@ -50,7 +50,11 @@ def fetch(
     names: _Names = None,
     needed: Annotated[
         tuple[str, str] | None,
-        typer.Option("--for", metavar="KIND NAME", help="All that a metric, model or profile needs: --for metric fvd."),
+        typer.Option(
+            "--for",
+            metavar="KIND NAME",
+            help="All that a metric, model, profile or curation (paper, tiny) needs: --for metric fvd.",
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -125,7 +129,7 @@ def trust(
 
 
 def needed_for(kind: str, name: str) -> list[str]:
-    """The names of the checkpoints that a metric, model or profile needs.
+    """The names of the checkpoints that a metric, model, profile or curation needs.
 
     Raises:
         UserError: There is no such kind or thing.
@@ -143,6 +147,10 @@ def needed_for(kind: str, name: str) -> list[str]:
         from i2vbench.profiles import load_profile
 
         return list(dict.fromkeys(name for names in load_profile(name).checkpoints.values() for name in names))
+    if kind == "curation":
+        from i2vbench.curation.scores import networks
+
+        return list(networks(name).checkpoints)
     user = f"{kind} {name.partition(':')[0]}"  # a variant, consisti2v:no-frameinit, reads what the thing reads
     needed = [facts.name for facts in load_catalogue().values() if user in facts.used_by]
     if not needed:  # refuses a model that there is none of; one that needs nothing is fine

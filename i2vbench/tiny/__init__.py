@@ -5,6 +5,7 @@ from __future__ import annotations
 RECIPES: dict[str, str] = {
     "dino": "i2vbench.tiny.dino:DINO",
     "clip": "i2vbench.tiny.clip:CLIP",
+    "aesthetic": "i2vbench.tiny.aesthetic:Aesthetic",
     "viclip": "i2vbench.tiny.viclip:ViCLIP",
     "raft": "i2vbench.tiny.raft:RaftTiny",
     "amt": "i2vbench.tiny.amt:AmtTiny",

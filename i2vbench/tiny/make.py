@@ -104,7 +104,7 @@ def card(made: Made) -> str:
         f"{title}. Trained by this project, for the tiny profile alone: its numbers are not comparable with any",
         "published ones.",
         "",
-        f"- Sizes: {sizes or 'as published'}; {made.file.stat().st_size / 1e6:.2f} MB as float16.",
+        f"- Sizes: {sizes or 'as published'}; {_megabytes(made.file.stat().st_size)} as float16.",
         f"- Data: {recipe.data}",
         f"- Recipe: {recipe.method} Seed {recipe.seed}, {recipe.steps} steps, {made.cpu_minutes:.0f} minutes of CPU "
         f"time on one core: `i2vbench train-tiny {recipe.name}`.",
@@ -117,6 +117,10 @@ def card(made: Made) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.2f} MB" if size >= 10_000 else f"{size} bytes"
 
 
 def _save(what: Mapping[str, Tensor] | list[str], file: Path) -> None:

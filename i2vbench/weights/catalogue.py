@@ -49,7 +49,7 @@ class Checkpoint:
         sources: hf:OWNER/REPO[@REVISION][/FILE] or an https address, tried in this order.
         licence: As its authors state it.
         citation: Whose work it is.
-        used_by: "metric NAME", "model NAME", "profile NAME".
+        used_by: "metric NAME", "model NAME", "profile NAME", "curation NAME".
         kind: tensors are read as such; text is a list of names, one a line; torchscript is code and needs its user's
             trust; a folder is a whole repository of the hub.
         size: Bytes; None where it is not known.
@@ -57,7 +57,7 @@ class Checkpoint:
         sha256: Pinned: 64 hex digits or the first ones; "" where it is not known.
         git_object: The id of the file in a git repository, SHA-1; "" where it is in none.
         keys: Fingerprints of the tensors' names and shapes, any of which will do; empty is not checked.
-        optional: Only fetched by name.
+        optional: Only fetched by name, or for what uses it.
         finder: "module:function" that finds a folder: `function(download=bool) -> Path`.
         patterns: What is fetched of a folder.
         bundled: It comes with i2vbench, in bundled/; then it has no sources.

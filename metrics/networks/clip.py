@@ -1,7 +1,7 @@
-"""CLIP ViT-B/32 of OpenAI, as open_clip builds it: the network of CLIPSIM and of background consistency.
+"""CLIP of OpenAI, as open_clip builds it: ViT-B/32 of CLIPSIM and of background consistency, ViT-L/14 of curation.
 
-Matches OpenAI's model, which has quick-GELU: open_clip's plain `ViT-B-32` has not, and says nothing where it is given
-OpenAI's weights from a file.
+Matches OpenAI's models, which have quick-GELU: open_clip's plain `ViT-B-32` has not, and says nothing where it is given
+OpenAI's weights from a file. ViT-B/32 is what there is by default; the catalogue states the sizes of others.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NUMBERS = frozenset({"input_resolution", "context_length", "vocab_size"})
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Of the published network; the tiny profile's is smaller.
+    """Of the published ViT-B/32; ViT-L/14 is larger, the tiny profile's is smaller.
 
     Attributes:
         head_width: Of an attention head of the vision transformer.
@@ -86,26 +86,26 @@ def load(state: Mapping[str, Any], sizes: Sizes = PUBLISHED) -> nn.Module:
     """
     network = build(sizes)
     given = {name: torch.as_tensor(value).float() for name, value in unwrap(state).items() if name not in _NUMBERS}
-    fill(network, given, "CLIP ViT-B/32", dtype=torch.float32)
+    fill(network, given, _title(sizes), dtype=torch.float32)
     return network.eval().requires_grad_(False)
 
 
 def look(network: nn.Module, frames: Tensor, antialias: bool = False) -> Tensor:
-    """Features of frames, as background consistency takes them: uint8 [N, H, W, 3] -> [N, 512]."""
+    """Features of frames, as background consistency takes them: uint8 [N, H, W, 3] -> [N, C]."""
     features: Tensor = image_features(network, preprocess_vbench(frames, rounded=False, antialias=antialias))
     return features
 
 
 @in_float32
 def image_features(network: nn.Module, images: Tensor) -> Tensor:
-    """[N, 512], not normalised, of `preprocess`ed images [N, 3, 224, 224]."""
+    """[N, C], not normalised, of `preprocess`ed images [N, 3, 224, 224]."""
     features: Tensor = network.encode_image(images)  # type: ignore[operator]
     return features
 
 
 @in_float32
 def text_features(network: nn.Module, tokens: Tensor) -> Tensor:
-    """[N, 512], not normalised, of tokens [N, 77]."""
+    """[N, C], not normalised, of tokens [N, 77]."""
     features: Tensor = network.encode_text(tokens)  # type: ignore[operator]
     return features
 
@@ -161,6 +161,15 @@ def tokenize(
         if len(encoding.encode(text)) > context_length - 2:
             say(f"the prompt {text[:40]!r}... has more than {context_length - 2} tokens; CLIP does not see its end")
     return encoding(list(texts))
+
+
+def _title(sizes: Sizes) -> str:
+    """The network as messages call it."""
+    if sizes == PUBLISHED:
+        return "CLIP ViT-B/32"
+    return (
+        f"CLIP with {sizes.vision_layers} layers of width {sizes.vision_width} and patches of {sizes.patch_px} pixels"
+    )
 
 
 def _fit(frames: Tensor, antialias: bool) -> Tensor:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import replace
 
 import pytest
 
+from i2vbench.cli.weights import needed_for
+from i2vbench.metrics.networks import aesthetic, clip
 from i2vbench.models.consisti2v import checkpoint
 from i2vbench.weights import entry, load_catalogue, read_lines
 from i2vbench.weights.catalogue import Checkpoint, human_size
@@ -24,6 +28,35 @@ def test_fingerprints_are_those_of_the_published_key_lists(name: str, folder: st
     # OpenAI's CLIP archive has three numbers beside its parameters, which open_clip's copy has not.
     shapes = {key: facts["shape"] for key, facts in keys.items() if facts["dtype"] != "int64"}
     assert fingerprint(shapes) in entry(name).keys
+
+
+def test_fingerprints_of_curation_are_those_of_the_networks() -> None:
+    """ViT-L/14's from its first layers: the others repeat them."""
+    facts = entry("clip_vit_l14")
+    shallow = clip.build(replace(clip.Sizes(**facts.sizes), vision_layers=1, text_layers=1)).state_dict()
+    shapes: dict[str, list[int]] = {}
+    for name, tensor in shallow.items():
+        layers = 1 if ".resblocks.0." not in name else 24 if name.startswith("visual.") else 12
+        for layer in range(layers):
+            shapes[name.replace(".resblocks.0.", f".resblocks.{layer}.")] = list(tensor.shape)
+    assert fingerprint(shapes) in facts.keys
+    assert facts.size
+    assert 0 < facts.size - 4 * sum(math.prod(shape) for shape in shapes.values()) < 100_000, "the file's header"
+    for name, kind in (
+        ("aesthetic_l14_linear", aesthetic.Linear),
+        ("aesthetic_b32_linear", aesthetic.Linear),
+        ("aesthetic_l14_mlp", aesthetic.Chain),
+    ):
+        facts = entry(name)
+        state = kind(aesthetic.Sizes(**facts.sizes).features).state_dict()
+        assert fingerprint({key: list(tensor.shape) for key, tensor in state.items()}) in facts.keys
+
+
+def test_no_run_needs_what_curation_does() -> None:
+    for name in ("clip_vit_l14", "aesthetic_l14_mlp"):
+        assert entry(name).optional, "`weights fetch` leaves it"
+        assert name not in needed_for("profile", "paper")
+    assert needed_for("curation", "paper") == ["clip_vit_l14", "aesthetic_l14_mlp"]
 
 
 def test_the_mean_of_c3d_is_known_in_both_sizes() -> None:

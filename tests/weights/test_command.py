@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from tests.cli.inside import Inside, call_inside
+from tests.site import good
 from tests.weights.conftest import Shelf, contents_of, place, sha256
-from tests.weights.site import good
 
 FILE = contents_of()
 
@@ -88,7 +88,8 @@ def test_fetch_for_a_metric_gets_what_it_needs(shelf: Shelf, call: Inside, tmp_p
         (("--for", "metric", "flicker"), "flicker"),
         (("--for", "model", "statik"), "did you mean static"),
         (("--for", "profile", "papr"), "unknown profile 'papr'"),
-        (("--for", "dataset", "demo"), "--for 'dataset': expected metric or model or profile"),
+        (("--for", "curation", "papr"), "did you mean paper"),
+        (("--for", "dataset", "demo"), "--for 'dataset': expected metric or model or profile or curation"),
         (("nothing",), "unknown checkpoint 'nothing'"),
     ],
 )
