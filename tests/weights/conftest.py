@@ -20,7 +20,7 @@ from i2vbench.weights.catalogue import Checkpoint, entry
 from i2vbench.weights.places import hub_folder, own_folder
 from i2vbench.weights.shapes import fingerprint
 from tests.conftest import environment
-from tests.weights.site import Site, serving
+from tests.site import Site, serving
 
 RUN = """
 import sys

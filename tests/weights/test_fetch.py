@@ -15,8 +15,8 @@ from i2vbench.weights.catalogue import Checkpoint
 from i2vbench.weights.fetch import fetch
 from i2vbench.weights.places import locate, own_folder, partial_file
 from i2vbench.weights.progress import Transfers
+from tests.site import announced, cut, good, redirect, status
 from tests.weights.conftest import Shelf, contents_of, place, sha256
-from tests.weights.site import announced, cut, good, redirect, status
 
 FILE = contents_of()
 OTHER = contents_of(seed=1)

@@ -14,8 +14,8 @@ from i2vbench.weights.catalogue import Checkpoint
 from i2vbench.weights.fetch import fetch as fetch_all
 from i2vbench.weights.places import hub_folder
 from i2vbench.weights.progress import Transfers
+from tests.site import Request, Site, good, status
 from tests.weights.conftest import Shelf, contents_of, in_hub_cache, sha256
-from tests.weights.site import Request, Site, good, status
 
 FILE = contents_of()
 OTHER = contents_of(seed=1)

@@ -44,7 +44,15 @@ class Request:
     @property
     def start(self) -> int:
         """The first byte asked for."""
-        return int(self.handler.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        return int(self._range[0])
+
+    def end(self, length: int) -> int:
+        """Behind the last byte asked for, of so many."""
+        return min(int(self._range[2] or length - 1) + 1, length)
+
+    @property
+    def _range(self) -> tuple[str, str, str]:
+        return self.handler.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
 
     def head(self, status: int, **headers: object) -> None:
         self.handler.send_response(status)
@@ -64,21 +72,22 @@ def etag(contents: bytes) -> str:
     return f'"{hashlib.sha256(contents).hexdigest()[:16]}"'
 
 
-def good(contents: bytes, seconds: float = 0.0) -> Answer:
-    """As a server should: whole, or the part asked for if it is still of the same file."""
+def good(contents: bytes, seconds: float = 0.0, kind: str = "") -> Answer:
+    """As a server should: whole, or the part asked for if it is still of the same file; `kind` is its media type."""
+    said = {"Content_Type": kind} if kind else {}
 
     def answer(request: Request) -> None:
         same = request.handler.headers.get("If-Range", etag(contents)) == etag(contents)
         if not request.handler.headers.get("Range") or not same:
-            request.head(200, Content_Length=len(contents), ETag=etag(contents))
+            request.head(200, Content_Length=len(contents), ETag=etag(contents), **said)
             part = contents
         elif request.start >= len(contents):
             request.head(416, Content_Range=f"bytes */{len(contents)}")
             return
         else:
-            part, end = contents[request.start :], len(contents) - 1
-            extent = f"bytes {request.start}-{end}/{len(contents)}"
-            request.head(206, Content_Length=len(part), Content_Range=extent, ETag=etag(contents))
+            part = contents[request.start : request.end(len(contents))]
+            extent = f"bytes {request.start}-{request.end(len(contents)) - 1}/{len(contents)}"
+            request.head(206, Content_Length=len(part), Content_Range=extent, ETag=etag(contents), **said)
         for i in range(0, len(part), 1 << 16):
             time.sleep(seconds)
             request.body(part[i : i + (1 << 16)])
@@ -94,7 +103,7 @@ def cut(contents: bytes, after: int, times: int = 10**9, *, stall: bool = False)
             good(contents)(request)
             return
         start = request.start
-        if start:
+        if request.handler.headers.get("Range"):
             extent = f"bytes {start}-{len(contents) - 1}/{len(contents)}"
             request.head(206, Content_Length=len(contents) - start, Content_Range=extent, ETag=etag(contents))
         else:

@@ -1,0 +1,114 @@
+"""`i2vbench data download`: bringing clips here, of a manifest or the released I2V-Bench."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from i2vbench.cli.options import check_writable, say, split
+from i2vbench.errors import UserError
+
+if TYPE_CHECKING:
+    from i2vbench.datasets.download.download import Outcome
+
+RELEASED = "i2v-bench"
+"""Stands for the set that the paper's authors released."""
+
+
+def register(app: typer.Typer) -> None:
+    app.command("download")(download)
+
+
+def download(
+    what: Annotated[
+        str, typer.Argument(metavar="WHAT", help=f"A MANIFEST.csv of clips on video sites, or {RELEASED}.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The folder of the data set; without it, beside the manifest, of its name.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Downloads at a time; they share one pace.")] = 2,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try also what failed for good: gone, private, too small, ...")
+    ] = False,
+    cookies: Annotated[
+        Path | None, typer.Option(help="Cookies in Netscape's format, for what needs an account; it may be banned.")
+    ] = None,
+    cookies_from_browser: Annotated[
+        str, typer.Option("--cookies-from-browser", metavar="NAME", help="Take them from firefox, chrome, ...")
+    ] = "",
+    player_client: Annotated[
+        list[str] | None, typer.Option("--player-client", help="Of YouTube, where yt-dlp's own choice fails: mweb.")
+    ] = None,
+    min_height: Annotated[int, typer.Option(min=0, help="Pixels; lower videos are not taken.")] = 0,
+    max_height: Annotated[int, typer.Option(min=1, help="Pixels; no better format than needed is taken.")] = 1080,
+    pace: Annotated[
+        float, typer.Option(min=0.0, metavar="SECONDS", help="Least time between two downloads; up to twice it.")
+    ] = 10.0,
+    rate_limit: Annotated[
+        int | None, typer.Option(min=1, help="Bytes per second of a download; not of sections, which ffmpeg brings.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="PATH", help=f"Of {RELEASED}: a folder or archive that is here.")
+    ] = None,
+) -> None:
+    """Bring the clips that a manifest names, or the released set. Exit code 1 if some are not to be had.
+
+    Every failure is recorded with its kind, and the work goes on. Stopped at any moment, the same command goes on where
+    it was, and nothing is fetched twice.
+
+    Example: i2vbench data download clips.csv --out clips --min-height 720
+    """
+    if what == RELEASED:
+        from i2vbench.datasets.i2v_bench.released import bring
+
+        released = bring(source, out, _tell)
+        if released.unmatched or released.missing:
+            raise typer.Exit(1)
+        return
+    if source is not None:
+        raise UserError(f"--from goes with {RELEASED}; a manifest names its sources itself")
+    if max_height < min_height:
+        raise UserError(f"--max-height {max_height}: expected at least --min-height {min_height}")
+    manifest = Path(what)
+    if not manifest.is_file():
+        raise UserError(f"{what}: no such file; expected a MANIFEST.csv or {RELEASED}")
+    folder = out or manifest.with_suffix("")
+    check_writable("--out", folder)
+
+    from i2vbench.datasets.download.download import download_manifest
+    from i2vbench.datasets.download.manifest import read_manifest
+    from i2vbench.datasets.download.options import SiteOptions
+
+    options = SiteOptions(
+        min_height=min_height,
+        max_height=max_height,
+        rate_limit=rate_limit,
+        pause_seconds=(pace, 2 * pace),
+        cookies=cookies,
+        cookies_from_browser=cookies_from_browser,
+        player_clients=tuple(split(player_client)),
+    )
+    outcome = download_manifest(read_manifest(manifest), folder, options, jobs, retry_failed, _tell)
+    _print(outcome, folder)
+    if not outcome.is_complete:
+        raise typer.Exit(1)
+
+
+def _print(outcome: Outcome, folder: Path) -> None:
+    say(f"{outcome.here:,} clips in {folder}, {outcome.fetched:,} of them new")
+    for kind, count in outcome.missing.most_common():
+        say(f"{count:>9,} not here: {kind}")
+
+
+_printing = threading.Lock()
+
+
+def _tell(line: str) -> None:
+    """A line of plain characters, whatever a site calls its videos."""
+    with _printing:
+        text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+        print(text, file=sys.stderr, flush=True)
