@@ -22,8 +22,8 @@ class I2VBenchDataset(FolderDataset):
         folder = cache_folder() / "data" / "i2v-bench"
         if not (folder / METADATA).is_file():
             raise UserError(
-                "the I2V-Bench data set is not here: its clips are linked in the README of TIGER-AI-Lab/ConsistI2V; "
-                f"lay them out with a {METADATA} in {folder}, or name a folder by --dataset folder:PATH; "
+                f"the I2V-Bench data set is not in {folder}: `i2vbench data download i2v-bench` brings it from Google "
+                "Drive, and with `--from FOLDER_OR_ARCHIVE` makes it of a copy that you have (docs/i2v-bench.md); "
                 "--dataset demo needs no download"
             )
         super().__init__(str(folder))
