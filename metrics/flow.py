@@ -85,23 +85,31 @@ def strongest_means(network: nn.Module, device: str, looks: Sequence[Look], shar
         looks: Of clips that are not `too_small`, of any sizes and lengths.
         share: As `strongest_mean` takes it.
     """
+    return [[mean for (mean,) in means] for means in means_of_strongest(network, device, looks, (share,))]
+
+
+def means_of_strongest(
+    network: nn.Module, device: str, looks: Sequence[Look], shares: Sequence[float]
+) -> list[list[tuple[float, ...]]]:
+    """The same for several shares of one flow: a number for each of them."""
     import torch
 
     from i2vbench.metrics.networks import raft
 
     budget = PIXELS_AT_ONCE.get(device.split(":")[0], PIXELS_AT_ONCE_ELSEWHERE)
-    found: list[list[float]] = [[] for _ in looks]
+    found: list[list[tuple[float, ...]]] = [[] for _ in looks]
     for size in dict.fromkeys(look.frames.shape[1:3] for look in looks):
         alike = {i: first_alike(look.frames) for i, look in enumerate(looks) if look.frames.shape[1:3] == size}
         asked = [(i, (alike[i][first], alike[i][second])) for i in alike for first, second in looks[i].pairs]
-        means_of: dict[tuple[int, Pair], float] = {}
+        means_of: dict[tuple[int, Pair], tuple[float, ...]] = {}
         for part in _stretches(list(dict.fromkeys(asked)), max(2, budget // (size[0] * size[1]))):
             used = dict.fromkeys((i, frame) for i, pair in part for frame in pair)
             seen = torch.from_numpy(np.stack([looks[i].frames[frame] for i, frame in used])).to(device)
             place = {frame: position for position, frame in enumerate(used)}
             pairs = [(place[i, first], place[i, second]) for i, (first, second) in part]
-            means = strongest_mean(network(raft.preprocess(seen), pairs).up, share)
-            means_of |= zip(part, means.tolist(), strict=True)
+            flow = network(raft.preprocess(seen), pairs).up
+            means = zip(*(strongest_mean(flow, share).tolist() for share in shares), strict=True)
+            means_of |= zip(part, means, strict=True)
         for i, pair in asked:
             found[i].append(means_of[i, pair])
     return found
