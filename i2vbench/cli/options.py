@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Sequence
+import sys
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from i2vbench.errors import UserError
@@ -100,3 +101,12 @@ def check_writable(flag: str, path: Path) -> None:
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         reason = "cannot be written to" if there.is_dir() else "is a file, not a folder"
         raise UserError(f"{flag} {path}: cannot be written: {there} {reason}")
+
+
+def teller() -> Callable[[int, int], None]:
+    """What tells how many files are done: on a terminal."""
+    return _tell if sys.stderr.isatty() else lambda done, total: None
+
+
+def _tell(done: int, total: int) -> None:
+    print(f"\r{done}/{total} files", end="\n" if done == total else "", file=sys.stderr, flush=True)
