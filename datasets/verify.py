@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from i2vbench.datasets.base import Dataset
-from i2vbench.datasets.check import Tell, check_files, check_folder
+from i2vbench.datasets.check import Tell, check_contents, check_files
 from i2vbench.datasets.folder import FolderDataset, describe_missing
 from i2vbench.datasets.metadata import read_folder
 from i2vbench.errors import UserError
@@ -60,11 +60,8 @@ def verify(what: str, quick: bool = False, tell: Tell = lambda done, total: None
 
 
 def _verify_folder(folder: Path, quick: bool, tell: Tell) -> Report:
-    faults = check_folder(folder, tell, quick)
-    try:
-        rows, _, missing = read_folder(folder)
-    except UserError:
-        return Report(faults, f"{folder}: {_counted(len(faults), 'fault')}")
+    contents = read_folder(folder)
+    faults, rows, missing = check_contents(contents, tell, quick), contents.rows, contents.missing
     files = {row.sample.first_frame.path for row in rows}
     hashed = {row.sample.first_frame.path for row in rows if row.facts.sha256}
     said = [_counted(len(rows), "clip"), _counted(len(faults), "fault")]

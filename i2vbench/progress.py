@@ -23,8 +23,8 @@ class Progress(ABC):
         pass
 
     @abstractmethod
-    def start(self, stage: str, total: int, done: int) -> None:
-        """A stage begins, with `done` of `total` clips behind it already."""
+    def start(self, stage: str, total: int, done: int, noun: str = "clips") -> None:
+        """A stage begins, with `done` of `total` clips, or whatever it counts, behind it already."""
 
     @abstractmethod
     def advance(self, stage: str, clips: int = 1, doing: str = "") -> None:
@@ -38,7 +38,7 @@ class Progress(ABC):
 class Quiet(Progress):
     """Says nothing."""
 
-    def start(self, stage: str, total: int, done: int) -> None:
+    def start(self, stage: str, total: int, done: int, noun: str = "clips") -> None:
         pass
 
     def advance(self, stage: str, clips: int = 1, doing: str = "") -> None:
@@ -53,12 +53,14 @@ class Lines(Progress):
 
     def __init__(self) -> None:
         self._stages: dict[str, tuple[int, int, int, float, float]] = {}
+        self._nouns: dict[str, str] = {}
 
-    def start(self, stage: str, total: int, done: int) -> None:
+    def start(self, stage: str, total: int, done: int, noun: str = "clips") -> None:
         now = time.monotonic()
         self._stages[stage] = (total, done, done, now, now)
+        self._nouns[stage] = noun
         already = f", {done} done already" if done else ""
-        self.say(f"{stage}: {total} clips{already}")
+        self.say(f"{stage}: {total} {noun}{already}")
 
     def advance(self, stage: str, clips: int = 1, doing: str = "") -> None:
         total, begun_with, done, begun, told = self._stages[stage]
@@ -68,9 +70,10 @@ class Lines(Progress):
             told = now
             rate = (done - begun_with) / max(now - begun, 1e-9)
             # Within a second nothing was worked on: it was done before.
-            speed = f", {rate:.2f} clips/s" if now - begun > 1 else ""
+            noun = self._nouns[stage]
+            speed = f", {rate:.2f} {noun}/s" if now - begun > 1 else ""
             left = f", {(total - done) / rate:.0f} s left" if rate > 0 and done < total else ""
-            self.say(f"{stage}: {done}/{total} clips{speed}{left}{f' ({doing})' if doing else ''}")
+            self.say(f"{stage}: {done}/{total} {noun}{speed}{left}{f' ({doing})' if doing else ''}")
         self._stages[stage] = (total, begun_with, done, begun, told)
 
     def say(self, text: str) -> None:
@@ -105,7 +108,7 @@ class Bars(Progress):
             self._bars.update(task.id, doing="")
         self._bars.stop()
 
-    def start(self, stage: str, total: int, done: int) -> None:
+    def start(self, stage: str, total: int, done: int, noun: str = "clips") -> None:
         from rich.markup import escape
 
         self._tasks[stage] = self._bars.add_task(escape(stage), total=total, completed=done, rate="", doing="")
@@ -116,7 +119,7 @@ class Bars(Progress):
         task = self._tasks[stage]
         self._bars.advance(task, clips)
         speed = next(t.speed for t in self._bars.tasks if t.id == task)
-        self._bars.update(task, rate=f"{speed:.2f} clips/s" if speed else "", doing=escape(doing))
+        self._bars.update(task, rate=f"{speed:.2f}/s" if speed else "", doing=escape(doing))
 
     def say(self, text: str) -> None:
         self._bars.console.print(text, markup=False, highlight=False)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from i2vbench.cli import annotate
-from i2vbench.cli.options import parse_size
+from i2vbench.cli import annotate, curate, data_download, data_list, data_sheets, data_stats
+from i2vbench.cli.options import parse_size, teller
 from i2vbench.errors import UserError
 
 app = typer.Typer(help="Look after data sets.", no_args_is_help=True, rich_markup_mode=None)
 annotate.register(app)
+curate.register(app)
+data_download.register(app)
+data_list.register(app)
+data_sheets.register(app)
+data_stats.register(app)
 
 
 @app.callback()
@@ -33,17 +36,21 @@ def check(path: Annotated[Path, typer.Argument(help="A folder with a metadata.cs
 
     from i2vbench.datasets.check import check_folder
 
-    faults = check_folder(str(path), _teller())
+    faults = check_folder(str(path), teller())
     for fault in faults:
         print(fault)
     if faults:
         print(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in {path}")
         raise typer.Exit(1)
+    from i2vbench.datasets.folder import describe_proposed
     from i2vbench.datasets.metadata import read_folder
     from i2vbench.registry import METRICS
 
     metrics = [METRICS.create(name) for name in METRICS.builtin]
-    for row in read_folder(path)[0]:
+    rows = read_folder(path).rows
+    if proposed := describe_proposed(rows):
+        print(f"note: {proposed}; `i2vbench data annotate` shows them")
+    for row in rows:
         for metric in metrics:
             for doubt in metric.doubts(row.sample):
                 print("note:", row.fault(f"{metric.info.id}: {doubt}"))
@@ -65,7 +72,7 @@ def verify(
     """
     from i2vbench.datasets.verify import verify as verify_all
 
-    report = verify_all(what, quick, _teller())
+    report = verify_all(what, quick, teller())
     for fault in report.faults:
         print(fault)
     print(report.summary)
@@ -95,15 +102,6 @@ def draw(
 
     from i2vbench.datasets.synthetic.dataset import write_folder
 
-    tell = _teller()
+    tell = teller()
     write_folder(out, count, seed, frames, fps, pixels, truth, lambda done: tell(done, count))
     print(f"{count} clips in {out}: i2vbench run --dataset folder:{out} ...")
-
-
-def _teller() -> Callable[[int, int], None]:
-    """What tells how many files are done: on a terminal."""
-    return _tell if sys.stderr.isatty() else lambda done, total: None
-
-
-def _tell(done: int, total: int) -> None:
-    print(f"\r{done}/{total} files", end="\n" if done == total else "", file=sys.stderr, flush=True)

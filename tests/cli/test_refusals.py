@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.annotate.page import make_proposed
 from tests.conftest import Cli, environment, make_dataset
 
 HEAVY = {"torch", "diffusers", "transformers", "pandas", "numpy", "av", "decord", "PIL", "jinja2", "fastapi", "uvicorn"}
@@ -153,6 +154,15 @@ def test_a_faulty_data_set_is_refused_with_its_rows(cli: Cli, tmp_path: Path, te
 def test_data_check_of_a_good_folder(cli: Cli, tmp_path: Path) -> None:
     done = cli("data", "check", make_dataset(tmp_path / "data"))
     assert done.returncode == 0
+    assert "is a valid data set" in done.stdout
+    assert "note" not in done.stdout
+
+
+def test_data_check_counts_the_prompts_that_nobody_has_checked(cli: Cli, tmp_path: Path) -> None:
+    done = cli("data", "check", make_proposed(tmp_path / "data"))
+    assert done.returncode == 0
+    told = "note: 3 of 4 prompts were proposed by a machine and not checked; `i2vbench data annotate` shows them\n"
+    assert told in done.stdout
     assert "is a valid data set" in done.stdout
 
 

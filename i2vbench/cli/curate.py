@@ -1,0 +1,60 @@
+"""`i2vbench data curate`: a data set from a plan."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from i2vbench.cli.options import DEVICE_HELP, check_device
+from i2vbench.errors import UserError
+
+_STAGES = (
+    "search, list, metadata, download, shots, cut, picture, text, motion, duplicates, aesthetic, category, quota, "
+    "annotate"
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("curate")(curate)
+
+
+def curate(
+    plan: Annotated[Path | None, typer.Argument(help="A TOML file; --print-plan writes one to begin from.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder of the data set; made if it is not there.")] = None,
+    until: Annotated[str, typer.Option(help=f"The last stage: one of {_STAGES}.")] = "annotate",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Measure and write nothing: how many would remain by the plan as it is?")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try again also what was gone, private or unsupported.")
+    ] = False,
+    device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
+    print_plan: Annotated[bool, typer.Option("--print-plan", help="Print a plan with every setting, and end.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
+) -> None:
+    """Make a data set of videos: find, download, cut, measure, select and annotate, as the plan says.
+
+    Stopped or killed at any moment, the same command goes on where it was. A threshold that is changed in the plan
+    takes effect without measuring anew. What each stage kept and left out, and why, stands in OUT/stages/.
+
+    Example: i2vbench data curate PLAN.toml --out my-bench --dry-run
+    """
+    if print_plan:
+        from i2vbench.curation.plan import EXAMPLE
+
+        print(EXAMPLE.read_text(encoding="utf-8"), end="")
+        return
+    if plan is None or out is None:
+        raise UserError("expected a plan and --out DIR: i2vbench data curate PLAN.toml --out DIR")
+    check_device(device)
+    from i2vbench.curation.command import run
+    from i2vbench.progress import choose
+
+    try:
+        print(run(plan, out, choose(quiet), until=until, dry_run=dry_run, retry_failed=retry_failed, device=device))
+    except KeyboardInterrupt:
+        print("i2vbench: stopped; what was measured is kept, and the same command goes on", file=sys.stderr)
+        raise typer.Exit(130) from None
