@@ -78,6 +78,7 @@ def test_the_csv_puts_the_papers_number_beside_each(table: Table3) -> None:
     assert [row["value"] for row in rows if row["metric"] == "memory_mib"] == ["500", "", "", ""]
 
 
+@pytest.mark.slow
 def test_the_command_makes_it_with_the_bundled_networks_and_goes_on(tmp_path: Path) -> None:
     """Few clips of two steps: that the four variants are four models, not how good they are."""
     profile = tmp_path / "quick.toml"

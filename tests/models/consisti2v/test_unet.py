@@ -108,6 +108,7 @@ def test_half_precision_is_near(dtype: torch.dtype, unet: ConsistI2VUNet) -> Non
     assert error < (0.06 if dtype == torch.bfloat16 else 0.01)
 
 
+@pytest.mark.slow
 def test_it_compiles_as_one_graph(unet: ConsistI2VUNet) -> None:
     given = inputs()
     compiled = torch.compile(unet, backend="eager", fullgraph=True)
