@@ -11,9 +11,12 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from i2vbench.errors import UserError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 
 @contextmanager
@@ -43,6 +46,24 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def hold_lock(path: Path, busy: str) -> FileLock:
+    """A lock that this process holds from now on, until it is released.
+
+    Raises:
+        UserError: `busy`, if another process holds it; or its folder cannot be written to.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UserError(busy) from error
+    except OSError as error:
+        raise UserError(f"{path.parent} cannot be written to: {error.strerror}") from error
+    return lock
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -12,10 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-import filelock
-
 from i2vbench.annotate.proposals import Proposal
 from i2vbench.errors import UserError
+from i2vbench.files import hold_lock
 
 FILE = ".i2vbench-annotations.sqlite"
 LOCK = ".i2vbench-annotations.lock"
@@ -38,13 +37,8 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self._mutex = threading.RLock()
         self._path = folder / FILE
-        self._lock = filelock.FileLock(folder / LOCK)
-        try:
-            self._lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise UserError(f"{folder} is being annotated by another process; stop that one first") from error
-        except OSError as error:
-            raise UserError(f"{folder} cannot be written to: {error.strerror}") from error
+        busy = f"{folder} is being annotated by another process; stop that one first"
+        self._lock = hold_lock(folder / LOCK, busy)
         try:
             self._db = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
             with self._told():

@@ -13,7 +13,7 @@ from i2vbench.clips import read_to_protocol
 from i2vbench.curation.choose import Candidate, choose, scaled_quotas
 from i2vbench.curation.looking import ClipStage
 from i2vbench.curation.scores import CATEGORY_PROMPTS, Scorer, networks
-from i2vbench.curation.stage import Item, Stage, ahead, fault
+from i2vbench.curation.stage import Item, MeasuringStage, Stage, ahead, fault
 from i2vbench.curation.store import Measured
 from i2vbench.datasets.i2v_bench.categories import CATEGORIES
 from i2vbench.profiles import load_profile
@@ -49,7 +49,7 @@ class Aesthetic(ClipStage):
         return f"score: {score:.2f}, {wanted:g} are wanted" if score < wanted else ""
 
 
-class Category(Stage):
+class Category(MeasuringStage):
     """What CLIP takes a clip for, beside the category that was asked for."""
 
     name = "category"
@@ -106,10 +106,6 @@ class Quota(Stage):
 
     name = "quota"
     title = "the best of each category, unlike each other"
-    measures = False
-
-    def measure(self, todo: Sequence[Item]) -> Iterator[tuple[Item, Measured]]:
-        yield from ()
 
     @property
     def quotas(self) -> Mapping[str, int]:
@@ -130,7 +126,7 @@ class Quota(Stage):
         return [choice.reasons.get(item.id, "") for item in items]
 
 
-class Annotate(Stage):
+class Annotate(MeasuringStage):
     """What Tag2Text and GRiT see in the chosen clips: captions, objects and scenes, for a person to correct."""
 
     name = "annotate"

@@ -8,13 +8,13 @@ from typing import Any
 
 from i2vbench.curation.finding import video_path
 from i2vbench.curation.shots import Shot, find_shots, pieces
-from i2vbench.curation.stage import Item, Stage, fault, in_threads
+from i2vbench.curation.stage import Item, MeasuringStage, fault, in_threads
 from i2vbench.curation.store import Measured
 from i2vbench.files import file_sha256
 from i2vbench.video import VideoError, cut_pieces, probe
 
 
-class Shots(Stage):
+class Shots(MeasuringStage):
     """Where a video's shots begin and end, by PySceneDetect."""
 
     name = "shots"
@@ -56,7 +56,7 @@ class Shots(Stage):
         return _spread(sorted((piece.start, piece.end) for piece in found), cut.per_video)
 
 
-class CutClips(Stage):
+class CutClips(MeasuringStage):
     """Each piece of a shot, encoded anew: closed groups of pictures, no sound, nothing of the source's metadata."""
 
     name = "cut"

@@ -11,7 +11,7 @@ from threading import Event
 from typing import Any, TypeVar
 
 from i2vbench.curation.candidates import read_candidates
-from i2vbench.curation.stage import FAULT, Item, Stage, fault, in_threads
+from i2vbench.curation.stage import FAULT, Item, MeasuringStage, Stage, fault, in_threads
 from i2vbench.curation.store import Measured
 from i2vbench.datasets.download.faults import PERMANENT, SiteFault
 from i2vbench.datasets.download.options import SiteOptions
@@ -25,7 +25,7 @@ R = TypeVar("R")
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
 
 
-class SiteStage(Stage):
+class SiteStage(MeasuringStage):
     """A stage that talks to sites."""
 
     packages = ("yt_dlp",)
@@ -113,8 +113,6 @@ class Listing(Stage):
 
     name = "list"
     title = "each video once"
-    noun = "videos"
-    measures = False
 
     def items(self, before: Sequence[Item]) -> list[Item]:
         sources = self.plan.sources
@@ -136,9 +134,6 @@ class Listing(Stage):
                 item.facts[self.name] = {"again": item.id}
                 item.id = f"{item.id}-again-{seen[item.id]}"
         return items
-
-    def measure(self, todo: Sequence[Item]) -> Iterator[tuple[Item, Measured]]:
-        yield from ()
 
     def reason(self, item: Item) -> str:
         again = item.facts[self.name].get("again")

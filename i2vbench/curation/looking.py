@@ -14,7 +14,7 @@ from i2vbench.curation.exposure import exposure
 from i2vbench.curation.frames import Pairs, glimpse, spread_frames
 from i2vbench.curation.lettering import Lettering
 from i2vbench.curation.motion import MotionMeter
-from i2vbench.curation.stage import Item, Stage, ahead, fault, in_threads
+from i2vbench.curation.stage import Item, MeasuringStage, Stage, ahead, fault, in_threads
 from i2vbench.curation.store import Measured
 from i2vbench.profiles import load_profile
 from i2vbench.types import Frames
@@ -24,7 +24,7 @@ FRAMES = 5
 """Of a clip that are looked at, spread over it."""
 
 
-class ClipStage(Stage):
+class ClipStage(MeasuringStage):
     """A stage that looks at frames of clips."""
 
     def clip(self, item: Item) -> Path:
@@ -148,10 +148,6 @@ class Duplicates(Stage):
 
     name = "duplicates"
     title = "each picture once"
-    measures = False
-
-    def measure(self, todo: Sequence[Item]) -> Iterator[tuple[Item, Measured]]:
-        yield from ()
 
     def judge(self, items: Sequence[Item]) -> list[str]:
         hashes = {item.id: [int(text, 16) for text in item.facts["picture"]["hashes"]] for item in items}

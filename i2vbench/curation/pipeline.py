@@ -12,7 +12,7 @@ from i2vbench.curation.cutting import CutClips, Shots
 from i2vbench.curation.finding import Download, Listing, Metadata, Search
 from i2vbench.curation.looking import Duplicates, Motion, Picture, Text
 from i2vbench.curation.plan import Plan
-from i2vbench.curation.stage import FAULT, Item, Place, Stage
+from i2vbench.curation.stage import FAULT, Item, MeasuringStage, Place, Stage
 from i2vbench.errors import UserError
 from i2vbench.files import is_disk_error, package_folders
 from i2vbench.progress import Progress
@@ -94,12 +94,12 @@ def curate(plan: Plan, place: Place, progress: Progress, until: str = NAMES[-1],
     """
     stages = [stage(plan, place) for stage in STAGES[: NAMES.index(until) + 1]]
     if not dry_run:
-        check_needs(stages)
+        check_needs([stage for stage in stages if isinstance(stage, MeasuringStage)])
     items: list[Item] = []
     reports: list[StageReport] = []
     for stage in stages:
         items = stage.items(items)
-        if stage.measures:
+        if isinstance(stage, MeasuringStage):
             keys = stage.keys(items)
             _recall(stage, items, keys)
             if not dry_run:
@@ -116,7 +116,13 @@ def curate(plan: Plan, place: Place, progress: Progress, until: str = NAMES[-1],
     return Report(reports, quotas)
 
 
-def check_needs(stages: Sequence[Stage]) -> None:
+def checkpoints_of(plan: Plan, place: Place) -> list[str]:
+    """What the stages look through, by the catalogue's names, each once."""
+    stages = [stage(plan, place) for stage in STAGES]
+    return list(dict.fromkeys(n for stage in stages if isinstance(stage, MeasuringStage) for n in stage.checkpoints))
+
+
+def check_needs(stages: Sequence[MeasuringStage]) -> None:
     """Refuse what measuring would lack, before anything is done.
 
     Raises:
@@ -154,7 +160,7 @@ def _disk_told(place: Place) -> Iterator[None]:
         ) from error
 
 
-def _measure(stage: Stage, items: Sequence[Item], keys: Mapping[str, str], progress: Progress) -> None:
+def _measure(stage: MeasuringStage, items: Sequence[Item], keys: Mapping[str, str], progress: Progress) -> None:
     """Measure what is not measured yet; each measurement is kept as soon as it is made."""
     todo = [item for item in items if stage.name not in item.facts or stage.stale(item)]
     if not items:
@@ -168,7 +174,7 @@ def _measure(stage: Stage, items: Sequence[Item], keys: Mapping[str, str], progr
         progress.advance(stage.name, doing=str(seen.facts.get(FAULT, "")))
 
 
-def _recall(stage: Stage, items: Sequence[Item], keys: Mapping[str, str]) -> None:
+def _recall(stage: MeasuringStage, items: Sequence[Item], keys: Mapping[str, str]) -> None:
     """Give items what was measured of them before, under the same settings."""
     known = stage.place.store.measured(stage.name, keys)
     for item in items:
@@ -177,5 +183,5 @@ def _recall(stage: Stage, items: Sequence[Item], keys: Mapping[str, str]) -> Non
 
 
 def _judge(stage: Stage, items: Sequence[Item]) -> StageReport:
-    judged = [item for item in items if stage.name in item.facts] if stage.measures else list(items)
+    judged = [item for item in items if stage.name in item.facts] if isinstance(stage, MeasuringStage) else list(items)
     return StageReport(stage.name, stage.title, judged, stage.judge(judged), len(items) - len(judged))

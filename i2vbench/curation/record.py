@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from i2vbench import weights
 from i2vbench.curation.datasheet import DatasheetFacts, StageFacts, write_datasheet
 from i2vbench.curation.folder_clips import folder_clips
-from i2vbench.curation.pipeline import STAGES, Report
+from i2vbench.curation.pipeline import Report, checkpoints_of
 from i2vbench.curation.plan import Plan
 from i2vbench.curation.sheets import write_sheets
 from i2vbench.curation.stage import Item, Place
@@ -65,7 +65,7 @@ def datasheet_facts(plan: Plan, place: Place, report: Report) -> DatasheetFacts:
         words_proposed=sum(not (row.sample.objects or row.sample.scene) for row in rows) * plan.annotate.propose,
         sizes=Counter(f"{row.facts.width} x {row.facts.height}" for row in rows),
         versions=versions(place.device, _PACKAGES),
-        checkpoints={name: weights.sha256_of(name) for kind in STAGES for name in kind(plan, place).checkpoints},
+        checkpoints={name: weights.sha256_of(name) for name in checkpoints_of(plan, place)},
         plan_sha256=hashlib.sha256(plan.path.read_bytes()).hexdigest(),
         metadata_sha256=file_sha256(place.folder / METADATA),
     )

@@ -83,31 +83,50 @@ class Place:
         return self.folder / FOLDER / "clips"
 
 
-class Stage(ABC):
-    """One named step.
+class Stage:
+    """One named step: what comes to it, and why some of that is left out.
 
     Attributes:
         name: As files and rows have it.
         title: What it does, in a few words.
-        packages: Importable names that measuring needs, of the extra `data`.
-        checkpoints: Names in the catalogue that measuring needs.
-        measures: Whether it measures anything; a stage that does not judges what others have measured.
-        noun: What it counts.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
-    packages: ClassVar[tuple[str, ...]] = ()
-    measures: ClassVar[bool] = True
-    noun: ClassVar[str] = "clips"
-    version: ClassVar[int] = 1
 
     def __init__(self, plan: Plan, place: Place) -> None:
         self.plan = plan
         self.place = place
 
+    def items(self, before: Sequence[Item]) -> list[Item]:
+        """What comes to this stage, made of what the one before has kept."""
+        return list(before)
+
+    def judge(self, items: Sequence[Item]) -> list[str]:
+        """Why each item is left out, "KIND: details"; "" for those that go on."""
+        return [self.reason(item) for item in items]
+
+    def reason(self, item: Item) -> str:
+        """Why one item is left out; "" if it goes on."""
+        return ""
+
+
+class MeasuringStage(Stage, ABC):
+    """A step that looks at each item, and judges by what it has seen.
+
+    Attributes:
+        noun: What it counts.
+        packages: Importable names that it needs, of the extra `data`.
+        version: Of how it measures: what another one measured is measured anew.
+    """
+
+    noun: ClassVar[str] = "clips"
+    packages: ClassVar[tuple[str, ...]] = ()
+    version: ClassVar[int] = 1
+
     @property
     def checkpoints(self) -> tuple[str, ...]:
+        """Names in the catalogue that it needs."""
         return ()
 
     def settings(self) -> Mapping[str, Any]:
@@ -126,10 +145,6 @@ class Stage(ABC):
         settings = json.dumps([self.version, self.settings()], sort_keys=True)
         return {i.id: hashlib.sha256(f"{settings} {self.looks_at(i)}".encode()).hexdigest()[:32] for i in items}
 
-    def items(self, before: Sequence[Item]) -> list[Item]:
-        """What comes to this stage, made of what the one before has kept."""
-        return list(before)
-
     def stale(self, item: Item) -> bool:
         """Whether what was measured under the same key is to be measured again."""
         return False
@@ -139,12 +154,8 @@ class Stage(ABC):
         """What is seen of each item, in any order, as soon as it is known."""
 
     def judge(self, items: Sequence[Item]) -> list[str]:
-        """Why each item is left out, "KIND: details"; "" for those that go on."""
-        return [str(item.facts.get(self.name, {}).get(FAULT, "")) or self.reason(item) for item in items]
-
-    def reason(self, item: Item) -> str:
-        """Why one item is left out; "" if it goes on. Its facts are here, and none is a fault."""
-        return ""
+        """As `Stage.judge`; an item that could not be looked at is left out for that, without `reason`."""
+        return [str(item.facts[self.name].get(FAULT, "")) or self.reason(item) for item in items]
 
 
 def in_threads(work: Callable[[T], R], items: Iterable[T], workers: int | None = None) -> Iterator[tuple[T, R]]:

@@ -15,13 +15,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import filelock
 import numpy as np
 import numpy.typing as npt
 
 from i2vbench.errors import UserError
+from i2vbench.files import hold_lock
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 FOLDER = ".curation"
 """Below the data set's folder: the file, the videos and clips that curation works on."""
@@ -65,7 +68,7 @@ class Store:
 
     def __init__(self, folder: Path, read_only: bool = False) -> None:
         self._mutex = threading.RLock()
-        self._lock: filelock.FileLock | None = None
+        self._lock: FileLock | None = None
         self._path = folder / FOLDER / "curation.sqlite"
         if read_only:
             there = self._path.is_file()
@@ -75,12 +78,10 @@ class Store:
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = filelock.FileLock(self._path.with_name("lock"))
-            self._lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise UserError(f"{folder} is being curated by another process; wait, or name another --out") from error
         except OSError as error:
             raise UserError(f"{folder} cannot be written to: {error.strerror}") from error
+        busy = f"{folder} is being curated by another process; wait, or name another --out"
+        self._lock = hold_lock(self._path.with_name("lock"), busy)
         try:
             self._db = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
             with self._told():

@@ -12,7 +12,7 @@ import pytest
 from i2vbench.annotate.store import Store as ProposalStore
 from i2vbench.curation import command as curation
 from i2vbench.curation.pipeline import STAGES
-from i2vbench.curation.stage import Stage
+from i2vbench.curation.stage import MeasuringStage
 from i2vbench.datasets.check import check_folder
 from i2vbench.datasets.folder import FolderDataset
 from i2vbench.datasets.metadata import read_folder
@@ -154,11 +154,11 @@ def test_a_changed_threshold_takes_effect_without_measuring(place: Path, monkeyp
 
 
 def forbid_measuring(monkeypatch: pytest.MonkeyPatch, but: str = "") -> None:
-    def refuse(self: Stage, todo: object) -> None:
+    def refuse(self: MeasuringStage, todo: object) -> None:
         raise AssertionError(f"{self.name} measured again")
 
     for stage in STAGES:
-        if stage.measures and stage.name != but:
+        if issubclass(stage, MeasuringStage) and stage.name != but:
             monkeypatch.setattr(stage, "measure", refuse)
 
 

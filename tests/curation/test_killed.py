@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from i2vbench.curation.pipeline import STAGES
+from i2vbench.curation.stage import MeasuringStage
 from tests.conftest import command, environment
 from tests.curation.footage import PLAN, drawn, write_clip, write_list
 from tests.site import good, serving
 
-MEASURED = [stage.name for stage in STAGES if stage.measures]
+MEASURED = [stage.name for stage in STAGES if issubclass(stage, MeasuringStage)]
 
 
 @pytest.fixture(scope="module")
