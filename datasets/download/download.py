@@ -84,7 +84,7 @@ def download_manifest(
             the cookies are missing.
         KeyboardInterrupt: Ctrl-C.
     """
-    options = options or SiteOptions()
+    options, out = options or SiteOptions(), out.absolute()  # yt-dlp names what it wrote by its whole path
     with _locked(out), Records(out) as records, Site(options) as site:
         run = _Run(entries, out, options, records, site, retry_failed, tell)
         try:

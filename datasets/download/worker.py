@@ -103,7 +103,7 @@ def fetch(request: dict[str, Any]) -> dict[str, Any]:
         done = ydl.process_ie_result(ydl.sanitize_info(info, remove_private_keys=True), download=True)
     paths = [Path(part["filepath"]) for part in (done or {}).get("requested_downloads") or [] if part.get("filepath")]
     if len(paths) != 1 or not paths[0].is_file() or paths[0].parent != target.parent:
-        raise Refused("unsupported", "yt-dlp ended without an error and without a file")
+        raise Refused("network", "yt-dlp ended without an error and without a file")
     return {"path": str(paths[0]), "description": description, "whole": section is None}
 
 

@@ -90,6 +90,17 @@ def test_all_here_is_0_and_some_not_is_1_with_counts(
     assert check_folder(tmp_path / "clips") == []
 
 
+def test_a_folder_may_be_named_from_where_one_stands(web: Web, clip: bytes, tmp_path: Path) -> None:
+    web.answers["/clip.mp4"] = good(clip)
+    manifest(tmp_path, ("a", f"{web.url}/clip.mp4", "", "", "Pet", "x"))
+    done = subprocess.run(
+        command("data", "download", "clips.csv", "--out", "here", "--pace", "0"),
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "here/clips/a.mp4").read_bytes() == clip
+
+
 @pytest.mark.parametrize("signal_", [signal.SIGKILL, signal.SIGINT])
 def test_ended_amid_a_download_it_goes_on_where_it_was(
     web: Web, film: bytes, clip: bytes, cli: Cli, tmp_path: Path, signal_: signal.Signals
