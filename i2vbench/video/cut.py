@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice, pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import av
 from av.video.stream import VideoStream
@@ -79,7 +80,11 @@ def _write(target: Path, info: VideoInfo, wanted: range, frames: Iterator[_Shown
     # Room for the index in front of the frames: 40 bytes for a frame with a chunk and a duration of its own. The
     # muxer's "faststart" would read the file a second time by its name, and the file has none yet.
     options = {"fflags": "+bitexact", "moov_size": str(4096 + 48 * len(wanted))}
-    with atomic_file(target) as file, av.open(file, "w", format="mp4", options=options) as container:
+    with (
+        atomic_file(target) as file,
+        _disk_told(_Remembering(file)) as out,
+        av.open(out, "w", format="mp4", options=options) as container,
+    ):
         rate = Fraction(info.fps).limit_denominator(100_000)
         # Without B-frames a file needs no edit list, which readers disagree on; and with them its length, which MP4
         # counts in decoding times, came out as 0.54 s of 1 s at a variable rate, and so did its rate.
@@ -89,6 +94,30 @@ def _write(target: Path, info: VideoInfo, wanted: range, frames: Iterator[_Shown
         for packet in _encoded(stream, chain([first], frames), ticks):
             packet.duration = lasts[packet.pts]  # the encoder guesses the last one's
             container.mux(packet)
+
+
+class _Remembering:
+    """A file that keeps what its disk said: PyAV raises an error of its own in its place."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.name, self.seek, self.tell = getattr(file, "name", ""), file.seek, file.tell
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        if self.error is None:
+            try:
+                return self._file.write(data)
+            except OSError as error:
+                self.error = error
+        return len(data)  # raised once PyAV has let go of the file
+
+
+@contextmanager
+def _disk_told(file: _Remembering) -> Iterator[_Remembering]:
+    yield file
+    if file.error:
+        raise file.error
 
 
 @dataclass(frozen=True, slots=True)
