@@ -53,6 +53,10 @@ class MSRVTT(DrawnDataset):
         there = [name for name in wanted if name in files and name in captions]
         keys = {files[name]: key_of(f"msrvtt:{self._seed}:{name}") for name in there}
         clips, faults = draw_clips(keys, self._stride)
+        if not clips:
+            raise UserError(
+                f"data set msrvtt: none of the {len(there)} videos below {self.folder} can be read: {faults[0]}"
+            )
         self.note = describe_draw(clips.values(), self._stride, "and captions drawn")
         self.note += f"; captions of {annotations.describe()}"
         gone = len(wanted) - len(clips)

@@ -37,6 +37,8 @@ def curate(
 ) -> None:
     """Make a data set of videos: find, download, cut, measure, select and annotate, as the plan says.
 
+    Exit code 1 if a video could not be had, or no clip remains.
+
     Stopped or killed at any moment, the same command goes on where it was. A threshold that is changed in the plan
     takes effect without measuring anew. What each stage kept and left out, and why, stands in OUT/stages/.
 
@@ -54,7 +56,10 @@ def curate(
     from i2vbench.progress import choose
 
     try:
-        print(run(plan, out, choose(quiet), until=until, dry_run=dry_run, retry_failed=retry_failed, device=device))
+        outcome = run(plan, out, choose(quiet), until=until, dry_run=dry_run, retry_failed=retry_failed, device=device)
     except KeyboardInterrupt:
         print("i2vbench: stopped; what was measured is kept, and the same command goes on", file=sys.stderr)
         raise typer.Exit(130) from None
+    print(outcome.text)
+    if not outcome.is_complete:
+        raise typer.Exit(1)

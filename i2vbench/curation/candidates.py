@@ -53,7 +53,7 @@ def read_candidates(path: Path, categories: Sequence[str]) -> list[Item]:
     if faults:
         more = [f"and {len(faults) - _MAX_LISTED} more"] if len(faults) > _MAX_LISTED else []
         listed = [str(fault) for fault in faults[:_MAX_LISTED]]
-        raise UserError("\n  ".join([f"list {path}: {len(faults)} faults:", *listed, *more]))
+        raise UserError("\n  ".join([f"list {path}: {len(faults)} fault{'s' * (len(faults) > 1)}:", *listed, *more]))
     return items
 
 

@@ -117,7 +117,7 @@ class Quota(Stage):
         candidates = [
             Candidate(
                 id=item.id, category=item.category, score=item.facts["aesthetic"]["score"],
-                features=features[item.id], group=item.video,
+                features=features[item.id], group=item.source,
             )
             for item in items
         ]  # fmt: skip

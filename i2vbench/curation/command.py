@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from i2vbench.curation.pipeline import NAMES, Report, StageReport, curate
-from i2vbench.curation.plan import Plan, load_plan
+from i2vbench.curation.plan import Plan, check_plan, load_plan
 from i2vbench.curation.record import write_record
-from i2vbench.curation.result import write_clips
-from i2vbench.curation.rows import write_rows
+from i2vbench.curation.result import MANIFEST, removed_clips, write_clips
+from i2vbench.curation.rows import forget_rows, write_rows
 from i2vbench.curation.stage import Place
 from i2vbench.curation.store import FOLDER, Store
 from i2vbench.datasets.metadata import METADATA
@@ -19,6 +20,19 @@ from i2vbench.errors import UserError
 from i2vbench.files import is_disk_error
 from i2vbench.progress import Progress
 from i2vbench.settings import resolve_device
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        text: What is to be said of it.
+        is_complete: Whether every video could be had and a clip remains.
+    """
+
+    text: str
+    is_complete: bool
 
 
 def run(
@@ -30,8 +44,8 @@ def run(
     dry_run: bool = False,
     retry_failed: bool = False,
     device: str = "auto",
-) -> str:
-    """Curate, and write all that a data set has; what is to be said of it.
+) -> Outcome:
+    """Curate, and write all that a data set has.
 
     Raises:
         UserError: For anything the user must mend.
@@ -39,14 +53,17 @@ def run(
     plan, out = load_plan(plan_file), out.expanduser().absolute()
     if until not in NAMES:
         raise UserError(f"--until '{until}': expected one of {', '.join(NAMES)}")
+    check_plan(plan)
     if not dry_run:
         _check_folder(out)
+    removed = removed_clips(out)
+    device = "cpu" if dry_run else resolve_device(device)
     with Store(out, read_only=dry_run) as store, progress:
-        place = Place(out, store, "cpu" if dry_run else resolve_device(device), retry_failed, progress.say)
-        report = curate(plan, place, progress, until, dry_run)
-        if not dry_run:
-            _write(plan, place, report, progress)
-    return describe(report, plan, out, dry_run)
+        place = Place(out, store, device, retry_failed, progress.say, removed)
+        work = _judge_only if dry_run else _work
+        report = work(plan, place, progress, until)
+    complete = not report.lost and bool(report.chosen or report.stages[-1].name != NAMES[-1])
+    return Outcome(describe(report, plan, out, dry_run), complete)
 
 
 def _check_folder(out: Path) -> None:
@@ -57,17 +74,38 @@ def _check_folder(out: Path) -> None:
         raise UserError(f"{out} is not a folder; name another one with --out")
 
 
-def _write(plan: Plan, place: Place, report: Report, progress: Progress) -> None:
+def _judge_only(plan: Plan, place: Place, progress: Progress, until: str) -> Report:
+    return curate(plan, place, progress, until, dry_run=True)
+
+
+def _work(plan: Plan, place: Place, progress: Progress, until: str) -> Report:
     try:
-        write_rows(place.folder, report)
-        if report.stages[-1].name == NAMES[-1] and report.chosen:
+        report = curate(plan, place, progress, until, ended=lambda stage: write_rows(place.folder, stage))
+        forget_rows(place.folder, until)
+        if until == NAMES[-1] and report.chosen:
             write_clips(place, report)
-            shutil.copyfile(plan.path, place.folder / "PLAN.toml")
+            _copy_plan(plan, place.folder)
             write_record(plan, place, report)
     except OSError as error:
         if not is_disk_error(error):
             raise
-        raise UserError(f"{place.folder} cannot be written to: {error.strerror}") from error
+        raise UserError(
+            f"{place.folder} cannot be written to: {error.strerror}; what is there stays, and the same command goes on"
+        ) from error
+    return report
+
+
+def _copy_plan(plan: Plan, folder: Path) -> None:
+    """The plan and its list, under the names by which the plan knows it."""
+    shutil.copyfile(plan.path, folder / "PLAN.toml")
+    source, target = plan.path.parent / plan.sources.list, folder / plan.sources.list
+    if (
+        plan.sources.list
+        and target.resolve().is_relative_to(folder.resolve())
+        and target.name not in (METADATA, MANIFEST)
+    ):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
 
 
 def describe(report: Report, plan: Plan, out: Path, dry_run: bool) -> str:
@@ -83,9 +121,13 @@ def describe(report: Report, plan: Plan, out: Path, dry_run: bool) -> str:
     elif dry_run:
         lines.append(f"{len(report.chosen)} clips would remain. Nothing was measured or written.")
     elif not report.chosen:
-        lines.append(f"No clip remains, so no data set was written; {out / 'stages'} says why each was left out.")
+        lines.append(
+            f"No clip remains, so no data set was written (one that was there stays); {out / 'stages'} says why."
+        )
     else:
         lines.append(f"{len(report.chosen)} clips in {out}: {METADATA}, DATASHEET.md, contact/index.html, stages/")
+        if files := sum(item.path is not None for item in report.chosen):
+            lines.append(f"MANIFEST.csv is without {files} clips of files, which have no address.")
         lines.append(f"Next: i2vbench data annotate {out}, to correct what was proposed; i2vbench data verify {out}")
     return "\n".join(lines)
 

@@ -35,24 +35,27 @@ class Shots(MeasuringStage):
     def reason(self, item: Item) -> str:
         if self.plan_pieces(item):
             return ""
-        shots = item.facts[self.name]["shots"]
-        longest = max((end - start for start, end, transition in shots if not transition), default=0.0)
-        wanted = self.plan.cut.min_seconds + 2 * self.plan.cut.margin_seconds
-        return f"too short: of {len(shots)} shots the longest has {longest:.2f} s; some {wanted:g} s are wanted"
+        shots = [shot for shot in self._shots(item) if not shot.transition]
+        longest = max((shot.end - shot.start for shot in shots), default=0.0)
+        cut = self.plan.cut
+        margin = f" and {cut.margin_seconds:g} s beside each cut" if cut.margin_seconds and len(shots) > 1 else ""
+        wanted = f"{cut.min_seconds:g} s{margin}"
+        return f"too short: of {len(shots)} shots the longest has {longest:.2f} s; {wanted} are wanted"
 
-    def plan_pieces(self, item: Item) -> list[tuple[float, float]]:
-        """(start, end) of the clips to be cut of a video, in seconds of its file."""
-        cut, begins = self.plan.cut, float(item.facts["download"]["begins"])
-        first = item.start - begins
-        last = None if item.end is None else item.end - begins
+    def _shots(self, item: Item) -> list[Shot]:
+        """The shots of a video, as far as they lie in the section that is wanted; seconds of its file."""
+        begins = float(item.facts["download"]["begins"])
+        first, last = item.start - begins, None if item.end is None else item.end - begins
         shots = [
             Shot(max(start, first), end if last is None else min(end, last), transition)
             for start, end, transition in item.facts[self.name]["shots"]
         ]
-        found = pieces(
-            [shot for shot in shots if shot.end > shot.start],
-            cut.min_seconds, cut.max_seconds, cut.margin_seconds, cut.per_shot,
-        )  # fmt: skip
+        return [shot for shot in shots if shot.end > shot.start]
+
+    def plan_pieces(self, item: Item) -> list[tuple[float, float]]:
+        """(start, end) of the clips to be cut of a video, in seconds of its file."""
+        cut = self.plan.cut
+        found = pieces(self._shots(item), cut.min_seconds, cut.max_seconds, cut.margin_seconds, cut.per_shot)
         return _spread(sorted((piece.start, piece.end) for piece in found), cut.per_video)
 
 
@@ -73,15 +76,23 @@ class CutClips(MeasuringStage):
         return f"{item.facts['download']['sha256']} {item.start} {item.end}"
 
     def stale(self, item: Item) -> bool:
-        return not (self.place.clips / f"{item.id}.mp4").is_file()
+        return item.id not in self.place.removed and not self._piece(item)[2].is_file()
 
     def measure(self, todo: Sequence[Item]) -> Iterator[tuple[Item, Measured]]:
         self.place.clips.mkdir(parents=True, exist_ok=True)
         by_video: dict[str, list[Item]] = {}
         for item in todo:
-            by_video.setdefault(item.video, []).append(item)
+            if item.id in self.place.removed:
+                yield item, fault("removed: before it was cut")
+            else:
+                by_video.setdefault(item.video, []).append(item)
         for _, clips in in_threads(self._cut, list(by_video.values())):
             yield from clips
+
+    def judge(self, items: Sequence[Item]) -> list[str]:
+        removed = [self.place.removed.get(item.id, "") for item in items]
+        reasons = super().judge(items)
+        return [why or reason for why, reason in zip(removed, reasons, strict=True)]
 
     def _cut(self, clips: Sequence[Item]) -> list[tuple[Item, Measured]]:
         """Cut all clips of a video in one pass, or, where that fails, each by itself, to know which are at fault."""

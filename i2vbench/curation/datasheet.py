@@ -52,7 +52,7 @@ class DatasheetFacts:
         sources: Clips by site or list.
         queries: What was searched for.
         collected: When the sources were asked, "2026-11-29" or "2026-11-01 to 2026-11-29".
-        missing: Clips that are not here, by the class of the reason.
+        missing: Videos of the sources that could not be had, by the class of the reason.
         distribution: How and under which terms it is given to others.
         captions_checked: Prompts that a person has checked.
         captions_proposed: Prompts that a machine proposed and nobody has checked.
@@ -170,10 +170,12 @@ def _texts(facts: DatasheetFacts) -> list[str]:
 
 
 def _gaps(facts: DatasheetFacts) -> list[str]:
-    blocks = ["No clip is missing."]
+    blocks = ["Every video that was asked for could be had."]
     if facts.missing:
         count = _number(sum(facts.missing.values()))
-        blocks = [f"{count} clips of the list are not here.", _table(("Why", "Clips"), _ranked(facts.missing))]
+        blocks = [f"Videos that could not be had: {count}.", _table(("Why", "Videos"), _ranked(facts.missing))]
+    if facts.counts.total.missing:
+        blocks.append(f"Clips that stand in metadata.csv and are not here: {_number(facts.counts.total.missing)}.")
     below = [row for row in facts.counts.rows if row.published is not None and row.clips - row.missing < row.published]
     if below:
         short = (
@@ -208,7 +210,9 @@ def _contact(contact: str) -> list[str]:
         f"Contact: {markdown_text(contact)}.",
         "Who is seen in a clip, or owns one, may ask there for its removal, with the clip's id or source. It is "
         "removed by deleting its file and writing `removed: asked for` into its `missing` cell in metadata.csv; "
-        "`i2vbench data sheets` then takes its thumbnail away. Tables made later say that the set is not whole.",
+        "`i2vbench data sheets` then takes its thumbnail away. Tables made later say that the set is not whole. "
+        "Where the set was curated, `i2vbench data curate` leaves the clip out from then on and deletes its copy; "
+        "`.curation/` still holds the whole videos, and is not to be given to others.",
     ]
 
 

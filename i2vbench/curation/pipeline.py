@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from i2vbench.curation.choosing import Aesthetic, Annotate, Category, Quota
@@ -14,7 +13,7 @@ from i2vbench.curation.looking import Duplicates, Motion, Picture, Text
 from i2vbench.curation.plan import Plan
 from i2vbench.curation.stage import FAULT, Item, MeasuringStage, Place, Stage
 from i2vbench.errors import UserError
-from i2vbench.files import is_disk_error, package_folders
+from i2vbench.files import package_folders
 from i2vbench.progress import Progress
 
 STAGES: tuple[type[Stage], ...] = (
@@ -74,12 +73,22 @@ class Report:
         """The clips of the data set; what the last stage could not look at is in it all the same."""
         return next((stage.kept for stage in self.stages if stage.name == "quota"), [])
 
-    def kinds_of(self, name: str) -> Counter[str]:
-        """How many a stage has left out for a reason of each kind."""
-        return next((stage.kinds for stage in self.stages if stage.name == name), Counter())
+    @property
+    def lost(self) -> Counter[str]:
+        """Videos that could not be had, by the kind of the reason."""
+        stages = [stage for stage in self.stages if stage.name in ("metadata", "download")]
+        faults = [item.facts[stage.name].get(FAULT, "") for stage in stages for item in stage.items]
+        return Counter(str(fault).partition(":")[0] for fault in faults if fault)
 
 
-def curate(plan: Plan, place: Place, progress: Progress, until: str = NAMES[-1], dry_run: bool = False) -> Report:
+def curate(
+    plan: Plan,
+    place: Place,
+    progress: Progress,
+    until: str = NAMES[-1],
+    dry_run: bool = False,
+    ended: Callable[[StageReport], object] = lambda report: None,
+) -> Report:
     """Go through the stages; what was measured before is not measured again.
 
     Args:
@@ -88,9 +97,11 @@ def curate(plan: Plan, place: Place, progress: Progress, until: str = NAMES[-1],
         progress: Is told.
         until: The last stage.
         dry_run: Measure and write nothing: judge what is measured by the plan as it is now.
+        ended: Is told of each stage as it ends.
 
     Raises:
-        UserError: A package or a checkpoint is not here, before anything is done; the disk is full.
+        UserError: A package or a checkpoint is not here, before anything is done.
+        OSError: The disk is at fault.
     """
     stages = [stage(plan, place) for stage in STAGES[: NAMES.index(until) + 1]]
     if not dry_run:
@@ -103,13 +114,13 @@ def curate(plan: Plan, place: Place, progress: Progress, until: str = NAMES[-1],
             keys = stage.keys(items)
             _recall(stage, items, keys)
             if not dry_run:
-                with _disk_told(place):
-                    _measure(stage, items, keys, progress)
+                _measure(stage, items, keys, progress)
         report = _judge(stage, items)
         if not dry_run:
             place.store.decide(
                 stage.name, {item.id: why for item, why in zip(report.items, report.reasons, strict=True)}
             )
+        ended(report)
         reports.append(report)
         items = report.kept
     quotas = next((stage.quotas for stage in stages if isinstance(stage, Quota)), {})
@@ -146,18 +157,6 @@ def check_needs(stages: Sequence[MeasuringStage]) -> None:
             f"stages need checkpoints that are not here (--until {before} goes as far as it gets without):\n"
             + weights.missing_table(lacking, {entry.name: needed_by[entry.name] for entry in lacking})
         )
-
-
-@contextmanager
-def _disk_told(place: Place) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if not is_disk_error(error):
-            raise
-        raise UserError(
-            f"{place.folder} cannot be written to: {error.strerror}; what is there stays, and the same command goes on"
-        ) from error
 
 
 def _measure(stage: MeasuringStage, items: Sequence[Item], keys: Mapping[str, str], progress: Progress) -> None:

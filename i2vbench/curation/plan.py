@@ -45,7 +45,7 @@ class Download:
 
     max_height: int = setting(1080, "pixels of the format that is taken", low=1)
     jobs: int = setting(4, "videos at once; all of them keep the pause together", low=1)
-    pause_seconds: float = setting(10.0, "between the beginnings of two downloads, or up to half as much more", low=0)
+    pause_seconds: float = setting(10.0, "between two visits to a site: searches, descriptions, downloads", low=0)
     most_seconds: float = setting(1800.0, "that one download may take", above=0)
     cookies: str = setting("", "a file of cookies, for videos with an age limit; accounts get banned for it")
 
@@ -171,12 +171,6 @@ class Plan:
         """Those that clips may have: those with a number of their own, or else Table 4's."""
         return tuple(self.quota.clips or CATEGORIES)
 
-    def as_dict(self) -> dict[str, Any]:
-        """All that decides the set, as JSON holds it; the file's place does not."""
-        plain = dataclasses.asdict(self)
-        del plain["path"]
-        return plain
-
 
 _SECTIONS = {f.name: f.default_factory for f in fields(Plan) if f.default_factory is not dataclasses.MISSING}
 _TEXTS = tuple(f.name for f in fields(Plan) if f.name not in (*_SECTIONS, "path"))
@@ -197,6 +191,20 @@ def load_plan(path: Path) -> Plan:
     except ValueError as error:
         raise UserError(f"plan {path}: {error}") from error
     return plan
+
+
+def check_plan(plan: Plan) -> None:
+    """Refuse a plan whose files or profile are not there, before anything is made.
+
+    Raises:
+        UserError: Which one.
+    """
+    from i2vbench.profiles import load_profile
+
+    load_profile(plan.profile)
+    for name in (plan.sources.list, plan.download.cookies):
+        if name and not (plan.path.parent / name).is_file():
+            raise UserError(f"plan {plan.path}: {name}: no such file in {plan.path.parent}")
 
 
 def _parse(path: Path, data: Mapping[str, Any]) -> Plan:
@@ -266,6 +274,11 @@ def _check(plan: Plan) -> None:
             raise ValueError(f"sources.pages: expected an address, http(s)://..., got {address!r}")
     if not (plan.sources.list or plan.sources.queries or plan.sources.pages):
         raise ValueError("sources: expected a list, queries or pages")
+    if plan.download.max_height < plan.metadata.min_height:
+        raise ValueError(
+            f"download.max_height: {plan.download.max_height} is less than metadata.min_height, "
+            f"{plan.metadata.min_height}"
+        )
     pairs = (
         ("metadata", "min_seconds", "max_seconds"),
         ("cut", "min_seconds", "max_seconds"),

@@ -58,7 +58,7 @@ def datasheet_facts(plan: Plan, place: Place, report: Report) -> DatasheetFacts:
         sources=Counter(_site(item) for item in report.chosen),
         queries=[*_flat(plan.sources.queries), *_flat(plan.sources.pages)],
         collected=" to ".join(dict.fromkeys(place.store.days(("search", "metadata", "download")))),
-        missing=report.kinds_of("download"),
+        missing=report.lost,
         captions_checked=sum(row.prompt_state != "proposed" for row in rows),
         captions_proposed=sum(row.prompt_state == "proposed" for row in rows),
         words_checked=sum(bool(row.sample.objects or row.sample.scene) for row in rows),

@@ -1,8 +1,14 @@
-"""What curation ends with: clips/, metadata.csv, MANIFEST.csv, contact sheets, DATASHEET.md."""
+"""What curation ends with: clips/, metadata.csv, MANIFEST.csv, and the proposals that the annotation page begins with.
+
+People work in metadata.csv: they correct prompts, add words and columns, and say in `missing` which clips are removed.
+Every cell that is not what curation wrote is theirs. It is kept by the clip's contents, so that it comes back with a
+clip that has left the set for a while.
+"""
 
 from __future__ import annotations
 
 import csv
+import io
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -13,45 +19,72 @@ from i2vbench.annotate.proposing import contents
 from i2vbench.annotate.store import Store as ProposalStore
 from i2vbench.curation.pipeline import Report
 from i2vbench.curation.stage import Item, Place
+from i2vbench.curation.store import Store
 from i2vbench.datasets.metadata import METADATA, read_folder
 from i2vbench.datasets.writing import metadata_bytes, write_metadata
+from i2vbench.errors import UserError
 from i2vbench.files import write_bytes
 from i2vbench.texts import one_line
 
 MANIFEST = "MANIFEST.csv"
-_OF_PEOPLE = ("prompt", "prompt_state", "objects", "scene")
-"""Cells that a person may have written; they stay as long as the clip is the same."""
+
+_FACTS = frozenset("file_name id sha256 bytes width height frames fps source_start source_end missing".split())
+"""Columns that say what a file is: they are never a person's."""
+
+_NEXT = "|next"
+"""After an item's id: its row as it is about to be written, for a run that is killed between the two."""
+
+Cells = dict[str, str]
+
+
+def removed_clips(folder: Path) -> dict[str, str]:
+    """Why a person has taken clips out of the set, by id: what metadata.csv says in `missing`.
+
+    Raises:
+        UserError: The table is not valid any more, and going on would lose what people wrote into it.
+    """
+    if not (folder / METADATA).is_file():
+        return {}
+    found = read_folder(folder)
+    faults = [fault for fault in found.faults if not fault.text.endswith("does not exist")]
+    if faults:
+        raise UserError(
+            f"{folder / METADATA} is not valid any more, and what people wrote into it would be lost: {faults[0]}; "
+            "mend it, or move it away"
+        )
+    return {clip.id: clip.reason for clip in found.missing}
 
 
 def write_clips(place: Place, report: Report) -> None:
-    """Bring the folder to the chosen clips: their files, metadata.csv, MANIFEST.csv, proposals for `data annotate`.
-
-    What a person wrote into metadata.csv stays. Files of clips that are not chosen any more go. If no clip is chosen,
-    nothing is changed.
+    """Bring the folder to the chosen clips. If none is chosen, nothing is changed.
 
     Raises:
         UserError: The folder cannot be written to, or is being annotated.
     """
-    chosen, before = report.chosen, _rows_before(place.folder)
+    chosen = report.chosen
     if not chosen:
         return
+    before = _table(place.folder)
+    edited = _edits(place.store, before)
+    place.store.keep_cells("edited", edited)
     clips = place.folder / "clips"
     clips.mkdir(parents=True, exist_ok=True)
     for item in chosen:
         _link(place.clips / f"{item.id}.mp4", clips / f"{item.id}.mp4")
-    rows = [_row(item, before.get(item.id, {})) for item in chosen]
-    write_metadata(place.folder, rows)
-    names = {f"{item.id}.mp4" for item in chosen}
-    for id_ in before:
-        if f"{id_}.mp4" not in names:
-            (clips / f"{id_}.mp4").unlink(missing_ok=True)
-    write_bytes(place.folder / MANIFEST, metadata_bytes([_manifest_row(row) for row in rows if _is_address(row)]))
+    made = _by_id(metadata_bytes([_row(item) for item in chosen]))
+    rows = {id_: _with(row, edited.get(id_, {})) for id_, row in made.items()}
+    place.store.keep_cells("written", {f"{id_}{_NEXT}": row for id_, row in rows.items()})
+    write_metadata(place.folder, [*rows.values(), *(before[id_] for id_ in place.removed if id_ in before)])
+    place.store.keep_cells("written", _by_id((place.folder / METADATA).read_bytes()))
+    addresses = [item for item in chosen if item.path is None]
+    write_bytes(place.folder / MANIFEST, metadata_bytes([_manifest_row(rows[item.id]) for item in addresses]))
+    _tidy(place, {item.id for item in chosen})
     _keep_proposals(place.folder, chosen)
 
 
-def _row(item: Item, before: Mapping[str, str]) -> dict[str, object]:
+def _row(item: Item) -> dict[str, object]:
     cut = item.facts["cut"]
-    row: dict[str, object] = {
+    return {
         "file_name": f"clips/{item.id}.mp4",
         "id": item.id,
         "category": item.category,
@@ -66,11 +99,6 @@ def _row(item: Item, before: Mapping[str, str]) -> dict[str, object]:
         "motion_px": round(item.facts["motion"]["median_px"], 3),
         "true_height": item.facts["picture"]["true_height"],
     }
-    if before.get("sha256") == cut["sha256"] and before.get("prompt_state") != "proposed":
-        row |= {name: before.get(name, "") for name in ("prompt", "prompt_state")}
-    if before.get("sha256") == cut["sha256"]:
-        row |= {name: before[name] for name in ("objects", "scene") if before.get(name)}
-    return row
 
 
 def proposed_prompt(item: Item) -> str:
@@ -86,12 +114,41 @@ def proposal_of(item: Item) -> Proposal | None:
     return None if found is None else Proposal.from_json(found)
 
 
-def _rows_before(folder: Path) -> dict[str, dict[str, str]]:
-    """What metadata.csv says now, by id; empty if it is not there, or not valid any more."""
-    if not (folder / METADATA).is_file():
-        return {}
-    with open(folder / METADATA, encoding="utf-8-sig", newline="") as file:
-        return {row["id"]: row for row in csv.DictReader(file) if row.get("id")}
+def _table(folder: Path) -> dict[str, Cells]:
+    """What metadata.csv says now, by id; empty if it is not there."""
+    path = folder / METADATA
+    return _by_id(path.read_bytes()) if path.is_file() else {}
+
+
+def _by_id(data: bytes) -> dict[str, Cells]:
+    """The cells of each row of a valid table."""
+    reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
+    header = [name.strip() for name in next(reader)]
+    rows = [dict(zip(header, fields, strict=True)) for fields in reader if fields]
+    return {row["id"]: row for row in rows}
+
+
+def _edits(store: Store, before: Mapping[str, Cells]) -> dict[str, Cells]:
+    """The cells that people have changed, by id, with the sha256 of the clip that they saw."""
+    written, edited = store.cells("written"), store.cells("edited")
+    for id_, row in before.items():
+        ours = [written.get(id_, {}), written.get(f"{id_}{_NEXT}", {})]
+        changed = {
+            name: text
+            for name, text in row.items()
+            if name not in _FACTS and all(text != cells.get(name, "") for cells in ours)
+        }
+        if "prompt" in changed and row.get("prompt_state") == "proposed":
+            changed["prompt_state"] = "checked"  # who wrote another one has looked
+        sha256, known = row.get("sha256", ""), edited.get(id_, {})
+        if changed:
+            edited[id_] = {**(known if known.get("sha256") == sha256 else {}), **changed, "sha256": sha256}
+    return edited
+
+
+def _with(row: Cells, edits: Cells) -> Cells:
+    """A row with what people wrote of the same clip."""
+    return {**row, **edits} if edits.get("sha256") == row["sha256"] else row
 
 
 def _link(made: Path, target: Path) -> None:
@@ -105,11 +162,17 @@ def _link(made: Path, target: Path) -> None:
         shutil.copyfile(made, target)
 
 
-def _is_address(row: Mapping[str, object]) -> bool:
-    return str(row["source"]).startswith(("http://", "https://"))
+def _tidy(place: Place, chosen: set[str]) -> None:
+    """Remove clips of ours that are not in the set any more, and every copy of those that a person has removed."""
+    ours = place.store.items("cut")
+    for path in (place.folder / "clips").glob("*.mp4"):
+        if path.stem in ours and path.stem not in chosen:
+            path.unlink()
+    for id_ in ours.intersection(place.removed):
+        (place.clips / f"{id_}.mp4").unlink(missing_ok=True)
 
 
-def _manifest_row(row: Mapping[str, object]) -> dict[str, object]:
+def _manifest_row(row: Mapping[str, str]) -> dict[str, object]:
     """A row by which others can fetch the clip from its site (`i2vbench data download MANIFEST.csv`)."""
     names = ("id", "category", "prompt", "prompt_state", "objects", "scene", "title", "author", "licence")
     times = {"start": row["source_start"], "end": row["source_end"], "source": row["source"]}

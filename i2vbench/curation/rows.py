@@ -7,22 +7,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from i2vbench.curation.pipeline import NAMES, Report, StageReport
+from i2vbench.curation.pipeline import NAMES, StageReport
 from i2vbench.files import write_bytes
 from i2vbench.texts import csv_lines, csv_text, one_line
 
 FOLDER = "stages"
 
 
-def write_rows(folder: Path, report: Report) -> list[Path]:
-    """Write folder/stages/NN-NAME.csv, a row for each item that came to the stage; each appears whole or not at all."""
+def write_rows(folder: Path, stage: StageReport) -> None:
+    """Write folder/stages/NN-NAME.csv, a row for each item that came to the stage; it appears whole or not at all."""
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-    written = []
-    for stage in report.stages:
-        path = folder / FOLDER / f"{NAMES.index(stage.name) + 1:02}-{stage.name}.csv"
-        write_bytes(path, stage_csv(stage).encode())
-        written.append(path)
-    return written
+    write_bytes(_path(folder, stage.name), stage_csv(stage).encode())
+
+
+def forget_rows(folder: Path, after: str) -> None:
+    """Remove the files of the stages after one: they tell of another plan, or of other clips."""
+    for name in NAMES[NAMES.index(after) + 1 :]:
+        _path(folder, name).unlink(missing_ok=True)
+
+
+def _path(folder: Path, stage: str) -> Path:
+    return folder / FOLDER / f"{NAMES.index(stage) + 1:02}-{stage}.csv"
 
 
 def stage_csv(stage: StageReport) -> str:

@@ -64,6 +64,7 @@ class Place:
         device: Of the networks.
         retry_failed: Whether what could not be had before is tried again.
         tell: Is told a line for the user.
+        removed: Clips that a person has taken out of the set, and why: metadata.csv says so in `missing`.
     """
 
     folder: Path
@@ -71,6 +72,7 @@ class Place:
     device: str
     retry_failed: bool = False
     tell: Callable[[str], None] = lambda line: None
+    removed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def videos(self) -> Path:

@@ -1,8 +1,9 @@
 """What curation has measured and decided, in one SQLite file that one process works on.
 
-measurement   what was seen of an item by a stage; `key` names all that decided it, so that what was measured under
-              other settings, or of another file, is measured anew
-verdict       what a stage says of each item that came to it, made anew from the measurements by every run
+- measurement: what was seen of an item by a stage; `key` names all that decided it, so that what was measured under
+  other settings, or of another file, is measured anew.
+- verdict: what a stage says of each item that came to it, made anew from the measurements by every run.
+- written: the cells of each row of metadata.csv as curation wrote them last; edited: those that a person has changed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,8 @@ CREATE TABLE IF NOT EXISTS measurement (
     stage TEXT NOT NULL, item TEXT NOT NULL, key TEXT NOT NULL, day TEXT NOT NULL, facts TEXT NOT NULL, features BLOB,
     PRIMARY KEY (stage, item)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS written (item TEXT PRIMARY KEY, cells TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS edited (item TEXT PRIMARY KEY, cells TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS verdict (
     stage TEXT NOT NULL, item TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (stage, item)
 ) STRICT, WITHOUT ROWID;
@@ -149,6 +152,24 @@ class Store:
         """As `decide` was told last."""
         with self._told():
             return dict(self._db.execute("SELECT item, reason FROM verdict WHERE stage = ?", (stage,)))
+
+    def cells(self, table: Literal["written", "edited"]) -> dict[str, dict[str, str]]:
+        """The cells of rows of metadata.csv, by item and column."""
+        with self._told():
+            return {item: json.loads(cells) for item, cells in self._db.execute(f"SELECT item, cells FROM {table}")}
+
+    def keep_cells(self, table: Literal["written", "edited"], rows: Mapping[str, Mapping[str, str]]) -> None:
+        """Replace what is known of these items' rows."""
+        with self._told(), self._at_once():
+            self._db.executemany(
+                f"INSERT OR REPLACE INTO {table} VALUES (?, ?)",
+                [(item, json.dumps(cells, ensure_ascii=False)) for item, cells in rows.items()],
+            )
+
+    def items(self, stage: str) -> set[str]:
+        """Whatever a stage has ever measured and not forgotten."""
+        with self._told():
+            return {item for (item,) in self._db.execute("SELECT item FROM measurement WHERE stage = ?", (stage,))}
 
     @contextmanager
     def _at_once(self) -> Iterator[None]:

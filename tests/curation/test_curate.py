@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def place(made: Path, tmp_path: Path) -> Path:
 
 
 def curate(folder: Path, **options: object) -> str:
-    return curation.run(folder / "PLAN.toml", folder / "out", Quiet(), device="cpu", **options)  # type: ignore[arg-type]
+    return curation.run(folder / "PLAN.toml", folder / "out", Quiet(), device="cpu", **options).text  # type: ignore[arg-type]
 
 
 def rows(folder: Path, stage: str) -> dict[str, str]:
@@ -183,6 +184,72 @@ def test_what_a_person_wrote_stays(place: Path) -> None:
     assert (now[first["id"]]["prompt"], now[first["id"]]["prompt_state"]) == ("a drum that rolls", "checked")
     assert now[first["id"]]["objects"] == "drum"
     assert (now[second["id"]]["prompt"], now[second["id"]]["prompt_state"]) == (second["prompt"], "proposed")
+
+
+def test_whatever_cell_a_person_changes_is_theirs_and_comes_back_with_its_clip(place: Path) -> None:
+    """Though the prompt's state is left as it was, the clip leaves the set for a while, and columns are added."""
+    first = min(table(place), key=lambda row: float(row["aesthetic"]))
+    rewrite(place, first["id"], prompt="a drum", category="Music", notes="mine")
+    curate(place)
+    now = {row["id"]: row for row in table(place)}[first["id"]]
+    assert (now["prompt"], now["prompt_state"], now["category"], now["notes"]) == ("a drum", "checked", "Music", "mine")
+    (place / "PLAN.toml").write_text(PLAN.replace("min_score = 3.0", f"min_score = {float(first['aesthetic']) + 0.01}"))
+    curate(place)
+    assert first["id"] not in {row["id"] for row in table(place)}
+    (place / "PLAN.toml").write_text(PLAN, encoding="utf-8")
+    curate(place)
+    assert {row["id"]: row for row in table(place)}[first["id"]] == now
+
+
+def rewrite(place: Path, id_: str, **cells: str) -> None:
+    """Change cells of a row of metadata.csv, as a spreadsheet would."""
+    rows = [row | cells if row["id"] == id_ else row for row in table(place)]
+    with open(place / "out" / "metadata.csv", "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)), restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_a_clip_that_a_person_removes_stays_removed(place: Path) -> None:
+    gone = table(place)[0]["id"]
+    (place / "out" / "clips" / f"{gone}.mp4").unlink()
+    rewrite(place, gone, missing="removed: asked for")
+    for _ in range(2):
+        curate(place)
+        (missing,) = read_folder(place / "out").missing
+        assert (missing.id, missing.reason) == (gone, "removed: asked for")
+        assert not list((place / "out").rglob(f"{gone}*.mp4")), "not even where curation works"
+    assert "removed: asked for" in (place / "out" / "stages" / "06-cut.csv").read_text(encoding="utf-8")
+    rewrite(place, gone, missing="")
+    curate(place)
+    assert gone in {row["id"] for row in table(place)}, "a person can take that back"
+    assert (place / "out" / "clips" / f"{gone}.mp4").is_file()
+
+
+def test_no_file_is_deleted_that_curation_did_not_make(place: Path) -> None:
+    mine = place / "out" / "clips" / "mine.mp4"
+    shutil.copy(place / "footage" / "bars.mp4", mine)
+    (place / "precious.mp4").write_bytes(b"precious")
+    text = (place / "out" / "metadata.csv").read_text(encoding="utf-8")
+    for id_ in ("../../precious", str(place / "precious")):
+        row = f"clips/mine.mp4,{id_},Scenery-Nature,x" + "," * (len(text.splitlines()[0].split(",")) - 4)
+        (place / "out" / "metadata.csv").write_text(text + row + "\n", encoding="utf-8")
+        with pytest.raises(UserError, match="is not valid any more"):
+            curate(place)
+    (place / "out" / "metadata.csv").write_text(text, encoding="utf-8")
+    curate(place)
+    assert (place / "precious.mp4").exists()
+    assert mine.exists()
+
+
+@pytest.mark.parametrize("damage", [lambda t: t.replace(",", ";"), lambda t: t.replace("a ", "é ", 1)])
+def test_a_table_that_cannot_be_read_is_not_written_over(place: Path, damage: Callable[[str], str]) -> None:
+    path = place / "out" / "metadata.csv"
+    path.write_text(damage(path.read_text(encoding="utf-8")), encoding="latin-1")
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="what people wrote into it would be lost"):
+        curate(place)
+    assert path.read_bytes() == before
 
 
 def test_a_clip_that_is_not_chosen_any_more_goes(place: Path) -> None:

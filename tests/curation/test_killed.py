@@ -99,6 +99,7 @@ def test_stopped_by_hand_it_ends_at_once_and_goes_on(place: Path) -> None:
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in errors
+    assert (place / "stopped" / "stages" / "03-metadata.csv").exists(), "what ended has its rows"
     assert "stopped; what was measured is kept" in errors
     assert output == ""
     again = subprocess.run(

@@ -47,7 +47,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, web: Site) -> Path:
     rows.append(f"{web.url}/clip.mp4,Scenery-Nature,CC BY")
     (folder / "list.csv").write_text("\n".join(["source,category,licence", *rows]) + "\n", encoding="utf-8")
     (folder / "PLAN.toml").write_text(PLAN, encoding="utf-8")
-    curation.run(folder / "PLAN.toml", folder / "out", Quiet(), device="cpu")
+    outcome = curation.run(folder / "PLAN.toml", folder / "out", Quiet(), device="cpu")
+    assert not outcome.is_complete, "some could not be had"
     return folder
 
 
@@ -72,6 +73,8 @@ def test_every_answer_has_its_kind(made: Path) -> None:
         "short.mp4": "too short",
     }  # fmt: skip
     assert [row["reason"] for row in rows(made, "list")][-1].startswith("again: ")
+    sheet = (made / "out" / "DATASHEET.md").read_text(encoding="utf-8")
+    assert "Videos that could not be had: 3." in sheet
 
 
 def test_what_a_site_says_of_itself_stays_text(made: Path) -> None:
