@@ -5,15 +5,11 @@ What was accepted is not in it: that is in metadata.csv alone.
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 from i2vbench.annotate.proposals import Proposal
-from i2vbench.errors import UserError
+from i2vbench.database import Database
 from i2vbench.files import hold_lock
 
 FILE = ".i2vbench-annotations.sqlite"
@@ -35,15 +31,11 @@ class Store:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._mutex = threading.RLock()
-        self._path = folder / FILE
         busy = f"{folder} is being annotated by another process; stop that one first"
         self._lock = hold_lock(folder / LOCK, busy)
+        hint = "delete it to propose anew; what is in metadata.csv stays, rejections are lost"
         try:
-            self._db = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
-            with self._told():
-                self._db.execute("PRAGMA synchronous = FULL")
-                self._db.executescript(_SCHEMA)
+            self._database = Database(folder / FILE, _SCHEMA, hint, durable=True)
         except BaseException:
             self._lock.release()
             raise
@@ -52,14 +44,13 @@ class Store:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._mutex:
-            self._db.close()
-            self._lock.release()
+        self._database.close()
+        self._lock.release()
 
     def proposal(self, clip: str, proposer: str) -> Proposal | None:
         """What was kept, if it was; what cannot be read is proposed anew."""
-        with self._told():
-            found = self._db.execute("SELECT seen FROM proposal WHERE clip = ? AND proposer = ?", (clip, proposer))
+        with self._database.told() as db:
+            found = db.execute("SELECT seen FROM proposal WHERE clip = ? AND proposer = ?", (clip, proposer))
             row = found.fetchone()
         try:
             return None if row is None else Proposal.from_json(row[0])
@@ -67,29 +58,18 @@ class Store:
             return None
 
     def keep(self, clip: str, proposer: str, proposal: Proposal) -> None:
-        with self._told():
-            self._db.execute("INSERT OR REPLACE INTO proposal VALUES (?, ?, ?)", (clip, proposer, proposal.as_json()))
+        with self._database.told() as db:
+            db.execute("INSERT OR REPLACE INTO proposal VALUES (?, ?, ?)", (clip, proposer, proposal.as_json()))
 
     def rejections(self) -> dict[str, str]:
         """The contents that were rejected, by sample id."""
-        with self._told():
-            return dict(self._db.execute("SELECT id, clip FROM rejection"))
+        with self._database.told() as db:
+            return dict(db.execute("SELECT id, clip FROM rejection"))
 
     def reject(self, id_: str, clip: str) -> None:
-        with self._told():
-            self._db.execute("INSERT OR REPLACE INTO rejection VALUES (?, ?)", (id_, clip))
+        with self._database.told() as db:
+            db.execute("INSERT OR REPLACE INTO rejection VALUES (?, ?)", (id_, clip))
 
     def unreject(self, id_: str) -> None:
-        with self._told():
-            self._db.execute("DELETE FROM rejection WHERE id = ?", (id_,))
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            with self._mutex:
-                yield
-        except sqlite3.OperationalError as error:
-            raise UserError(f"{self._path} cannot be read or written: {error}") from error
-        except sqlite3.DatabaseError as error:
-            hint = "delete it to propose anew; what is in metadata.csv stays, rejections are lost"
-            raise UserError(f"{self._path} is damaged ({error}): {hint}") from error
+        with self._database.told() as db:
+            db.execute("DELETE FROM rejection WHERE id = ?", (id_,))

@@ -116,10 +116,6 @@ def curate(
             if not dry_run:
                 _measure(stage, items, keys, progress)
         report = _judge(stage, items)
-        if not dry_run:
-            place.store.decide(
-                stage.name, {item.id: why for item, why in zip(report.items, report.reasons, strict=True)}
-            )
         ended(report)
         reports.append(report)
         items = report.kept

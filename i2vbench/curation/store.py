@@ -1,18 +1,14 @@
-"""What curation has measured and decided, in one SQLite file that one process works on.
+"""What curation has measured, in one SQLite file that one process works on.
 
 - measurement: what was seen of an item by a stage; `key` names all that decided it, so that what was measured under
   other settings, or of another file, is measured anew.
-- verdict: what a stage says of each item that came to it, made anew from the measurements by every run.
 - written: the cells of each row of metadata.csv as curation wrote them last; edited: those that a person has changed.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from i2vbench.database import Database
 from i2vbench.errors import UserError
 from i2vbench.files import hold_lock
 
@@ -39,9 +36,6 @@ CREATE TABLE IF NOT EXISTS measurement (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS written (item TEXT PRIMARY KEY, cells TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS edited (item TEXT PRIMARY KEY, cells TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS verdict (
-    stage TEXT NOT NULL, item TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (stage, item)
-) STRICT, WITHOUT ROWID;
 """
 
 
@@ -59,7 +53,7 @@ class Measured:
 
 
 class Store:
-    """The measurements and verdicts of one data set; threads may share it.
+    """The measurements of one data set; threads may share it.
 
     Args:
         folder: The data set's; made if it is not there.
@@ -70,58 +64,50 @@ class Store:
     """
 
     def __init__(self, folder: Path, read_only: bool = False) -> None:
-        self._mutex = threading.RLock()
         self._lock: FileLock | None = None
-        self._path = folder / FOLDER / "curation.sqlite"
-        if read_only:
-            there = self._path.is_file()
-            self._db = sqlite3.connect(f"{self._path.resolve().as_uri()}?mode=ro" if there else ":memory:", uri=there)
-            if not there:
-                self._db.executescript(_SCHEMA)
-            return
+        path = folder / FOLDER / "curation.sqlite"
+        if not read_only:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UserError(f"{folder} cannot be written to: {error.strerror}") from error
+            busy = f"{folder} is being curated by another process; wait, or name another --out"
+            self._lock = hold_lock(path.with_name("lock"), busy)
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"{folder} cannot be written to: {error.strerror}") from error
-        busy = f"{folder} is being curated by another process; wait, or name another --out"
-        self._lock = hold_lock(self._path.with_name("lock"), busy)
-        try:
-            self._db = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
-            with self._told():
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = NORMAL")
-                self._db.executescript(_SCHEMA)
+            self._database = Database(path, _SCHEMA, "delete it to measure anew", read_only=read_only)
         except BaseException:
-            self._lock.release()
+            self._release()
             raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._mutex:
-            self._db.close()
-            if self._lock:
-                self._lock.release()
+        self._database.close()
+        self._release()
+
+    def _release(self) -> None:
+        if self._lock:
+            self._lock.release()
 
     def measured(self, stage: str, keys: Mapping[str, str]) -> dict[str, Measured]:
         """What was seen of these items under these keys; without features."""
-        with self._told():
-            rows = self._db.execute("SELECT item, key, facts FROM measurement WHERE stage = ?", (stage,))
+        with self._database.told() as db:
+            rows = db.execute("SELECT item, key, facts FROM measurement WHERE stage = ?", (stage,))
             return {item: Measured(json.loads(facts)) for item, key, facts in rows if keys.get(item) == key}
 
     def features(self, stage: str, items: Iterable[str]) -> dict[str, Array]:
         """The features of those items that have them."""
         wanted = frozenset(items)
-        with self._told():
-            rows = self._db.execute("SELECT item, features FROM measurement WHERE stage = ?", (stage,))
+        with self._database.told() as db:
+            rows = db.execute("SELECT item, features FROM measurement WHERE stage = ?", (stage,))
             return {item: np.frombuffer(blob, np.float32) for item, blob in rows if item in wanted and blob is not None}
 
     def keep(self, stage: str, item: str, key: str, seen: Measured) -> None:
         """One measurement; on the disk, or with those before it, when this returns."""
         blob = None if seen.features is None else np.ascontiguousarray(seen.features, np.float32).tobytes()
-        with self._told():
-            self._db.execute(
+        with self._database.told() as db:
+            db.execute(
                 "INSERT OR REPLACE INTO measurement VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     stage,
@@ -136,57 +122,24 @@ class Store:
     def days(self, stages: Sequence[str] = ()) -> tuple[str, str]:
         """The first and the last day on which something was measured (by these stages), as "2026-11-29"; "" if none."""
         among = f"WHERE stage IN ({', '.join('?' * len(stages))})" if stages else ""
-        with self._told():
-            first, last = self._db.execute(f"SELECT min(day), max(day) FROM measurement {among}", stages).fetchone()
+        with self._database.told() as db:
+            first, last = db.execute(f"SELECT min(day), max(day) FROM measurement {among}", stages).fetchone()
         return first or "", last or ""
-
-    def decide(self, stage: str, reasons: Mapping[str, str]) -> None:
-        """What a stage says of the items that came to it: why each is left out, "" for those that go on."""
-        with self._told(), self._at_once():
-            self._db.execute("DELETE FROM verdict WHERE stage = ?", (stage,))
-            self._db.executemany(
-                "INSERT INTO verdict VALUES (?, ?, ?)", [(stage, item, reason) for item, reason in reasons.items()]
-            )
-
-    def verdicts(self, stage: str) -> dict[str, str]:
-        """As `decide` was told last."""
-        with self._told():
-            return dict(self._db.execute("SELECT item, reason FROM verdict WHERE stage = ?", (stage,)))
 
     def cells(self, table: Literal["written", "edited"]) -> dict[str, dict[str, str]]:
         """The cells of rows of metadata.csv, by item and column."""
-        with self._told():
-            return {item: json.loads(cells) for item, cells in self._db.execute(f"SELECT item, cells FROM {table}")}
+        with self._database.told() as db:
+            return {item: json.loads(cells) for item, cells in db.execute(f"SELECT item, cells FROM {table}")}
 
     def keep_cells(self, table: Literal["written", "edited"], rows: Mapping[str, Mapping[str, str]]) -> None:
         """Replace what is known of these items' rows."""
-        with self._told(), self._at_once():
-            self._db.executemany(
+        with self._database.at_once() as db:
+            db.executemany(
                 f"INSERT OR REPLACE INTO {table} VALUES (?, ?)",
                 [(item, json.dumps(cells, ensure_ascii=False)) for item, cells in rows.items()],
             )
 
     def items(self, stage: str) -> set[str]:
         """Whatever a stage has ever measured and not forgotten."""
-        with self._told():
-            return {item for (item,) in self._db.execute("SELECT item FROM measurement WHERE stage = ?", (stage,))}
-
-    @contextmanager
-    def _at_once(self) -> Iterator[None]:
-        self._db.execute("BEGIN")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            with self._mutex:
-                yield
-        except sqlite3.OperationalError as error:
-            raise UserError(f"{self._path} cannot be read or written: {error}") from error
-        except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
-            raise UserError(f"{self._path} is damaged ({error}): delete it to measure anew") from error
+        with self._database.told() as db:
+            return {item for (item,) in db.execute("SELECT item FROM measurement WHERE stage = ?", (stage,))}

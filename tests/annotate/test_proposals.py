@@ -263,7 +263,7 @@ def test_what_fails_is_a_reason_beside_its_clip(folder: Path, small_profile: Pro
         assert (reasons[0], reasons[3]) == ("", "")
         assert "is not a video" in reasons[1]
         assert "the protocol takes 4 frames" in reasons[2]
-        store._db.execute("DELETE FROM proposal")
+        store._database._db.execute("DELETE FROM proposal")
         reasons = propose(broken)
     assert "the networks could not be loaded: MemoryError: CUDA out of memory" in reasons[0]
     assert broken.loads == 1
@@ -316,7 +316,7 @@ def test_all_clips_of_a_folder_are_proposed_for_once(folder: Path, small_profile
 def test_a_proposal_that_cannot_be_kept_ends_it(folder: Path, small_profile: Profile) -> None:
     samples = FolderDataset(str(folder)).samples()
     with Store(folder) as store:
-        store._db.execute("PRAGMA query_only = ON")
+        store._database._db.execute("PRAGMA query_only = ON")
         with pytest.raises(UserError, match=r"the proposal for 'clip-0' could not be kept: .*readonly"):
             propose_into(store, samples, Fake(), small_profile.protocol, lambda line: None)
 

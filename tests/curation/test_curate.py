@@ -104,8 +104,8 @@ def test_prompts_are_proposals_and_the_annotation_page_begins_with_them(made: Pa
     assert all(row["prompt"].startswith("a ") for row in table(made)), "what the tiny captioner writes"
     assert "objects" not in table(made)[0], "no annotation before a person accepts it"
     assert "prompts were proposed by a machine" in read_note(made / "out")
-    with ProposalStore(place / "out") as store:
-        kept = store._db.execute("SELECT count(*) FROM proposal").fetchone()[0]
+    with ProposalStore(place / "out") as store, store._database.told() as db:
+        kept = db.execute("SELECT count(*) FROM proposal").fetchone()[0]
     assert kept == len(table(made))
 
 
