@@ -63,7 +63,7 @@ def run(
         work = _judge_only if dry_run else _work
         report = work(plan, place, progress, until)
     complete = not report.lost and bool(report.chosen or report.stages[-1].name != NAMES[-1])
-    return Outcome(describe(report, plan, out, dry_run), complete)
+    return Outcome(describe(report, out, dry_run), complete)
 
 
 def _check_folder(out: Path) -> None:
@@ -97,18 +97,21 @@ def _work(plan: Plan, place: Place, progress: Progress, until: str) -> Report:
 
 def _copy_plan(plan: Plan, folder: Path) -> None:
     """The plan and its list, under the names by which the plan knows it."""
-    shutil.copyfile(plan.path, folder / "PLAN.toml")
-    source, target = plan.path.parent / plan.sources.list, folder / plan.sources.list
-    if (
-        plan.sources.list
-        and target.resolve().is_relative_to(folder.resolve())
-        and target.name not in (METADATA, MANIFEST)
-    ):
+    _copy(plan.path, folder / "PLAN.toml")
+    if plan.sources.list:
+        target = folder / plan.sources.list
+        is_inside = target.resolve().is_relative_to(folder.resolve())
+        if is_inside and target.name not in (METADATA, MANIFEST):
+            _copy(plan.path.parent / plan.sources.list, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not (target.exists() and target.samefile(source)):  # the plan may be the one that lies there
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
 
 
-def describe(report: Report, plan: Plan, out: Path, dry_run: bool) -> str:
+def describe(report: Report, out: Path, dry_run: bool) -> str:
     """What each stage kept and left out, and what remains of each category, as lines of text."""
     width = max(len(stage.name) for stage in report.stages)
     lines = [f"{'stage':{width}}  {'came':>7}  {'kept':>7}  left out"]

@@ -264,7 +264,7 @@ def video_id(source: str, start: float, end: float | None) -> str:
     """The id of a video (or a section of one): the end of its address, and a hash of all of it."""
     name = source.split("?v=")[-1].rsplit("/", 1)[-1].rsplit("\\", 1)[-1]
     stem = _UNSAFE.sub("-", name.rpartition(".")[0] or name).strip("-")[:40].strip("-")
-    digest = hashlib.sha256(f"{source} {start:g} {end}".encode()).hexdigest()[:8]
+    digest = hashlib.sha256(f"{source} {start} {end}".encode()).hexdigest()[:8]
     return f"{stem}-{digest}".lstrip("-")
 
 

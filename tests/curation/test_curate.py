@@ -132,6 +132,16 @@ def test_the_datasheet_and_the_sheets_are_there(made: Path) -> None:
     assert (made / "out" / "PLAN.toml").read_text(encoding="utf-8") == PLAN
 
 
+def test_the_plan_may_be_the_one_in_the_folder(place: Path) -> None:
+    shutil.copytree(place / "footage", place / "out" / "footage")
+    before = files(place / "out")
+    outcome = curation.run(place / "out" / "PLAN.toml", place / "out", Quiet(), device="cpu", until="cut")
+    assert "Up to the stage cut" in outcome.text
+    curation.run(place / "out" / "PLAN.toml", place / "out", Quiet(), device="cpu")
+    assert files(place / "out")["PLAN.toml"] == before["PLAN.toml"]
+    assert set(files(place / "out")) == set(before)
+
+
 def test_a_second_run_measures_nothing_and_changes_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = files(place / "out")
     forbid_measuring(monkeypatch, but="metadata")  # the damaged file is looked at again
