@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from i2vbench.datasets.base import Dataset
 from i2vbench.datasets.check import Tell, check_contents, check_files
 from i2vbench.datasets.folder import FolderDataset, describe_missing
-from i2vbench.datasets.metadata import read_folder
+from i2vbench.datasets.metadata import VIDEO_SUFFIXES, read_folder
 from i2vbench.errors import UserError
 from i2vbench.registry import DATASETS
 
@@ -69,8 +71,22 @@ def _verify_folder(folder: Path, quick: bool, tell: Tell) -> Report:
         said.append(f"no sha256 is stated of {_counted(len(files) - len(hashed), 'file')}")
     if missing:
         said.append(describe_missing(missing))
+    if strays := _strays(folder, files):
+        listed = f"{', '.join(strays[:5])}{', ...' if len(strays) > 5 else ''}"
+        said.append(f"in no row: {_counted(len(strays), 'video')} ({listed})")
     how = "there, with the stated bytes, unopened" if quick else "decoded"
     return Report(faults, f"{folder}: {'; '.join(said)} ({how})")
+
+
+def _strays(folder: Path, named: Collection[Path]) -> list[str]:
+    """Videos below the folder that no row names, relative to it; what is hidden is left out."""
+    found = []
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        videos = sorted(name for name in names if name.lower().endswith(VIDEO_SUFFIXES) and not name.startswith("."))
+        found += [Path(root) / name for name in videos]
+    known = {os.path.normpath(path) for path in named}
+    return [path.relative_to(folder).as_posix() for path in found if os.path.normpath(path) not in known]
 
 
 def _counted(number: int, noun: str) -> str:

@@ -59,6 +59,15 @@ def test_one_changed_byte_is_found_and_with_quick_only_a_changed_size(stated: Pa
     assert f"bytes is {len(data) + 1}; the row states {len(data)}" in fault
 
 
+def test_a_video_that_no_row_names_is_told(stated: Path) -> None:
+    (stated / "more").mkdir()
+    (stated / "more" / "stray.mp4").write_bytes(b"x")
+    (stated / ".hidden.mp4").write_bytes(b"x")
+    report = verify(str(stated), quick=True)
+    assert "in no row: 1 video (more/stray.mp4)" in report.summary
+    assert report.faults == []
+
+
 def test_any_data_set_can_be_named() -> None:
     report = verify("synthetic:2")
     assert report.faults == []
