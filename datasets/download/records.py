@@ -6,15 +6,13 @@ leaves nothing half-done that a later one would believe.
 
 from __future__ import annotations
 
-import sqlite3
-import threading
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from i2vbench.errors import UserError
+from i2vbench.database import Database
 from i2vbench.files import file_sha256
 
 DATABASE = ".download.sqlite"
@@ -122,22 +120,13 @@ class Records:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._mutex = threading.Lock()
-        path = folder / DATABASE
-        try:
-            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.executescript(_SCHEMA)
-        except sqlite3.Error as error:
-            raise UserError(f"{path}: cannot be used: {error}; delete it to begin anew") from error
+        self._database = Database(folder / DATABASE, _SCHEMA, "delete it to begin anew")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._mutex:
-            self._db.close()
+        self._database.close()
 
     def clips(self) -> dict[str, ClipRecord]:
         """All records of clips, by id."""
@@ -146,9 +135,8 @@ class Records:
     def save_clips(self, records: Iterable[ClipRecord]) -> None:
         """Write records, all of them or none."""
         marks = ", ".join("?" * len(fields(ClipRecord)))
-        with self._mutex, self._db:
-            self._db.execute("BEGIN")
-            self._db.executemany(f"REPLACE INTO clip ({_CLIP}) VALUES ({marks})", [astuple(r) for r in records])
+        with self._database.at_once() as db:
+            db.executemany(f"REPLACE INTO clip ({_CLIP}) VALUES ({marks})", [astuple(r) for r in records])
 
     def video(self, name: str) -> VideoRecord | None:
         """A video that is still there, whole."""
@@ -163,7 +151,7 @@ class Records:
         self._rows("DELETE FROM video WHERE name = ?", name)
 
     def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._mutex, closing(self._db.execute(sql, values)) as cursor:
+        with self._database.told() as db, closing(db.execute(sql, values)) as cursor:
             return cursor.fetchall()
 
     def is_here(self, record: ClipRecord) -> bool:
