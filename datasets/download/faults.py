@@ -84,10 +84,6 @@ class SiteFault(Exception):
         self.of_all = of_all
         super().__init__(f"{kind}: {self.reason}")
 
-    @property
-    def is_permanent(self) -> bool:
-        return self.kind in PERMANENT
-
 
 def fault_of(error: Mapping[str, Any]) -> SiteFault:
     """What a worker's error means.

@@ -28,7 +28,6 @@ class Aesthetic(ClipStage):
     """LAION's score of the first, middle and last frame; and CLIP's features, which the next stages need."""
 
     name = "aesthetic"
-    title = "aesthetic score"
 
     @property
     def checkpoints(self) -> tuple[str, ...]:
@@ -53,7 +52,6 @@ class Category(MeasuringStage):
     """What CLIP takes a clip for, beside the category that was asked for."""
 
     name = "category"
-    title = "category, by the query and by CLIP"
 
     @property
     def checkpoints(self) -> tuple[str, ...]:
@@ -105,7 +103,6 @@ class Quota(Stage):
     """As many of each category as the plan asks for: best first, and unlike each other."""
 
     name = "quota"
-    title = "the best of each category, unlike each other"
 
     @property
     def quotas(self) -> Mapping[str, int]:
@@ -130,7 +127,6 @@ class Annotate(MeasuringStage):
     """What Tag2Text and GRiT see in the chosen clips: captions, objects and scenes, for a person to correct."""
 
     name = "annotate"
-    title = "captions, objects and scenes proposed"
 
     @property
     def checkpoints(self) -> tuple[str, ...]:

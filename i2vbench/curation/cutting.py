@@ -18,7 +18,6 @@ class Shots(MeasuringStage):
     """Where a video's shots begin and end, by PySceneDetect."""
 
     name = "shots"
-    title = "its shots"
     noun = "videos"
     packages = ("scenedetect",)
 
@@ -63,7 +62,6 @@ class CutClips(MeasuringStage):
     """Each piece of a shot, encoded anew: closed groups of pictures, no sound, nothing of the source's metadata."""
 
     name = "cut"
-    title = "single shots, encoded anew"
 
     def settings(self) -> Mapping[str, Any]:
         return {"crf": self.plan.cut.crf}

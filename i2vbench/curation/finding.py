@@ -77,7 +77,6 @@ class Search(SiteStage):
     """What queries, channels and playlists lead to; what a site answers is kept, as it changes from day to day."""
 
     name = "search"
-    title = "what queries and pages lead to"
     noun = "queries"
 
     def settings(self) -> Mapping[str, Any]:
@@ -112,7 +111,6 @@ class Listing(Stage):
     """Every video once: those of the plan's list, then those that searches found."""
 
     name = "list"
-    title = "each video once"
 
     def items(self, before: Sequence[Item]) -> list[Item]:
         sources = self.plan.sources
@@ -144,7 +142,6 @@ class Metadata(SiteStage):
     """What is said of a video before it is downloaded."""
 
     name = "metadata"
-    title = "what its site says of a video"
     noun = "videos"
 
     def looks_at(self, item: Item) -> str:
@@ -194,7 +191,6 @@ class Download(SiteStage):
     """The video, or the section that its list names, as a file here; files of the user stay where they are."""
 
     name = "download"
-    title = "the video is here"
     noun = "videos"
 
     def settings(self) -> Mapping[str, Any]:

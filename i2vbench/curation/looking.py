@@ -42,7 +42,6 @@ class Picture(ClipStage):
     """True size, bars, exposure; and hashes, by which duplicates are found."""
 
     name = "picture"
-    title = "true resolution, bars, exposure"
     packages = ("imagehash",)
 
     def measure(self, todo: Sequence[Item]) -> Iterator[tuple[Item, Measured]]:
@@ -80,7 +79,6 @@ class Text(ClipStage):
     """Letters in the picture, and what stays in its place: watermarks, captions."""
 
     name = "text"
-    title = "text and watermarks"
     packages = ("rapidocr", "onnxruntime")
 
     def measure(self, todo: Sequence[Item]) -> Iterator[tuple[Item, Measured]]:
@@ -104,7 +102,6 @@ class Motion(ClipStage):
     """How far things move, by RAFT."""
 
     name = "motion"
-    title = "motion by optical flow"
 
     @property
     def checkpoints(self) -> tuple[str, ...]:
@@ -147,7 +144,6 @@ class Duplicates(Stage):
     """Clips that show the same as another one: of each group the one with the most detail stays."""
 
     name = "duplicates"
-    title = "each picture once"
 
     def judge(self, items: Sequence[Item]) -> list[str]:
         hashes = {item.id: [int(text, 16) for text in item.facts["picture"]["hashes"]] for item in items}

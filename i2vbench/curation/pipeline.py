@@ -30,14 +30,12 @@ class StageReport:
 
     Attributes:
         name: The stage's.
-        title: What it does.
-        reasons: Of each item that was judged, in order: why it is left out, "" if it goes on.
-        items: Those items.
+        items: Those that were judged.
+        reasons: Of each of them, in order: why it is left out, "" if it goes on.
         unmeasured: How many came that are not measured yet.
     """
 
     name: str
-    title: str
     items: Sequence[Item]
     reasons: Sequence[str]
     unmeasured: int = 0
@@ -179,4 +177,4 @@ def _recall(stage: MeasuringStage, items: Sequence[Item], keys: Mapping[str, str
 
 def _judge(stage: Stage, items: Sequence[Item]) -> StageReport:
     judged = [item for item in items if stage.name in item.facts] if isinstance(stage, MeasuringStage) else list(items)
-    return StageReport(stage.name, stage.title, judged, stage.judge(judged), len(items) - len(judged))
+    return StageReport(stage.name, judged, stage.judge(judged), len(items) - len(judged))

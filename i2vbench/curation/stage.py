@@ -90,11 +90,9 @@ class Stage:
 
     Attributes:
         name: As files and rows have it.
-        title: What it does, in a few words.
     """
 
     name: ClassVar[str]
-    title: ClassVar[str]
 
     def __init__(self, plan: Plan, place: Place) -> None:
         self.plan = plan
