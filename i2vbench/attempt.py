@@ -59,6 +59,9 @@ def try_once(call: Callable[[], Result], what: str) -> Result | Failure:
         return call()
     except NotApplicable as error:
         return Failure(str(error), not_applicable=True)
+    except UserError as error:  # a sentence that says all: its traceback would only be in the way
+        _log.warning("%s failed: %s", what, error)
+        return Failure(describe(error))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a model's or metric's failure is a reason beside its clip
         _log.exception("%s failed", what)
         return Failure(describe(error))
@@ -86,6 +89,9 @@ def describe(error: BaseException) -> str:
 
 def free_memory() -> None:
     """Give back what a failed or finished network held on the GPU, if torch is in use at all."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
+    if "torch" not in sys.modules:
+        return
+    import torch  # waits where another thread is amid importing it, and what is there is half of it
+
+    if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -12,16 +12,18 @@ from pathlib import Path
 import numpy as np
 
 from i2vbench.errors import NotApplicable, UserError
-from i2vbench.generate import check_size, fault_of
+from i2vbench.generate import check_frames, check_size, fault_of
 from i2vbench.log import plain_warnings
 from i2vbench.models.base import Model, Preparation
 from i2vbench.profiles import load_profile
 from i2vbench.registry import MODELS
+from i2vbench.store import folder_name
 from i2vbench.types import FrameSource, Image, ModelInfo, PlannedClip, Request, Sample, Video
 from i2vbench.video import resize_and_crop
+from i2vbench.weights.places import cache_folder
 
-NUM_FRAMES, HEIGHT, WIDTH = 16, 256, 256
-"""What a model without a size and length of its own is asked for."""
+NUM_FRAMES, HEIGHT, WIDTH, FPS = 16, 256, 256, 8.0
+"""What a model without a size, length and rate of its own is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +70,25 @@ def make_request(
     *,
     num_frames: int | None = None,
     size: tuple[int, int] | None = None,
-    fps: float = 8.0,
+    fps: float | None = None,
 ) -> Request:
-    """A request of a picture of any size; frames and size are the model's own where they are not given.
+    """A request of a picture of any size; frames, size and rate are the model's own where they are not given.
 
     Raises:
-        UserError: For a size that the model cannot make.
+        UserError: For a size or length that the model cannot make.
     """
     height, width = size or (info.height or HEIGHT, info.width or WIDTH)
+    num_frames = num_frames or info.num_frames or NUM_FRAMES
     check_size(info, height, width)
+    check_frames(info, num_frames)
     return Request(
         sample_id="picture",
         first_frame=resize_and_crop(picture[np.newaxis], height, width)[0],
         prompt=prompt,
-        num_frames=num_frames or info.num_frames or NUM_FRAMES,
+        num_frames=num_frames,
         height=height,
         width=width,
-        fps=fps,
+        fps=fps or info.fps or FPS,
         seed=seed,
         source_image=picture,
     )
@@ -106,8 +110,13 @@ def load(model: Model, request: Request, image: Path, device: str, dtype: str) -
     if model.show_progress:
         tell(f"loading {model.info.name}")
     with redirect_stdout(sys.stderr), plain_messages():
-        model.prepare(Preparation(plan, frozenset({sample.id}), protocol, "pyav"))
+        model.prepare(Preparation(plan, frozenset({sample.id}), protocol, "pyav", model_folder(model.info)))
         model.load(device, dtype)
+
+
+def model_folder(info: ModelInfo) -> Path:
+    """Where a model may keep files of its own that belong to no run."""
+    return cache_folder() / "models" / folder_name(info.name)
 
 
 def make(model: Model, request: Request, device: str) -> Made:

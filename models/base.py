@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from i2vbench.errors import UserError
 from i2vbench.profiles import Protocol
@@ -25,12 +26,15 @@ class Preparation:
         sample_ids: Ids of the whole data set, those that the run leaves out (`--limit`, `--categories`) included.
         protocol: What clips are brought to.
         reader: The video reader of the run.
+        folder: Where the model may keep files of its own that outlive this process; it makes it when it first writes
+            there, which is never before `load`.
     """
 
     plan: Sequence[PlannedClip]
     sample_ids: frozenset[str]
     protocol: Protocol
     reader: str
+    folder: Path
 
 
 class Model(ABC):

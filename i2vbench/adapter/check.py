@@ -19,6 +19,7 @@ from i2vbench.attempt import describe, free_memory
 from i2vbench.errors import NotApplicable, UserError
 from i2vbench.generate import build_request, check_protocol, fault_of
 from i2vbench.models.base import Model, Preparation
+from i2vbench.one_clip import model_folder
 from i2vbench.profiles import Protocol
 from i2vbench.types import ModelInfo, PlannedClip, Request, Sample, Video
 
@@ -70,7 +71,7 @@ def check_model(
     except UserError as error:
         report.faults.append(str(error))
     plan = [PlannedClip(sample, 0, SEED + i) for i, sample in enumerate(samples[:2])]
-    preparation = Preparation(plan, frozenset(s.id for s in samples), protocol, "pyav")
+    preparation = Preparation(plan, frozenset(s.id for s in samples), protocol, "pyav", model_folder(info))
     requests = [build_request(planned.sample, planned.request_seed, info, protocol, "pyav") for planned in plan]
     loaded = False
     try:

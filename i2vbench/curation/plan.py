@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from i2vbench.datasets.i2v_bench.categories import CATEGORIES
 from i2vbench.errors import UserError
 from i2vbench.names import nearest
-from i2vbench.toml_fields import plain_value, read_toml, setting
+from i2vbench.toml_fields import fill, read_toml, setting
 
 EXAMPLE = Path(__file__).with_name("plan.toml")
 """A commented PLAN.toml with every setting at its default."""
@@ -122,7 +119,7 @@ class Quota:
     max_per_video: int = setting(2, "clips of one video", low=1)
     max_cosine: float = setting(0.95, "of the features of two clips of a category; closer ones are too much alike",
                                 above=0, high=1)  # fmt: skip
-    clips: Mapping[str, int] = field(default_factory=dict)
+    clips: Mapping[str, int] = field(default_factory=dict, metadata={"low": 0})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,10 +169,6 @@ class Plan:
         return tuple(self.quota.clips or CATEGORIES)
 
 
-_SECTIONS = {f.name: f.default_factory for f in fields(Plan) if f.default_factory is not dataclasses.MISSING}
-_TEXTS = tuple(f.name for f in fields(Plan) if f.name not in (*_SECTIONS, "path"))
-
-
 def load_plan(path: Path) -> Plan:
     """The plan that a TOML file holds.
 
@@ -186,7 +179,7 @@ def load_plan(path: Path) -> Plan:
     path = path.expanduser().resolve()
     data = read_toml(path, "plan", "`i2vbench data curate --print-plan > PLAN.toml` writes one to begin from")
     try:
-        plan = _parse(path, data)
+        plan: Plan = fill(Plan, {"name": "", **data}, path=path)
         _check(plan)
     except ValueError as error:
         raise UserError(f"plan {path}: {error}") from error
@@ -207,68 +200,16 @@ def check_plan(plan: Plan) -> None:
             raise UserError(f"plan {plan.path}: {name}: no such file in {plan.path.parent}")
 
 
-def _parse(path: Path, data: Mapping[str, Any]) -> Plan:
-    values: dict[str, Any] = {}
-    for name, value in data.items():
-        if name in _SECTIONS:
-            if not isinstance(value, dict):
-                raise ValueError(f"{name}: expected a table, [{name}]")
-            values[name] = _section(typing.get_type_hints(Plan)[name], name, value)
-        elif name not in _TEXTS:
-            raise ValueError(f"unknown setting '{name}'; {nearest(name, [*_TEXTS, *_SECTIONS])}")
-        elif not isinstance(value, str):
-            raise ValueError(f"{name}: expected a text, got {value!r}")
-        else:
-            values[name] = value
-    if not values.get("name"):
-        raise ValueError("name: expected the data set's name")
-    return Plan(path=path, **values)
-
-
-def _section(kind: Any, section: str, table: Mapping[str, Any]) -> Any:
-    known, kinds = {f.name: f for f in fields(kind)}, typing.get_type_hints(kind)
-    values: dict[str, Any] = {}
-    for name, value in table.items():
-        if name not in known:
-            raise ValueError(f"unknown setting '{section}.{name}'; {nearest(name, known)}")
-        try:
-            if name == "licences":
-                values[name] = _words(name, value)
-            elif name in ("queries", "pages", "prompts"):
-                values[name] = {str(key): _words(f"{name}.{key}", words) for key, words in _table(name, value).items()}
-            elif name == "clips":
-                values[name] = {key: _count(f"{name}.{key}", number) for key, number in _table(name, value).items()}
-            else:
-                values[name] = plain_value(known[name], kinds[name], value)
-        except ValueError as error:
-            raise ValueError(f"{section}.{error}") from error
-    return kind(**values)
-
-
-def _table(name: str, value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"{name}: expected a table, got {value!r}")
-    return value
-
-
-def _words(name: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(word, str) and word.strip() for word in value):
-        raise ValueError(f"{name}: expected a list of texts, got {value!r}")
-    return tuple(value)
-
-
-def _count(name: str, value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError(f"{name}: expected a number of clips, got {value!r}")
-    return value
-
-
 def _check(plan: Plan) -> None:
     """Hold settings to each other."""
+    if not plan.name:
+        raise ValueError("name: expected the data set's name")
     for section, name in (("sources", "queries"), ("sources", "pages"), ("category", "prompts")):
-        for category in getattr(getattr(plan, section), name):
+        for category, words in getattr(getattr(plan, section), name).items():
             if category not in plan.categories:
                 raise ValueError(f"{section}.{name}.{category}: no such category; {nearest(category, plan.categories)}")
+            if not all(word.strip() for word in words):
+                raise ValueError(f"{section}.{name}.{category}: expected a list of texts, got {list(words)}")
     for address in (address for some in plan.sources.pages.values() for address in some):
         if not address.startswith(("http://", "https://")):
             raise ValueError(f"sources.pages: expected an address, http(s)://..., got {address!r}")

@@ -70,7 +70,7 @@ LIST = '[sources]\nlist = "a.csv"\n'
         (f'name = "x"\n{LIST}[motion]\nmin_px = 9\nmax_px = 8', "motion.min_px: 9 is more than max_px, 8"),
         (f'name = "x"\n{LIST}[picture]\nmax_bars = 1.5', "picture.max_bars: expected at most 1"),
         (f'name = "x"\n{LIST}[category]\non_mismatch = "guess"', "expected one of drop, move, keep"),
-        (f'name = "x"\n{LIST}[quota.clips]\nPet = 1.5', "quota.clips.Pet: expected a number of clips, got 1.5"),
+        (f'name = "x"\n{LIST}[quota.clips]\nPet = 1.5', "quota.clips.Pet: expected a whole number, got 1.5"),
         (f'name = "x"\n{LIST}[metadata]\nlicences = "cc"', "metadata.licences: expected a list of texts, got 'cc'"),
         ('name = "x"\n[sources.queries]\nPets = ["cat"]', "sources.queries.Pets: no such category; did you mean Pet"),
         ('name = "x"\n[sources.queries]\nPet = [" "]', "sources.queries.Pet: expected a list of texts"),

@@ -44,7 +44,7 @@ def test_ground_truth_gives_the_frames_nearest_in_time(tmp_path: Path, small_pro
     sample = Sample("a", "Pet", "", FrameSource(tmp_path / "a.mp4", 0.0), ClipSource(tmp_path / "a.mp4", 0.25, 1.0))
     model = GroundTruth()
     plan = [PlannedClip(sample, 0, 0)]
-    model.prepare(Preparation(plan, frozenset({"a"}), small_profile.protocol, "pyav"))
+    model.prepare(Preparation(plan, frozenset({"a"}), small_profile.protocol, "pyav", Path("unused")))
     video = model.generate([request_for(frames=4)])[0]
     assert video.fps == 8.0
     np.testing.assert_array_equal(video.frames, frames[[6, 9, 12, 15]])
@@ -58,7 +58,7 @@ def plan_of(*ids: str, seeds: tuple[int, ...] = (0,)) -> list[PlannedClip]:
 def prepare(folder: Path, plan: list[PlannedClip], profile: Profile, others: tuple[str, ...] = ()) -> Videos:
     model = Videos(str(folder))
     ids = frozenset(planned.sample.id for planned in plan) | set(others)
-    model.prepare(Preparation(plan, ids, profile.protocol, "pyav"))
+    model.prepare(Preparation(plan, ids, profile.protocol, "pyav", Path("unused")))
     return model
 
 
