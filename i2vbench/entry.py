@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from i2vbench.errors import UserError
-from i2vbench.names import is_word, nearest, split_label, split_word
+from i2vbench.names import is_hub_name, is_word, nearest, split_label, split_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,11 @@ class Entry:
         optional: The name alone will do.
         words: What may stand for the path or, WORD=PATH, before it, with one line each: variants of one thing. One that
             ends in -N takes a number.
+        hub: Where a path stands there may be OWNER/REPO[@REVISION] of the Hugging Face hub instead.
         several: Several words may stand together, separated by commas.
+        labelled: A name that is none of the words may stand before the path, LABEL=PATH.
         hint: What to say to who has no path.
+        known: "module:function" that gives the arguments which are known by name, with one line each; "" if none are.
     """
 
     target: str
@@ -30,8 +33,11 @@ class Entry:
     argument: str = ""
     optional: bool = False
     words: Mapping[str, str] = field(default_factory=dict)
+    hub: bool = False
     several: bool = False
+    labelled: bool = False
     hint: str = ""
+    known: str = ""
 
     @property
     def takes_path(self) -> bool:
@@ -67,16 +73,42 @@ class Entry:
                 raise UserError(f"{what} '{spec}' needs an argument: {name}:{self.argument}{self._hinted()}")
         elif self.words:
             self._check_word(f"{what} '{name}:{argument}'", argument)
+        elif self.hub:
+            self._check_hub(f"{what} '{name}:{argument}'", self.split(argument)[1])
+
+    def absolute(self, argument: str) -> str:
+        """The same argument with its path, if it has one, from the root."""
+        label, path = self.split(argument)
+        if path and not self._on_hub(path):
+            path = os.path.abspath(os.path.expanduser(path))
+        return "=".join(filter(None, (label, path)))
+
+    def decides(self, argument: str) -> str:
+        """What of an argument decides what is made; of a path nothing, for what lies there is to say it."""
+        if not self.takes_path:
+            return argument
+        label, path = self.split(argument)
+        if self.words:
+            return label
+        return path if self._on_hub(path) else ""
+
+    def _on_hub(self, path: str) -> bool:
+        return self.hub and is_hub_name(path)
+
+    def _check_hub(self, subject: str, path: str) -> None:
+        if not is_hub_name(path) and not os.path.isdir(os.path.expanduser(path)):
+            raise UserError(f"{subject}: there is no folder '{path}', nor is it OWNER/REPO of the hub{self._hinted()}")
 
     def _check_word(self, subject: str, argument: str) -> None:
         word, path = self.split(argument)
         wrong = [one for one in self._each(word) if not is_word(one, self.words)]
-        if wrong or (argument != word and not self.takes_path):
+        if (wrong and not (self.labelled and path)) or (argument != word and not self.takes_path):
             variant = wrong[0] if wrong else argument
             raise UserError(f"{subject}: there is no variant '{variant}': {nearest(variant, self.words)}")
-        if argument != word and not os.path.exists(os.path.expanduser(path)):
+        if argument != word and not self._on_hub(path) and not os.path.exists(os.path.expanduser(path)):
             unknown = "" if word or "/" in path else f", nor a variant of that name: {nearest(path, self.words)}"
-            raise UserError(f"{subject}: there is no folder '{path}'{unknown}{self._hinted()}")
+            kind = "file" if path.endswith(".toml") else "folder"
+            raise UserError(f"{subject}: there is no {kind} '{path}'{unknown}{self._hinted()}")
 
     def _each(self, word: str) -> list[str]:
         """The words that stand together in one's place."""

@@ -32,6 +32,15 @@ def split_label(argument: str) -> tuple[str, str]:
     return label, path
 
 
+HUB_NAME = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>\w[\w./-]*))?")
+"""OWNER/REPO or OWNER/REPO@REVISION on the Hugging Face hub."""
+
+
+def is_hub_name(text: str) -> bool:
+    """Whether a text that may be a path is a name on the hub: it looks like one, and nothing of that name lies here."""
+    return HUB_NAME.fullmatch(text) is not None and not os.path.exists(text)
+
+
 def nearest(name: str, names: Collection[str]) -> str:
     """What to say to a name that is none of `names`: the nearest ones, or all of them."""
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)

@@ -14,27 +14,31 @@ import signal
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-from i2vbench.attempt import describe
 from i2vbench.clips import read_to_protocol
 from i2vbench.create import absolute, choose_profile, configure_models, create_metrics, create_models
-from i2vbench.datasets.base import Dataset, check_samples
+from i2vbench.datasets.base import Dataset
 from i2vbench.doubts import doubts
 from i2vbench.engine import LocalEngine
 from i2vbench.errors import UserError
 from i2vbench.files import is_disk_error
+from i2vbench.first_frames.base import FirstFrames
+from i2vbench.first_frames.making import forget_unmade
 from i2vbench.generate import check_protocol
 from i2vbench.job import Job
 from i2vbench.log import log_to
-from i2vbench.models.base import Preparation
+from i2vbench.metrics.base import Metric
+from i2vbench.models.base import Model, Preparation
+from i2vbench.plan import make_plan, resolve_categories, samples_of, select
+from i2vbench.profiles import Profile
 from i2vbench.progress import Progress
 from i2vbench.real_features import RealFeatures
-from i2vbench.registry import DATASETS
+from i2vbench.registry import DATASETS, FIRST_FRAMES
 from i2vbench.run_file import read_settings
 from i2vbench.settings import RunConfig, Settings, merge_settings, resolve_device
 from i2vbench.store import REFERENCE, Store, folder_name
@@ -58,72 +62,48 @@ class Outcome:
     stopped: str | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """What a run's configuration comes to.
+
+    Attributes:
+        config: With names from the root, the categories that are meant, and the device.
+        folder: The run's.
+        chosen: The samples with the data set's own first frames.
+        plan: The same under every seed, with the first frames that models are shown.
+        skipped: By metric id, why it is left out.
+    """
+
+    config: RunConfig
+    folder: Path
+    dataset: Dataset
+    profile: Profile
+    models: Mapping[str, tuple[Model, str]]
+    metrics: Mapping[str, tuple[Metric, str]]
+    skipped: Mapping[str, str]
+    first_frames: FirstFrames | None
+    chosen: Sequence[Sample]
+    plan: Sequence[PlannedClip]
+
+    @property
+    def samples(self) -> dict[str, Sample]:
+        return {planned.sample.id: planned.sample for planned in self.plan}
+
+
 def run(config: RunConfig, progress: Progress) -> Outcome:
     """Do all that `config` asks for and that is not done yet.
 
     Raises:
         UserError: For anything the user must mend; nothing is half-written then.
     """
-    config = absolute(config)
-    models, dataset = create_models(config.models), DATASETS.create(config.dataset)
-    profile = choose_profile(config, dataset)
-    configure_models(models, profile)
-    metrics = create_metrics(config, profile)
-    everything = _samples_of(dataset, config.dataset)
-    categories = resolve_categories(everything, config.categories)
-    plan = _plan(select(everything, config.limit, categories), config.seeds)
-    samples = {planned.sample.id: planned.sample for planned in plan}
-    ids = frozenset(sample.id for sample in everything)
-    for model, _ in models.values():
-        check_protocol(model.info, profile.protocol)
-        model.prepare(Preparation(plan, ids, profile.protocol, config.reader))
-    # The device comes last: asking for it imports torch, and a faulty data set is told at once without.
-    config = replace(config, categories=categories, device=resolve_device(config.device))
-    skipped = lacking({id_: metric.info for id_, (metric, _) in metrics.items()}, config.skip_missing)
-    if dataset.note:
-        progress.say(f"note: data set {dataset.name}: {dataset.note}")
-    if profile.note:
-        progress.say(f"note: profile {profile.name}: {profile.note}")
-    measured = [metric for id_, (metric, _) in metrics.items() if id_ not in skipped]
-    for line in doubts(measured, list(samples.values())):
+    asked = _resolve(absolute(config))
+    for line in _notes(asked):
         progress.say(f"note: {line}")
-    settings = Settings(
-        config=config,
-        dataset=dataset,
-        fingerprint=dataset.fingerprint(list(samples.values())),
-        num_samples=len(samples),
-        models=models,
-        metrics=metrics,
-        skipped=skipped,
-        profile=profile,
-    )
-    recorded = settings.as_dict()
-    folder = config.out or default_folder(config, dataset.name)
+    settings, folder = _settings(asked).as_dict(), asked.folder
     if config.resume and not (folder / "run.json").exists():
         raise UserError(f"there is no run at {folder} to resume")
-    with _writable(folder), Store.create(folder, recorded, merge_settings) as store, log_to(folder):
-        recorded = read_settings(folder)
-        for name in models:
-            store.plan(name, plan, recorded["models"][name]["batch_size"])
-        store.lose_missing_files(models)
-        job = Job(
-            store=store,
-            samples=samples,
-            models={name: model for name, (model, _) in models.items()},
-            metrics={
-                id_: metric
-                for id_, (metric, _) in metrics.items()
-                if id_ not in skipped and not metric.info.features_of
-            },
-            real=RealFeatures(recorded),
-            protocol=profile.protocol,
-            reader=config.reader,
-            device=config.device,
-            dtype=config.dtype,
-            precision=profile.precision,
-            measure_batch=recorded["measure_batch"],
-            progress=progress,
-        )
+    with _writable(folder), Store.create(folder, settings, merge_settings) as store, log_to(folder):
+        job = _record(asked, store, progress)
         if config.retry_failed:
             forget_failures(job)
         with stop_on_signal(job.stop, folder, progress) as received:
@@ -131,56 +111,87 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
         return Outcome(folder, count_failed(store), received[0] if received else None)
 
 
-def _samples_of(dataset: Dataset, spec: str) -> Sequence[Sample]:
-    """All samples of a data set, held to what the run relies on."""
-    name = getattr(dataset, "name", "")
-    if not isinstance(name, str) or not name:
-        raise UserError(f"data set '{spec}': expected its name to be a text, got {name!r}")
-    try:
-        samples = list(dataset.samples())
-    except UserError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise UserError(f"data set '{spec}' cannot list its samples: {describe(error)}") from error
-    check_samples(name, samples)
-    return samples
-
-
-def resolve_categories(samples: Sequence[Sample], wanted: Sequence[str] | None) -> tuple[str, ...] | None:
-    """The categories that are meant, in the data set's order.
-
-    Args:
-        samples: All of them.
-        wanted: Names, or several in one text, separated by commas. None takes all.
+def _resolve(config: RunConfig) -> _Asked:
+    """Everything that names stand for, held to each other; nothing is written.
 
     Raises:
-        UserError: For a category that the data set does not have.
+        UserError: A name stands for nothing, things do not go together, or checkpoints are missing.
     """
-    if wanted is None:
-        return None
-    known = list(dict.fromkeys(sample.category for sample in samples))
-    names: list[str] = []
-    for text in wanted:
-        names += [text] if text in known else [part.strip() for part in text.split(",") if part.strip()]
-    unknown = [name for name in names if name not in known]
-    if unknown or not names:
-        raise UserError(f"unknown category {', '.join(map(repr, unknown))}; the data set has {', '.join(known)}")
-    return tuple(category for category in known if category in names)
+    models, dataset = create_models(config.models), DATASETS.create(config.dataset)
+    profile = choose_profile(config, dataset)
+    configure_models(models, profile)
+    metrics = create_metrics(config, profile)
+    everything = samples_of(dataset, config.dataset)
+    categories = resolve_categories(everything, config.categories)
+    chosen = select(everything, config.limit, categories)
+    ids = frozenset(sample.id for sample in everything)
+    folder = config.out or default_folder(config, dataset.name)
+    first_frames = FIRST_FRAMES.create(config.first_frame) if config.first_frame else None
+    plan = make_plan(first_frames.show(chosen, ids, folder) if first_frames else chosen, config.seeds)
+    for name, (model, _) in models.items():
+        check_protocol(model.info, profile.protocol)
+        own = folder / "models" / folder_name(name)
+        model.prepare(Preparation(plan, ids, profile.protocol, config.reader, own))
+    # The device comes last: asking for it imports torch, and a faulty data set is told at once without.
+    config = replace(config, categories=categories, device=resolve_device(config.device))
+    skipped = lacking({id_: metric.info for id_, (metric, _) in metrics.items()}, config.skip_missing)
+    return _Asked(config, folder, dataset, profile, models, metrics, skipped, first_frames, chosen, plan)
 
 
-def select(samples: Sequence[Sample], limit: int | None, categories: Sequence[str] | None) -> list[Sample]:
-    """The first `limit` samples of these categories (None: of all), in the data set's order."""
-    return [sample for sample in samples if categories is None or sample.category in categories][:limit]
+def _notes(asked: _Asked) -> Iterator[str]:
+    """What is to be known of a run before it begins."""
+    dataset, profile = asked.dataset, asked.profile
+    if asked.first_frames is not None:
+        yield f"first frames: {asked.first_frames.title}"
+    if dataset.note:
+        yield f"data set {dataset.name}: {dataset.note}"
+    if profile.note:
+        yield f"profile {profile.name}: {profile.note}"
+    measured = [metric for id_, (metric, _) in asked.metrics.items() if id_ not in asked.skipped]
+    yield from doubts(measured, list(asked.samples.values()))
 
 
-def _plan(samples: Sequence[Sample], seeds: Sequence[int]) -> list[PlannedClip]:
-    return [PlannedClip(sample, seed, request_seed(seed, sample.id)) for sample in samples for seed in seeds]
+def _settings(asked: _Asked) -> Settings:
+    """What decides the numbers of a run."""
+    return Settings(
+        config=asked.config,
+        dataset=asked.dataset,
+        # with its own first frames, whatever models are shown
+        fingerprint=asked.dataset.fingerprint(list(asked.chosen)),
+        num_samples=len(asked.chosen),
+        models=asked.models,
+        metrics=asked.metrics,
+        skipped=asked.skipped,
+        profile=asked.profile,
+        first_frames=asked.first_frames,
+    )
 
 
-def request_seed(seed: int, sample_id: str) -> int:
-    """The seed a model is given: of the run's seed and the sample's id alone, so that samples differ in their noise."""
-    digest = hashlib.sha256(f"{seed}/{sample_id}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") & 0x7FFFFFFF
+def _record(asked: _Asked, store: Store, progress: Progress) -> Job:
+    """Write the plan, and hand back what is to be done of it."""
+    recorded = read_settings(asked.folder)
+    for name in asked.models:
+        store.plan(name, asked.plan, recorded["models"][name]["batch_size"])
+    store.lose_missing_files(asked.models)
+    return Job(
+        store=store,
+        samples=asked.samples,
+        models={name: model for name, (model, _) in asked.models.items()},
+        metrics={
+            id_: metric
+            for id_, (metric, _) in asked.metrics.items()
+            if id_ not in asked.skipped and not metric.info.features_of
+        },
+        real=RealFeatures(recorded),
+        protocol=asked.profile.protocol,
+        reader=asked.config.reader,
+        device=asked.config.device,
+        dtype=asked.config.dtype,
+        precision=asked.profile.precision,
+        measure_batch=recorded["measure_batch"],
+        progress=progress,
+        first_frames=asked.first_frames,
+    )
 
 
 def default_folder(config: RunConfig, dataset_name: str) -> Path:
@@ -197,8 +208,8 @@ def default_folder(config: RunConfig, dataset_name: str) -> Path:
         skip_missing=False,
         device="",
     )
-    digest = hashlib.sha256(repr(decides).encode()).hexdigest()[:6]
-    names = [Path(spec).stem if "/" in spec else spec for spec in specs]
+    digest = hashlib.sha256(f"{decides!r}{config.first_frame or ''}".encode()).hexdigest()[:6]
+    names = [re.sub(r"\.(py:\w+|toml)\Z", "", Path(spec).name) if "/" in spec else spec for spec in specs]
     models = "-".join(re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-") for name in names)
     return Path("runs") / folder_name(f"{dataset_name}-{models[:60]}-{digest}")
 
@@ -213,7 +224,9 @@ def forget_failures(job: Job) -> None:
     """Owe again what failed of the job's models and metrics, and stored videos that cannot be read any more."""
     store = job.store
     for name in job.models:
-        batches = {clip.batch for clip in store.clips(name) if clip.state == "failed"}
+        clips = [clip for clip in store.clips(name) if clip.state == "failed"]
+        forget_unmade(job, {clip.sample_id for clip in clips})
+        batches = {clip.batch for clip in clips}
         rows = [row for row in store.measurements(model=name) if row.state == "failed" and row.metric in job.metrics]
         failed = {(row.sample_id, row.seed) for row in rows}
         for clip in store.clips(name):

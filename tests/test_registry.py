@@ -217,3 +217,46 @@ def test_a_file_may_import_its_neighbours(tmp_path: Path) -> None:
         "from i2vbench.types import ModelInfo\nclass M(Static):\n    info = ModelInfo(name=NAME, title='')\n"
     )
     assert MODELS.create(f"{tmp_path / 'adapter.py'}:M").info.name == "next door"
+
+
+class TestNamesOnTheHub:
+    """`diffusers:OWNER/REPO`: neither a path nor a word."""
+
+    @pytest.mark.parametrize(
+        "spec", ["diffusers:owner/video-1.5", "diffusers:owner/video@refs/pr/1", "diffusers:mine=owner/video"]
+    )
+    def test_they_stay_what_they_are_and_decide_the_numbers(self, spec: str) -> None:
+        MODELS.check_name(spec)
+        assert MODELS.absolute(spec) == spec
+        assert MODELS.origin(spec) == {"argument": spec.partition(":")[2].rpartition("=")[2]}
+
+    def test_a_folder_of_such_a_name_is_a_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "owner" / "video").mkdir(parents=True)
+        monkeypatch.chdir(tmp_path)
+        assert MODELS.absolute("diffusers:mine=owner/video") == f"diffusers:mine={tmp_path}/owner/video"
+        assert MODELS.origin("diffusers:owner/video") == {}
+
+    @pytest.mark.parametrize("argument", ["./owner/video", "/owner/video", "video", "~/video", "a/b/c", "mine=video"])
+    def test_a_folder_that_is_not_there_is_told_without_importing_anything(self, argument: str) -> None:
+        with pytest.raises(
+            UserError, match="there is no folder '.*', nor is it OWNER/REPO of the hub; `i2vbench models"
+        ):
+            MODELS.check_name(f"diffusers:{argument}")
+
+    def test_a_name_without_an_argument_says_what_it_takes(self) -> None:
+        with pytest.raises(UserError, match=r"needs an argument: diffusers:\[NAME=\]OWNER/REPO\|PATH"):
+            MODELS.check_name("diffusers")
+
+    def test_what_is_known_by_name_is_listed(self) -> None:
+        assert "diffusers:stabilityai/stable-video-diffusion-img2vid-xt" in MODELS.known("diffusers")
+        assert MODELS.known("static") == MODELS.known("nonesuch") == {}
+
+
+def test_a_path_alone_is_told_how_it_is_written(tmp_path: Path) -> None:
+    script, described = tmp_path / "mine.py", tmp_path / "mine.toml"
+    script.touch()
+    described.touch()
+    with pytest.raises(UserError, match=f"expected {script}:CLASS"):
+        MODELS.check_name(str(script))
+    with pytest.raises(UserError, match=f"expected one of .*external:{described}, http:{described}"):
+        MODELS.check_name(str(described))

@@ -12,7 +12,7 @@ import pytest
 
 from i2vbench.errors import UserError
 from i2vbench.measure import Group, ReadGroup, run_ahead
-from i2vbench.run import request_seed, resolve_categories, select
+from i2vbench.plan import request_seed, resolve_categories, select
 from i2vbench.store import REFERENCE, Store
 from i2vbench.tables import collect
 from i2vbench.types import FrameSource, Request, Sample

@@ -26,8 +26,8 @@ from i2vbench.datasets.folder import FolderDataset
 from i2vbench.datasets.metadata import METADATA
 from i2vbench.errors import UserError
 from i2vbench.one_clip import tell
+from i2vbench.plan import resolve_categories, select
 from i2vbench.profiles import load_profile
-from i2vbench.run import resolve_categories, select
 from i2vbench.types import Sample
 
 _PATIENCE = 3.0
