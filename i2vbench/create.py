@@ -9,9 +9,9 @@ from i2vbench.datasets.base import Dataset
 from i2vbench.errors import UserError
 from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model
-from i2vbench.names import ALL, nearest
+from i2vbench.names import ALL, nearest, split_label
 from i2vbench.profiles import Profile, load_profile
-from i2vbench.registry import DATASETS, METRICS, MODELS
+from i2vbench.registry import DATASETS, FIRST_FRAMES, METRICS, MODELS
 from i2vbench.settings import RunConfig
 
 FLICKERING = "temporal_flickering"
@@ -25,6 +25,7 @@ def absolute(config: RunConfig) -> RunConfig:
         models=tuple(MODELS.absolute(spec) for spec in config.models),
         metrics=tuple(spec if spec == ALL else METRICS.absolute(spec) for spec in config.metrics),
         dataset=DATASETS.absolute(config.dataset),
+        first_frame=config.first_frame and FIRST_FRAMES.absolute(config.first_frame),
         seeds=tuple(sorted(set(config.seeds))),
     )
 
@@ -44,21 +45,38 @@ def create_models(specs: Sequence[str]) -> dict[str, tuple[Model, str]]:
 
 
 def configure_models(models: Mapping[str, tuple[Model, str]], profile: Profile) -> None:
-    """Give models the profile's options; a checkpoint that the user names himself wins.
+    """Give models the profile's options: those of NAME and, winning over these, of NAME:ARGUMENT.
+
+    A model under a label of its own, NAME:LABEL=PATH, has those of NAME:PATH too, and its own win over them.
+
+    A checkpoint that the user names himself wins over the profile's.
 
     Raises:
         UserError: The profile has options of a model that is not built in, or wrong ones.
     """
-    if unknown := sorted(set(profile.models) - set(MODELS.builtin)):
-        near = nearest(unknown[0], MODELS.builtin)
+    if unknown := sorted(name for name in profile.models if name.partition(":")[0] not in MODELS.builtin):
+        near = nearest(unknown[0].partition(":")[0], MODELS.builtin)
         raise UserError(f"profile {profile.name}: options of an unknown model '{unknown[0]}': {near}")
+    of_one = {MODELS.absolute(name): options for name, options in profile.models.items() if ":" in name}
     for model, spec in models.values():
         name, _, argument = spec.partition(":")
-        options = dict(profile.models.get(name, {}))
+        options = {
+            **profile.models.get(name, {}),
+            **of_one.get(MODELS.absolute(_unlabelled(spec)), {}),
+            **of_one.get(MODELS.absolute(spec), {}),
+        }
         if options and argument and MODELS.builtin[name].split(argument)[1]:
             options.pop("checkpoint", None)
         if options:
             model.configure(options)
+
+
+def _unlabelled(spec: str) -> str:
+    """NAME:PATH of NAME:LABEL=PATH, where a label is but what the column is called."""
+    name, _, argument = spec.partition(":")
+    entry = MODELS.builtin.get(name)
+    labelled = entry is not None and entry.argument.startswith("[NAME=]")
+    return f"{name}:{split_label(argument)[1]}" if labelled else spec
 
 
 def choose_profile(config: RunConfig, dataset: Dataset) -> Profile:

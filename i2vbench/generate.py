@@ -115,6 +115,8 @@ def _request(row: ClipRow, sample: Sample, info: ModelInfo, job: Job, loaded: Fa
     """What the model is asked for, at its native size where it has one, else at the protocol's."""
     if loaded is not None:
         return Failure(f"the model could not be loaded: {loaded.reason}", loaded.not_applicable)
+    if job.first_frames is not None and (missing := job.first_frames.missing(sample)):
+        return missing
     return try_once(
         lambda: build_request(sample, row.request_seed, info, job.protocol, job.reader), f"first frame of {sample.id}"
     )
@@ -150,6 +152,7 @@ def check_protocol(info: ModelInfo, protocol: Protocol) -> None:
         return
     check_size(info, info.height or protocol.height, info.width or protocol.width)
     frames, fps = info.num_frames or protocol.num_frames, info.fps or protocol.fps
+    check_frames(info, frames)
     try:
         protocol.frame_indices([i / fps for i in range(frames)], fps)
     except ValueError as error:
@@ -162,11 +165,30 @@ def check_size(info: ModelInfo, height: int, width: int) -> None:
     Raises:
         UserError: With the nearest size that it can.
     """
+    if info.sizes and (height, width) not in info.sizes:
+        nearest = min(info.sizes, key=lambda size: abs(size[0] - height) + abs(size[1] - width))
+        makes = "one size," if len(info.sizes) == 1 else f"{len(info.sizes)} sizes; the nearest is"
+        raise UserError(f"size {height}x{width}: model '{info.name}' makes {makes} {nearest[0]}x{nearest[1]}")
     step = info.size_multiple or 1
     if height % step or width % step:
         near = "x".join(str(max(step, round(side / step) * step)) for side in (height, width))
         raise UserError(
             f"size {height}x{width}: model '{info.name}' makes heights and widths that are multiples of {step}, "
+            f"such as {near}"
+        )
+
+
+def check_frames(info: ModelInfo, num_frames: int) -> None:
+    """Refuse a length that a model cannot make.
+
+    Raises:
+        UserError: With the nearest length that it can.
+    """
+    step = info.frames_step or 1
+    if (num_frames - 1) % step:
+        near = max(1, round((num_frames - 1) / step)) * step + 1
+        raise UserError(
+            f"{num_frames} frames: model '{info.name}' makes clips of 1 frame more than a multiple of {step}, "
             f"such as {near}"
         )
 
@@ -181,6 +203,8 @@ def _store_first_frames(requests: Mapping[str, Request | None], job: Job) -> Non
     protocol = job.protocol
     paths = {}
     for id_, request in requests.items():
+        if job.first_frames is not None and job.first_frames.missing(job.samples[id_]):
+            continue
         source = job.samples[id_].first_frame
         size = protocol.height, protocol.width
         if request is not None and (request.height, request.width) == size:

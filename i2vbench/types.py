@@ -297,6 +297,8 @@ class ModelInfo:
         num_frames: Native number of frames; None takes the profile's.
         fps: Native frames per second; None takes the profile's.
         size_multiple: Height and width must be multiples of this; None takes any.
+        sizes: (height, width) of all that it makes, where these are a few; None leaves it to `size_multiple`.
+        frames_step: Its clips have one frame more than a multiple of this; None takes any number.
         needs_gpu: Whether a run on a CPU is hopeless.
         max_batch: Requests that one call of `generate` takes at most.
         reads: What it needs of a sample beyond the first frame and the prompt (stand-ins only).
@@ -313,6 +315,8 @@ class ModelInfo:
     num_frames: int | None = None
     fps: float | None = None
     size_multiple: int | None = None
+    sizes: tuple[tuple[int, int], ...] | None = None
+    frames_step: int | None = None
     needs_gpu: bool = False
     max_batch: int = 1
     reads: frozenset[Need] = frozenset()

@@ -91,6 +91,35 @@ class TestOptionsOfModels:
         steps = [model.settings().get("steps") for model, _ in models.values()]
         assert steps == [7, None, 7]
 
+    def test_those_of_one_argument_win_over_those_of_the_name(self) -> None:
+        options = {"consisti2v": {"steps": 7, "guidance": 3.0}, "consisti2v:no-frameinit": {"steps": 9}}
+        profile = parse_profile({**load_profile("paper").as_dict(), "models": options})
+        models = create_models(["consisti2v", "consisti2v:no-frameinit"])
+        configure_models(models, profile)
+        found = [(m.settings()["steps"], m.settings()["guidance"]) for m, _ in models.values()]
+        assert found == [(7, 3.0), (9, 3.0)]
+
+    def test_those_of_a_model_hold_under_a_label_too_whose_own_win(self) -> None:
+        wan = "diffusers:Wan-AI/Wan2.2-TI2V-5B-Diffusers"
+        short = wan.replace(":", ":short=")
+        options = {wan: {"steps": 9, "guidance": 4.0}, short: {"steps": 4}}
+        profile = parse_profile({**load_profile("paper").as_dict(), "models": options})
+        models = create_models([wan, short])
+        configure_models(models, profile)
+        found = [(m.settings()["num_inference_steps"], m.settings()["guidance_scale"]) for m, _ in models.values()]
+        assert found == [(9, 4.0), (4, 4.0)]
+
+    def test_those_of_a_folder_are_found_by_any_way_of_writing_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "mine").mkdir()
+        monkeypatch.chdir(tmp_path)
+        options = {"consisti2v:mine": {"steps": 9}}
+        profile = parse_profile({**load_profile("paper").as_dict(), "models": options})
+        models = create_models([f"consisti2v:{tmp_path / 'mine'}"])
+        configure_models(models, profile)
+        assert [model.settings()["steps"] for model, _ in models.values()] == [9]
+
     def test_a_checkpoint_that_is_named_wins(self, tmp_path: Path) -> None:
         options = {"checkpoint": str(tmp_path / "theirs"), "steps": 7}
         profile = parse_profile({**load_profile("paper").as_dict(), "models": {"consisti2v": options}})
@@ -106,7 +135,11 @@ class TestOptionsOfModels:
 
     @pytest.mark.parametrize(
         ("models", "said"),
-        [({"consisti2w": {"steps": 7}}, "did you mean consisti2v"), ({"static": {"steps": 7}}, "does not take steps")],
+        [
+            ({"consisti2w": {"steps": 7}}, "did you mean consisti2v"),
+            ({"difusers:owner/video": {"steps": 7}}, "did you mean diffusers"),
+            ({"static": {"steps": 7}}, "does not take steps"),
+        ],
     )
     def test_wrong_ones_are_refused(self, models: dict[str, dict[str, int]], said: str) -> None:
         profile = parse_profile({**load_profile("paper").as_dict(), "models": models})

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from i2vbench.registry import Registry
 
 _Name = Annotated[str | None, typer.Argument(help="NAME, NAME:ARGUMENT or FILE.py:Class.")]
 
@@ -20,17 +18,25 @@ def register(app: typer.Typer) -> None:
 
 
 def models(name: _Name = None) -> None:
-    """List the models there are, or tell all about one."""
+    """List the models there are, or tell all about one; of `diffusers`, list those that are known by name."""
     from i2vbench.registry import MODELS
 
-    _list(MODELS) if name is None else _print_facts(MODELS.create(name))
+    known = MODELS.known(name) if name else {}
+    if name is None or known:
+        _print_lines(known or MODELS.listing())
+        return
+    model = MODELS.create(name)
+    _print_facts(model)
+    if settings := dict(model.settings()):
+        print("\nMakes its videos with:")
+        _print_pairs({key: value for key, value in settings.items() if value is not None})
 
 
 def metrics(name: _Name = None) -> None:
     """List the metrics there are, or tell all about one."""
     from i2vbench.registry import METRICS
 
-    _list(METRICS) if name is None else _print_facts(METRICS.create(name))
+    _print_lines(METRICS.listing()) if name is None else _print_facts(METRICS.create(name))
 
 
 def datasets(name: _Name = None) -> None:
@@ -38,7 +44,7 @@ def datasets(name: _Name = None) -> None:
     from i2vbench.registry import DATASETS
 
     if name is None:
-        _list(DATASETS)
+        _print_lines(DATASETS.listing())
         return
     dataset = DATASETS.create(name)
     samples = dataset.samples()
@@ -48,8 +54,7 @@ def datasets(name: _Name = None) -> None:
         print(f"  {category}: {len(ids)} ({', '.join(ids[:5])}{', ...' if len(ids) > 5 else ''})")
 
 
-def _list(registry: Registry[Any]) -> None:
-    lines = registry.listing()
+def _print_lines(lines: Mapping[str, str]) -> None:
     width = max(map(len, lines))
     for name, summary in lines.items():
         print(f"{name:<{width}}  {summary}")

@@ -6,9 +6,10 @@ import math
 import re
 import shlex
 import sys
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +24,7 @@ from i2vbench.cli.options import (
     parse_size,
 )
 from i2vbench.errors import UserError
+from i2vbench.names import is_hub_name
 
 if TYPE_CHECKING:
     from i2vbench.types import Video
@@ -51,7 +53,9 @@ def generate(
     size: Annotated[
         str | None, typer.Option(help="HEIGHTxWIDTH in pixels. Default: what the model was made for, or 256x256.")
     ] = None,
-    fps: Annotated[float, typer.Option(help="Frames per second of the file.")] = 8.0,
+    fps: Annotated[
+        float | None, typer.Option(help="Frames per second of the file. Default: what the model was made for, or 8.")
+    ] = None,
     device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
     dtype: Annotated[str, typer.Option(help=f"{DTYPE_HELP}.")] = "float32",
     checkpoint: Annotated[str | None, typer.Option(help="Folder (or name on the hub) with the model's files.")] = None,
@@ -79,6 +83,10 @@ def generate(
     autoregressive: Annotated[
         bool | None, typer.Option("--autoregressive", help="Long video: each chunk begins with the last one's end.")
     ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any other option of the model's, as TOML; may be repeated."),
+    ] = None,
     compile_: Annotated[
         bool | None, typer.Option("--compile", help="torch.compile: minutes at first, then faster.")
     ] = None,
@@ -95,11 +103,11 @@ def generate(
         "frameinit": frameinit, "tau": tau, "d0": d0, "noise": noise, "noise_alpha": noise_alpha, "eta": eta,
         "camera": camera, "autoregressive": autoregressive, "compile": compile_,
     }  # fmt: skip
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None} | parse_options(set_ or ())
     dtype = parse_dtype(dtype)
     check_device(device)
     check_length(frames)
-    if not (math.isfinite(fps) and fps > 0):
+    if fps is not None and not (math.isfinite(fps) and fps > 0):
         raise UserError(f"--fps {fps:g}: expected a positive number")
     pixels = parse_size(size) if size else None
     check_out(out)
@@ -122,7 +130,7 @@ def generate(
     made = one_clip.make(maker, request, device)
     settings = {
         "model": model, "image": str(image), "prompt": prompt, "seed": seed,
-        "size": f"{request.height}x{request.width}", "frames": request.num_frames, "fps": f"{fps:g}",
+        "size": f"{request.height}x{request.width}", "frames": request.num_frames, "fps": f"{request.fps:g}",
         "device": device, "dtype": dtype, **given,
     }  # fmt: skip
     if "frame_stride" in settings:
@@ -134,6 +142,26 @@ def generate(
         f"{out}: {made.video.num_frames} frames of {made.video.height} x {made.video.width} at {made.video.fps:g} fps, "
         f"made in {made.cost}"
     )
+
+
+def parse_options(texts: Sequence[str]) -> dict[str, Any]:
+    """Options as they are written after --set: NAME=VALUE, where VALUE is TOML, or a plain word.
+
+    Raises:
+        UserError: Something else, or a name twice.
+    """
+    given: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise UserError(f"--set {text}: expected NAME=VALUE, as --set motion_bucket_id=127")
+        if name in given:
+            raise UserError(f"--set {text}: {name} is set twice")
+        try:
+            given[name] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            given[name] = value  # a word without its quotation marks, as people write it
+    return given
 
 
 def check_out(out: str) -> None:
@@ -181,7 +209,9 @@ def describe(settings: Mapping[str, object]) -> str:
     paths = {"model": "./", "image": "", "checkpoint": ""}  # of a model, ./NAME is a folder and NAME a variant
     words = [f"i2vbench {__version__}:"]
     for name, value in settings.items():
-        text = _FOLDERS.sub(paths[name], str(value)) if name in paths else " ".join(str(value).splitlines())
+        text = " ".join(str(value).splitlines())
+        if name in paths and not (name == "model" and is_hub_name(text.partition(":")[2].rpartition("=")[2])):
+            text = _FOLDERS.sub(paths[name], str(value))
         words.append(f"{name}={shlex.quote(text)}")
     return " ".join(words)
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from i2vbench.cli.options import check_choice
+from i2vbench.errors import UserError
+
+if TYPE_CHECKING:
+    from i2vbench.weights.progress import Transfers
 
 app = typer.Typer(
     help="List the checkpoints of models and metrics (without a command); fetch, verify, import or trust them.",
@@ -18,6 +24,10 @@ app = typer.Typer(
 
 KINDS = ("metric", "model", "profile", "curation")
 _Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Checkpoints by name.")]
+_Wanted = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="NAME", help="Checkpoints by name; diffusers:OWNER/REPO is a pipeline of the hub."),
+]
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="The checkpoint's name.")]
 
 
@@ -47,7 +57,7 @@ def _list(
 
 @app.command("fetch")
 def fetch(
-    names: _Names = None,
+    names: _Wanted = None,
     needed: Annotated[
         tuple[str, str] | None,
         typer.Option(
@@ -67,9 +77,7 @@ def fetch(
     from i2vbench.weights.fetch import total_text
     from i2vbench.weights.progress import choose
 
-    chosen = list(dict.fromkeys(names or ()))
-    if needed:
-        chosen += [name for name in needed_for(*needed) if name not in chosen]
+    pipelines, chosen = split_pipelines([*(names or ()), *(needed_for(*needed) if needed else ())])
     if not names and not needed:
         chosen = [facts.name for facts in load_catalogue().values() if not facts.optional]
     entries = [entry(name) for name in chosen]
@@ -79,11 +87,47 @@ def fetch(
         for facts in absent:
             print(f"  {facts.name}: {facts.licence}", file=sys.stderr)
     with choose(quiet) as watch:
-        reasons = fetch_all(entries, watch)
+        reasons = fetch_all(entries, watch) + fetch_pipelines(pipelines, watch)
     for reason in reasons:
         print(f"i2vbench: {reason}", file=sys.stderr)
     if reasons:
         raise typer.Exit(1)
+
+
+def split_pipelines(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """(pipelines of diffusers, without what stands before them; the other names), each once, in order."""
+    from i2vbench.weights.pipelines import PREFIX
+
+    pipelines = [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
+    return list(dict.fromkeys(pipelines)), list(dict.fromkeys(name for name in names if not name.startswith(PREFIX)))
+
+
+def fetch_pipelines(names: Sequence[str], watch: Transfers) -> list[str]:
+    """Bring pipelines of the hub here, one after another, each with every repository it is made of.
+
+    Those that are here whole are left alone.
+
+    Returns:
+        A sentence for each that could not be had.
+    """
+    if not names:
+        return []
+    from i2vbench.models.diffusers.place import bundles_to_fetch, find_place
+    from i2vbench.names import split_label
+    from i2vbench.weights.fetch_pipelines import fetch_bundle
+
+    reasons = []
+    for name in names:
+        where = split_label(name)[1]
+        with suppress(UserError):
+            watch.say(f"{where}: {find_place(where).check_here()}")
+            continue
+        try:
+            for bundle in bundles_to_fetch(where):
+                watch.say(f"{bundle.name}: {fetch_bundle(bundle, watch)}")
+        except UserError as error:
+            reasons.append(str(error))
+    return reasons
 
 
 @app.command("verify")
@@ -129,7 +173,7 @@ def trust(
 
 
 def needed_for(kind: str, name: str) -> list[str]:
-    """The names of the checkpoints that a metric, model, profile or curation needs.
+    """The names of the checkpoints, or of the pipeline of the hub, that a metric, model, profile or curation needs.
 
     Raises:
         UserError: There is no such kind or thing.
@@ -151,6 +195,10 @@ def needed_for(kind: str, name: str) -> list[str]:
         from i2vbench.curation.scores import networks
 
         return list(networks(name).checkpoints)
+    from i2vbench.weights.pipelines import PREFIX
+
+    if name.startswith(PREFIX):
+        return [name]
     user = f"{kind} {name.partition(':')[0]}"  # a variant, consisti2v:no-frameinit, reads what the thing reads
     needed = [facts.name for facts in load_catalogue().values() if user in facts.used_by]
     if not needed:  # refuses a model that there is none of; one that needs nothing is fine

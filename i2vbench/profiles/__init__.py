@@ -34,7 +34,7 @@ class Profile:
         precision: Number type of the metrics' networks, as torch names it.
         checkpoints: Names in the catalogue of checkpoints by metric id, for metrics that look through others than
             those they name themselves.
-        models: Options of built-in models by name, as `Model.configure` takes them.
+        models: Options of built-in models by NAME or NAME:ARGUMENT, as `Model.configure` takes them.
         note: What a reader of its numbers must know, if they are not to be compared with others': said when a run
             begins and ends, and in every table.
         dataset: What a run takes that names no data set. It decides no number: a run records the one it took.

@@ -8,6 +8,8 @@
     fetch.py, http.py, hub.py      bringing files here
     bring.py                       files that come by hand, and trust in TorchScript
     needs.py                       what a run's metrics lack
+    pipelines.py, fetch_pipelines.py   pipelines of diffusers: what one is made of, and bringing it here
+    hashes.py                      hashes of large files, remembered
     report.py, progress.py         listings and bars
 
 A metric declares its checkpoints by name (`MetricInfo.checkpoints`) and reads them in `load`:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from i2vbench.errors import UserError
+from i2vbench.names import HUB_NAME, is_hub_name
 from i2vbench.weights.catalogue import HubSource
 from i2vbench.weights.check import hashes
 from i2vbench.weights.http import SourceError, Tell
@@ -31,6 +33,36 @@ def fetch_file(source: HubSource, *, anew: bool) -> Path:
     except Exception as error:  # the library's own kinds, and those of what it is built on
         reason = error.__cause__ or error  # it wraps what happened in a text about the cache
         raise SourceError(str(reason).strip().partition("\n")[0] or type(reason).__name__) from error
+
+
+def find_folder(name: str) -> Path | None:
+    """A folder, or a repository's snapshot in the hub's cache; None if that is not there.
+
+    Args:
+        name: A folder, or OWNER/REPO[@REVISION].
+
+    Raises:
+        UserError: It is neither a folder nor such a name.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    if not is_hub_name(name):
+        raise UserError(f"'{name}' is neither a folder nor OWNER/REPO of the Hugging Face hub")
+    repo, revision = split_hub_name(name)
+    place = hub_folder(repo)
+    reference = place / "refs" / (revision or "main")
+    commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
+    snapshot = place / "snapshots" / commit if commit else None
+    return snapshot if snapshot is not None and snapshot.is_dir() else None
+
+
+def split_hub_name(name: str) -> tuple[str, str | None]:
+    """(OWNER/REPO, revision or None) of a name on the hub."""
+    match = HUB_NAME.fullmatch(name)
+    if match is None:
+        raise UserError(f"'{name}': expected OWNER/REPO or OWNER/REPO@REVISION of the Hugging Face hub")
+    return match["repo"], match["revision"]
 
 
 @contextmanager
