@@ -11,7 +11,7 @@ cut exactly between two units. Of 5200 damaged files of 13 kinds, 2719 were refu
 
 from i2vbench.video.container import VideoError
 from i2vbench.video.cut import cut_pieces, cut_video
-from i2vbench.video.pictures import encode_jpeg, encode_png, jpeg_facts, read_image, resize_and_crop
+from i2vbench.video.pictures import encode_jpeg, encode_png, jpeg_facts, read_image, read_pictures, resize_and_crop
 from i2vbench.video.read import VideoInfo, each_frame, probe, read_video, reader_version, shown_frames
 from i2vbench.video.write import (
     encode_preview,
@@ -34,6 +34,7 @@ __all__ = [
     "jpeg_facts",
     "probe",
     "read_image",
+    "read_pictures",
     "read_video",
     "reader_version",
     "resize_and_crop",

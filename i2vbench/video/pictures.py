@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as PILImage
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import ImageOps, ImageSequence, UnidentifiedImageError
 
 from i2vbench.types import Frames, Image
 from i2vbench.video.container import VideoError, check_is_file, one_line
@@ -33,11 +35,32 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         VideoError: Not a picture, damaged, larger than Pillow's limit, or with more than 16 bits a channel.
     """
     path = Path(path)
+    with _opened(path) as image:
+        return _rgb(path, image)
+
+
+def read_pictures(path: str | os.PathLike[str]) -> list[Image]:
+    """Every picture of an animation (GIF, WebP, APNG), each as `read_image` reads one.
+
+    Nothing tells a whole GIF from one that was cut short between two pictures: whoever reads one knows how many
+    there must be.
+
+    Raises:
+        VideoError: As `read_image`.
+    """
+    path = Path(path)
+    with _opened(path) as image:
+        return [_rgb(path, frame) for frame in ImageSequence.Iterator(image)]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[PILImage.Image]:
+    """A picture file, open; Pillow's errors come out as VideoError."""
     check_is_file(path)
     try:
         PILImage.init()
         with PILImage.open(path, formats=[name for name in _PICTURES if name in PILImage.OPEN]) as image:
-            return _rgb(path, image)
+            yield image
     except VideoError:
         raise
     except PILImage.DecompressionBombError as error:

@@ -1,0 +1,1 @@
+"""What runs inside the environments of repositories; nothing here is imported by i2vbench."""

@@ -1,0 +1,10 @@
+import torch
+
+
+class LatentVisualDiffusion(torch.Module):
+    pass
+
+
+def instantiate_from_config(config):
+    assert config.target == "lvdm.LatentVisualDiffusion"
+    return LatentVisualDiffusion()

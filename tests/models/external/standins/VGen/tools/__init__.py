@@ -1,0 +1,1 @@
+from .inferences import *  # noqa: F403

@@ -1,0 +1,1 @@
+from torch import manual_seed as seed_everything  # noqa: F401
