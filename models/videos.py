@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from i2vbench.errors import UserError
 from i2vbench.files import file_sha256
+from i2vbench.matching import Wanted, match_files
 from i2vbench.models.base import Model, Preparation
 from i2vbench.names import split_label
 from i2vbench.types import ModelInfo, PlannedClip, Request, Video
 from i2vbench.video import VideoError, probe, read_video
 
-SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"})
-MOST_LISTED = 20
+SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
 _SEED = re.compile(r"-seed\d+$")
 
 
@@ -41,7 +40,7 @@ class Videos(Model):
 
     def prepare(self, preparation: Preparation) -> None:
         self._reader = preparation.reader
-        self._files = match_files(self.folder, preparation.plan, preparation.sample_ids)
+        self._files = match_clips(self.folder, preparation.plan, preparation.sample_ids)
 
     def fingerprint(self) -> str:
         total = hashlib.sha256()
@@ -54,13 +53,13 @@ class Videos(Model):
 
     def _read(self, path: Path) -> Video:
         info = probe(path)
-        if not _is_even(info.times):
+        if not is_even(info.times):
             # A stored video has one rate: its frames would be measured at other times than they are shown.
             raise VideoError(path, "has a variable frame rate; re-encode it at a constant one (ffmpeg -vf fps=N)")
         return read_video(path, reader=self._reader, info=info)
 
 
-def _is_even(times: Sequence[float]) -> bool:
+def is_even(times: Sequence[float]) -> bool:
     """Whether frames follow each other at one rate, but for a quarter of a frame."""
     if len(times) < 3:
         return True
@@ -68,7 +67,7 @@ def _is_even(times: Sequence[float]) -> bool:
     return all(abs(t - i * step) <= step / 4 for i, t in enumerate(times))
 
 
-def match_files(folder: Path, plan: Sequence[PlannedClip], sample_ids: frozenset[str]) -> dict[tuple[str, int], Path]:
+def match_clips(folder: Path, plan: Sequence[PlannedClip], sample_ids: frozenset[str]) -> dict[tuple[str, int], Path]:
     """The file of each planned clip, by (sample id, request seed).
 
     Files of samples that the run leaves out are passed over.
@@ -76,38 +75,13 @@ def match_files(folder: Path, plan: Sequence[PlannedClip], sample_ids: frozenset
     Raises:
         UserError: Listing every clip without a file, every file without a clip, and every clip with two.
     """
-    found: dict[str, list[Path]] = defaultdict(list)
-    try:
-        paths = sorted(folder.iterdir())
-    except OSError as error:
-        raise UserError(f"the videos' folder {folder} cannot be read: {error.strerror}") from error
-    for path in paths:
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            found[path.stem].append(path)
-    planned_ids = {planned.sample.id for planned in plan}
     several = len({planned.seed for planned in plan}) > 1
-    files: dict[tuple[str, int], Path] = {}
-    faults = []
+    wanted = []
     for planned in plan:
-        names = [f"{planned.sample.id}-seed{planned.seed}"] + ([] if several else [planned.sample.id])
-        paths = [path for name in names for path in found.pop(name, [])]
-        if not paths:
-            faults.append(f"missing: {names[-1]}.mp4")
-        elif len(paths) > 1:
-            faults.append(f"more than one for '{planned.sample.id}': {', '.join(p.name for p in paths)}")
-        else:
-            files[planned.sample.id, planned.request_seed] = paths[0]
-    faults += [
-        f"belongs to no clip of the data set: {path.name}"
-        for stem, paths in found.items()
-        for path in paths
-        if not ({stem, _SEED.sub("", stem)} & (sample_ids - planned_ids))
-    ]
-    if faults:
-        listed = "".join(f"\n  {fault}" for fault in faults[:MOST_LISTED])
-        more = f"\n  and {len(faults) - MOST_LISTED} more" if len(faults) > MOST_LISTED else ""
-        raise UserError(
-            f"the videos in {folder} do not match the run's {len(plan)} clips, one file per clip named by its id:"
-            f"{listed}{more}"
-        )
-    return files
+        id_ = planned.sample.id
+        names = [f"{id_}-seed{planned.seed}"] + ([] if several else [id_])
+        wanted.append(Wanted((id_, planned.request_seed), id_, names))
+    others = sample_ids - {planned.sample.id for planned in plan}
+    return match_files(
+        folder, wanted, SUFFIXES, lambda stem: bool({stem, _SEED.sub("", stem)} & others), "videos", "clip"
+    )

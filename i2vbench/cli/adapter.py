@@ -23,30 +23,35 @@ app = typer.Typer(
 def new(
     name: Annotated[str, typer.Argument(help="A Python name in lower case, such as my_model.")],
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("."),
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            help="http: an API; external: a repository of yours, run as its own process; or one that comes with "
+            "i2vbench: seine, dynamicrafter, animateanything, vgen.",
+        ),
+    ] = "",
 ) -> None:
-    """Write a working skeleton of a model adapter and its test: NAME.py and test_NAME.py."""
+    """Write a working skeleton of a model adapter and its test: NAME.py and test_NAME.py; with --from, NAME.toml."""
     if not name.isidentifier() or keyword.iskeyword(name) or name != name.lower():
         raise UserError(f"adapter '{name}': expected a Python name in lower case, such as my_model")
     cls = "".join(part.capitalize() for part in name.split("_"))
     if not cls.isidentifier():
         raise UserError(f"adapter '{name}': expected a name with letters, such as my_model")
-    texts = {
-        out / f"{name}.py": _template("model.py.txt"),
-        out / f"test_{name}.py": _template("test_model.py.txt"),
-    }
-    there = [str(path) for path in texts if path.exists()]
+    texts, kind = _texts(name, cls, source)
+    spec = f"{kind}:{out / name}.toml" if kind else f"{out / name}.py:{cls}"
+    paths = [out / file for file in texts]
+    there = [str(path) for path in paths if path.exists()]
     if there:
         raise UserError(f"{' and '.join(there)} exists already; choose another name, or --out")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for path, text in texts.items():
-            filled = text.format(name=name, cls=cls, file=f"{name}.py", title=name.replace("_", " "))
-            write_bytes(path, filled.encode())
+        for path, text in zip(paths, texts.values(), strict=True):
+            write_bytes(path, text.encode())
     except OSError as error:
         raise UserError(f"{out} cannot be written to: {error.strerror}") from error
-    adapter = out / f"{name}.py"
-    print(f"wrote {' and '.join(map(str, texts))}")
-    print(f"next: i2vbench adapter check {shlex.quote(f'{adapter}:{cls}')}")
+    print(f"wrote {' and '.join(map(str, paths))}")
+    print(f"next: i2vbench adapter check {shlex.quote(spec)}")
 
 
 @app.command("check")
@@ -81,6 +86,25 @@ def check(
         print(f"{model} does not keep the contract: {len(report.faults)} faults")
         raise typer.Exit(1)
     print(f"{model} keeps the contract")
+
+
+def _texts(name: str, cls: str, source: str) -> tuple[dict[str, str], str]:
+    """(texts by file name, the model that takes the first of them as its argument or "" for a FILE.py).
+
+    Raises:
+        UserError: There is no such source.
+    """
+    if source == "http":
+        from i2vbench.models.http import example
+
+        return {f"{name}.toml": example()}, "http"
+    if source:
+        from i2vbench.models.external.starting import starting_files
+
+        return starting_files(source, name), "external"
+    facts = {"name": name, "cls": cls, "file": f"{name}.py", "title": name.replace("_", " ")}
+    files = {f"{name}.py": "model.py.txt", f"test_{name}.py": "test_model.py.txt"}
+    return {file: _template(template).format(**facts) for file, template in files.items()}, ""
 
 
 def _template(name: str) -> str:
