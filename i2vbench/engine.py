@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
+from i2vbench.first_frames.making import make_owed
 from i2vbench.generate import generate_owed
 from i2vbench.job import Job
 from i2vbench.measure import Group, Metrics, measure, model_group, reference_groups
@@ -27,6 +28,7 @@ class LocalEngine:
     def execute(self) -> None:
         """Do everything that the store says is owed, or as much as there is until `job.stop` is set."""
         job = self._job
+        make_owed(job)  # while nothing else is in memory
         for name in job.models:
             self._generated[name] = job.store.batches(name) - set(job.store.owed_batches(name))
         references = list(reference_groups(job))

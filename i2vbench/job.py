@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from i2vbench.first_frames.base import FirstFrames
 from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model
 from i2vbench.profiles import Protocol
@@ -21,7 +22,7 @@ class Job:
 
     Attributes:
         store: The run on disk, locked by this process, its plan written.
-        samples: The plan's samples by id.
+        samples: The plan's samples by id, with the first frames that models are shown.
         models: By the name of their column.
         metrics: Those that measure clips, by id.
         real: What is known of real clips from other runs.
@@ -32,6 +33,7 @@ class Job:
         precision: Of the metrics' networks, as torch names it.
         measure_batch: How many neighbouring clips of the plan are measured together.
         progress: Where to say how far it is.
+        first_frames: What makes first frames that are not the data set's own; None where they are.
         stop: Set when the user wants to stop; work ends at the next batch.
     """
 
@@ -47,4 +49,5 @@ class Job:
     precision: str
     measure_batch: int
     progress: Progress
+    first_frames: FirstFrames | None = None
     stop: threading.Event = field(default_factory=threading.Event)

@@ -52,10 +52,20 @@ def read_settings(folder: Path) -> dict[str, Any]:
     well = all(isinstance(text, str) for text in texts) and all(isinstance(info, dict) for info in infos)
     if not well or not all(isinstance(seed, int) for seed in settings["seeds"]):
         raise UserError(f"{path} is damaged: a text, a seed or the facts of a model or metric are of another kind")
+    if part := _wrong_in_first_frames(settings):
+        raise UserError(f"{path} is damaged: {part} is of another kind")
     for id_, record in settings["metrics"].items():
         if part := _wrong_in_metric(record):
             raise UserError(f"{path} is damaged: {part} of the metric {id_} is of another kind")
     return settings
+
+
+def _wrong_in_first_frames(settings: dict[str, Any]) -> str:
+    """The part of what is said of first frames that cannot be what a run has written; "" if each can."""
+    record = settings.get("first_frames", {"spec": "", "title": ""})
+    if not isinstance(record, dict):
+        return "first_frames"
+    return next((f"first_frames.{key}" for key in ("spec", "title") if not isinstance(record.get(key), str)), "")
 
 
 def _wrong_in_metric(record: dict[str, Any]) -> str:

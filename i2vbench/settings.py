@@ -6,7 +6,7 @@ import dataclasses
 import platform
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from typing import Any
 from i2vbench import __version__
 from i2vbench.datasets.base import Dataset
 from i2vbench.errors import UserError
+from i2vbench.first_frames import record as first_frames
+from i2vbench.first_frames.base import FirstFrames
 from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model
 from i2vbench.names import DEVICE
@@ -57,6 +59,7 @@ class RunConfig:
         metrics: The same; "all" stands for every built-in one. None given: those of the protocol, else all.
         static_only: Temporal flickering counts static clips alone, as VBench's own protocol has it.
         dataset: The same.
+        first_frame: What models are shown instead of the data set's own first frames; the same.
         profile: A bundled profile's name, a TOML file, or a profile.
         protocol: Instead of the profile's; None takes the data set's, where it has one.
         seeds: Every sample is generated once under each.
@@ -76,6 +79,7 @@ class RunConfig:
     metrics: tuple[str, ...] = ()
     static_only: bool = False
     dataset: str = "i2v-bench"
+    first_frame: str | None = field(default=None, repr=False)  # the names of runs without are hashes of the rest
     profile: str | Profile = "paper"
     protocol: str | None = None
     seeds: tuple[int, ...] = (0,)
@@ -106,6 +110,7 @@ class Settings:
     metrics: Mapping[str, tuple[Metric, str]]
     skipped: Mapping[str, str]
     profile: Profile
+    first_frames: FirstFrames | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As `run.json` holds it."""
@@ -120,6 +125,7 @@ class Settings:
                 "samples": self.num_samples,
                 "fingerprint": self.fingerprint,
             },
+            **first_frames.recorded(self.first_frames, config.first_frame),
             "selection": {
                 "limit": config.limit,
                 "categories": None if config.categories is None else list(config.categories),
@@ -175,6 +181,7 @@ def config_of(folder: Path) -> RunConfig:
             models=tuple(model["spec"] for model in settings["models"].values()),
             metrics=tuple(metric["spec"] for metric in settings["metrics"].values()),
             dataset=settings["dataset"]["spec"],
+            first_frame=first_frames.spec_of(settings),
             profile=parse_profile(settings["profile"]),
             seeds=tuple(settings["seeds"]),
             limit=selection["limit"],
@@ -209,9 +216,13 @@ def versions(device: str, more: Sequence[str] = ()) -> dict[str, str]:
 def info_as_dict(info: ModelInfo | MetricInfo) -> dict[str, Any]:
     """The declared facts as JSON holds them."""
     return {
-        key: sorted(value) if isinstance(value, frozenset) else list(value) if isinstance(value, tuple) else value
+        key: sorted(value) if isinstance(value, frozenset) else _as_lists(value)
         for key, value in dataclasses.asdict(info).items()
     }
+
+
+def _as_lists(value: Any) -> Any:
+    return [_as_lists(each) for each in value] if isinstance(value, tuple) else value
 
 
 def merge_settings(before: dict[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
@@ -220,8 +231,9 @@ def merge_settings(before: dict[str, Any], now: Mapping[str, Any]) -> dict[str, 
     Raises:
         UserError: If anything else differs, listing each difference.
     """
-    fixed = [key for key in now if key not in _GROWS]
+    fixed = [key for key in now if key not in (*_GROWS, first_frames.KEY)]
     differences = [line for key in fixed for line in _differences(key, before.get(key), now[key])]
+    differences += first_frames.differences(before, now)
     for kind in _GROWS:
         for name in now[kind].keys() & before[kind].keys():
             if "skipped" in before[kind][name] or "skipped" in now[kind][name]:
@@ -236,7 +248,8 @@ def merge_settings(before: dict[str, Any], now: Mapping[str, Any]) -> dict[str, 
     grown = {kind: {**before[kind], **_newer(before[kind], now[kind])} for kind in _GROWS}
     # A prompt that was checked and stayed is the same sample; what is said of the data set is what is true now.
     data_set = {**before["dataset"], "spec": now["dataset"]["spec"], "note": now["dataset"].get("note")}
-    return {**before, **grown, "dataset": {key: value for key, value in data_set.items() if value is not None}}
+    named = {first_frames.KEY: now[first_frames.KEY]} if first_frames.KEY in now else {}
+    return {**before, **named, **grown, "dataset": {key: value for key, value in data_set.items() if value is not None}}
 
 
 def _newer(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:

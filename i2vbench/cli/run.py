@@ -54,6 +54,13 @@ def run(
             "i2v-bench; tiny: tiny)."
         ),
     ] = None,
+    first_frame: Annotated[
+        str | None,
+        typer.Option(
+            help="generate:OWNER/REPO or generate:FOLDER (a text-to-image pipeline makes a picture of each prompt, as "
+            "in Table 5), or images:FOLDER (ID.png each). Default: the data set's own. Another protocol; recorded."
+        ),
+    ] = None,
     profile: Annotated[
         str,
         typer.Option(help="What metrics look through, and under which protocol: a name or a TOML file."),
@@ -128,7 +135,7 @@ def run(
         raise UserError(f"--protocol {protocol}: name its data too, --dataset {protocol}:PATH")
     if dataset is None:
         dataset = load_profile(profile).dataset
-    _check_names(models, wanted, dataset)
+    _check_names(models, wanted, dataset, first_frame)
 
     from i2vbench import progress as progress_module
     from i2vbench.run import run as run_job
@@ -140,6 +147,7 @@ def run(
             metrics=wanted,
             static_only=static_only,
             dataset=dataset,
+            first_frame=first_frame,
             profile=profile,
             protocol=protocol,
             seeds=tuple(seed or (0,)),
@@ -185,9 +193,9 @@ def _check_given(context: typer.Context) -> None:
         raise UserError(f"{', '.join(given)}: a run that is gone on with by --out alone has its own; leave it out")
 
 
-def _check_names(models: tuple[str, ...], metrics: tuple[str, ...], dataset: str) -> None:
+def _check_names(models: tuple[str, ...], metrics: tuple[str, ...], dataset: str, first_frame: str | None) -> None:
     """Refuse unknown names before anything heavy is imported."""
-    from i2vbench.registry import DATASETS, METRICS, MODELS
+    from i2vbench.registry import DATASETS, FIRST_FRAMES, METRICS, MODELS
 
     for spec in models:
         MODELS.check_name(spec)
@@ -195,6 +203,8 @@ def _check_names(models: tuple[str, ...], metrics: tuple[str, ...], dataset: str
         if spec != ALL:
             METRICS.check_name(spec)
     DATASETS.check_name(dataset)
+    if first_frame is not None:
+        FIRST_FRAMES.check_name(first_frame)
 
 
 def _finish(outcome: Outcome, json_output: bool, quiet: bool) -> None:

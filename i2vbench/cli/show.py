@@ -33,6 +33,8 @@ def show(run: Annotated[Path, typer.Argument(help="The run's folder.")]) -> None
               f"{settings['profile']['name']} ({protocol['num_frames']} frames, {protocol['height']} x "
               f"{protocol['width']}, {protocol['fps']:g} fps), {settings['device']}, {settings['dtype']}, "
               f"reader {settings['reader']['version']}")  # fmt: skip
+        if "first_frames" in settings:
+            say(f"first frames: {settings['first_frames']['title']}")
         if note := settings["profile"].get("note"):
             say(f"profile {settings['profile']['name']}: {note}")
         # Of a metric that aggregates another one's features there is nothing to count.

@@ -39,7 +39,7 @@ _TEXT: dict[str, tuple[str, Callable[[Table], str]]] = {
 }
 
 
-def write_tables(results: Results, out: Path, formats: Sequence[str]) -> list[Path]:
+def write_tables(results: Results, out: Path, formats: Sequence[str], *, clips: bool = True) -> list[Path]:
     """Write the tables of `results` to the folder `out`, which is made if it is not there.
 
     Args:
@@ -47,6 +47,7 @@ def write_tables(results: Results, out: Path, formats: Sequence[str]) -> list[Pa
         out: The folder.
         formats: Some of "csv", "latex", "markdown" (a summary and one file per metric; CSV also `clips.csv`, one line
             per clip) and "html" (one page, `tables.html`, with the videos in it or in `clips/` beside it).
+        clips: Whether the page shows videos and first frames; without them it is made of the rows alone.
 
     Returns:
         The files in the order written; the previews in `clips/` are not listed.
@@ -59,7 +60,7 @@ def write_tables(results: Results, out: Path, formats: Sequence[str]) -> list[Pa
     with _written_to(out, formats):
         for name in dict.fromkeys(formats):
             if name == "html":
-                written.append(write_page(results, tables, out))
+                written.append(write_page(results, tables, out, clips=clips))
                 continue
             written += _write_text(tables, out, name)
             if name == "csv":

@@ -1,4 +1,4 @@
-"""What stands under the tables: clips that have no number, what numbers were made with, where runs differ."""
+"""What stands under the tables of a run as a whole: what its numbers were made with, and where runs differ."""
 
 from __future__ import annotations
 
@@ -7,89 +7,20 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from i2vbench.doubts import grouped
+from i2vbench.first_frames import record as first_frames
 from i2vbench.profiles import parse_profile
 from i2vbench.registry import METRICS
-from i2vbench.rows import MeasurementRow
-from i2vbench.tables.runs import Column, Record, Run
-
-
-def clip_counts(label: str, records: Sequence[Record]) -> list[str]:
-    """How many clips of a column have no number, and why."""
-    found = []
-    total = len(records)
-    failed = [record for record in records if record.state == "failed"]
-    if failed:
-        first = failed[0]
-        where = (
-            first.sample.id
-            if len({r.clip.seed for r in records}) == 1
-            else f"{first.sample.id}, seed {first.clip.seed}"
-        )
-        found.append(f"{label}: {len(failed)} of {total} clips failed (first: {where}: {first.reason})")
-    found += _not_applicable(label, records)
-    slow = sum("repeated_frames" in record.row.details for record in records if record.row is not None)
-    if slow:
-        found.append(f"{label}: {slow} of {total} clips are slower than the protocol; frames stand there repeatedly")
-    found += _brought(label, records)
-    measured = [(record.sample, record.row.details) for record in records if record.row is not None]
-    doubted = [(sample, str(doubt)) for sample, details in measured for doubt in details.get("doubts", ())]
-    found += [f"{label}: {line}" for line in grouped(doubted, total)]
-    owed = [record for record in records if record.state == "owed"]
-    if owed:
-        missing = sum(record.clip.state == "owed" for record in owed)
-        of_these = f" ({missing} of them not generated yet)" if missing else ""
-        found.append(f"{label}: {len(owed)} of {total} clips not measured yet{of_these}")
-    return found
-
-
-def _not_applicable(label: str, records: Sequence[Record]) -> list[str]:
-    """One line for each reason; what a reason says of its clip alone stands behind a colon."""
-    reasons: dict[str, list[Record]] = {}
-    for record in records:
-        if record.state == "not_applicable":
-            reasons.setdefault(record.reason.partition(": ")[0], []).append(record)
-    found = []
-    for reason, some in reasons.items():
-        first = some[0].reason
-        why = reason if first == reason else f"{reason}; first: {some[0].sample.id}: {first.partition(': ')[2]}"
-        found.append(f"{label}: {len(some)} of {len(records)} clips not applicable ({why})")
-    return found
-
-
-def _brought(label: str, records: Sequence[Record]) -> list[str]:
-    """What was done to videos that were not the protocol's."""
-    ways: dict[str, list[Record]] = {}
-    for record in records:
-        if record.row is not None and "brought" in record.row.details:
-            ways.setdefault(str(record.row.details["brought"]), []).append(record)
-    return [
-        f"{label}: {len(some)} of {len(records)} clips were brought to the protocol: {how} "
-        f"(first: {some[0].sample.id}, made as {some[0].row.details['made_as'] if some[0].row else ''})"
-        for how, some in ways.items()
-    ]
-
-
-def reference_counts(label: str, samples: Sequence[str], reference: Mapping[str, MeasurementRow]) -> list[str]:
-    """How many of a column's measured samples have no measured real clip to be compared with."""
-    wanted = list(dict.fromkeys(samples))
-    missing = [id_ for id_ in wanted if id_ not in reference]
-    failed = [reference[id_] for id_ in wanted if id_ in reference and reference[id_].state == "failed"]
-    found = []
-    if missing:
-        found.append(f"{label}: {len(missing)} of {len(wanted)} real clips not measured yet (first: {missing[0]})")
-    if failed:
-        reason = f"{failed[0].sample_id}: {failed[0].reason}"
-        found.append(f"{label}: {len(failed)} of {len(wanted)} real clips failed (first: {reason})")
-    return found
+from i2vbench.tables.runs import Column, Run
 
 
 def run_notes(columns: Sequence[Column], runs: Sequence[Run]) -> list[str]:
     """What the numbers were made with, and where the columns differ in it."""
-    found = _data_set_warnings(columns, runs)
-    for tell in (_data_line, _profile_line, _engine_line):
+    found = _data_set_warnings(columns, runs) + _first_frame_warnings(columns, runs)
+    for tell in (_data_line, _first_frames_line, _profile_line, _engine_line):
         groups = _group(columns, runs, tell)
-        found += [text if len(groups) == 1 else f"{', '.join(labels)}: {text}" for text, labels in groups.items()]
+        found += [
+            text if len(groups) == 1 else f"{', '.join(labels)}: {text}" for text, labels in groups.items() if text
+        ]
     found += _differences(columns, runs)
     found += _same_model(columns, runs)
     return found
@@ -154,6 +85,11 @@ def _samples_text(run: Run) -> str:
     return f"{count}{of} sample{'s' if stated != 1 else ''}"
 
 
+def _first_frames_line(run: Run) -> str:
+    """What models were shown, if it is not the data set's own: another protocol than the paper's image-to-video."""
+    return f"First frames: {first_frames.title_of(run.settings)}." if first_frames.KEY in run.settings else ""
+
+
 def _profile_line(run: Run) -> str:
     profile = parse_profile(run.settings["profile"])
     protocol = profile.protocol
@@ -192,6 +128,22 @@ def _data_set_warnings(columns: Sequence[Column], runs: Sequence[Run]) -> list[s
     ]
 
 
+def _first_frame_warnings(columns: Sequence[Column], runs: Sequence[Run]) -> list[str]:
+    if len({_canonical(first_frames.identity(run.settings)) for run in runs}) == 1:
+        return []
+    groups = _group(columns, runs, _first_frames_name)
+    listing = "; ".join(f"{', '.join(labels)}: {text}" for text, labels in groups.items())
+    return [
+        "DIFFERENT FIRST FRAMES: the models of these columns were not shown the same pictures and must not be compared "
+        f"({listing}). Nothing is marked as best."
+    ]
+
+
+def _first_frames_name(run: Run) -> str:
+    identity, title = first_frames.identity(run.settings), first_frames.title_of(run.settings)
+    return title if identity is None else f"{title} (fingerprint {_short_hash(identity)})"
+
+
 def _data_set_name(data: Mapping[str, Any]) -> str:
     return f"{data['name']} (fingerprint {str(data['fingerprint'])[:8]})"
 
@@ -202,6 +154,7 @@ def _facts(run: Run) -> dict[str, tuple[str, str]]:
     selection = s["selection"]
     shown: dict[str, tuple[Any, str]] = {
         "data set": ([s["dataset"]["name"], s["dataset"]["fingerprint"]], _data_set_name(s["dataset"])),
+        "first frames": (first_frames.identity(s), _first_frames_name(run)),
         "selection": (
             [selection.get("limit"), selection.get("categories")],
             f"limit {selection.get('limit') or 'none'}, categories {', '.join(selection.get('categories') or ['all'])}",
@@ -282,11 +235,13 @@ def _short_hash(value: Any) -> str:
 def headline(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
     """The facts at the top of the page; a fact with several values says so by having them all."""
     facts: dict[str, list[str]] = {}
+    others = any(first_frames.KEY in run.settings for run in runs)
     for run in runs:
         profile = parse_profile(run.settings["profile"])
         seeds = run.settings["seeds"]
         for name, text in (
             ("Data set", f"{run.settings['dataset']['name']}, {_samples_text(run)}"),
+            *([("First frames", first_frames.title_of(run.settings))] if others else []),
             ("Profile", f"{profile.name} ({profile.title})"),
             ("Protocol", profile.protocol.describe()),
             ("Seed" if len(seeds) == 1 else "Seeds", ", ".join(map(str, seeds))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from i2vbench.files import write_bytes
+from i2vbench.first_frames.record import identity
 from i2vbench.pages import policy_hash, templates
 from i2vbench.profiles import parse_profile
 from i2vbench.rows import SampleRow
@@ -28,14 +30,20 @@ _HERE = Path(__file__).parent
 _MAX_POINTS = 64
 
 _Key = tuple[str, str, int]
-"""A clip on the page: the data set's fingerprint, sample, seed. Samples of different data sets stay apart."""
+"""A clip on the page: what its run was shown, sample, seed. Samples of other data sets or first frames stay apart."""
 
 
-def write_page(results: Results, tables: Sequence[Table], out: Path, embed_bytes: int = EMBED_BYTES) -> Path:
-    """Write `tables.html`, and `clips/` beside it where the videos are too many for one file."""
+NOT_SHOWN = "this page is made without clips"
+
+
+def write_page(
+    results: Results, tables: Sequence[Table], out: Path, embed_bytes: int = EMBED_BYTES, *, clips: bool = True
+) -> Path:
+    """Write `tables.html`, and, if it shows `clips`, `clips/` beside it where these are too many for one file."""
     keys = _clip_keys(results)
     wanted = _wanted(results)
-    previews = make_previews(wanted, out, embed_bytes)
+    none = Previews(reasons=dict.fromkeys(wanted, NOT_SHOWN))
+    previews = make_previews(wanted, out, embed_bytes) if clips else none
     path = out / "tables.html"
     write_bytes(path, render(results, tables, _page_data(results, keys, previews), previews.embedded).encode())
     return path
@@ -78,8 +86,9 @@ def _clip_keys(results: Results) -> dict[_Key, int]:
 
 def _key(results: Results, column: Column, sample: str, seed: int) -> _Key:
     """Clips of one sample and seed stand together; seeds that one run alone has, beside those of the others."""
-    fingerprint = results.runs[column.run].settings["dataset"]["fingerprint"]
-    return fingerprint, sample, _seed_places(results)[column.run][seed]
+    settings = results.runs[column.run].settings
+    shown = f"{settings['dataset']['fingerprint']} {json.dumps(identity(settings), sort_keys=True)}"
+    return shown, sample, _seed_places(results)[column.run][seed]
 
 
 @functools.lru_cache(maxsize=8)

@@ -13,12 +13,13 @@ import pandas as pd
 
 from i2vbench.attempt import describe
 from i2vbench.errors import UserError
+from i2vbench.first_frames.record import KEY, identity, title_of
 from i2vbench.metrics.base import Metric
 from i2vbench.profiles import parse_profile
 from i2vbench.registry import METRICS
 from i2vbench.rows import ClipState, MeasurementRow
 from i2vbench.store import REFERENCE, Store
-from i2vbench.tables import notes
+from i2vbench.tables import clip_notes, notes
 from i2vbench.tables.kept_cells import kept_cell
 from i2vbench.tables.runs import Column, Record, Run, open_run
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
@@ -64,9 +65,12 @@ class Results:
 
     @property
     def comparable(self) -> bool:
-        """Whether all columns stand on one data set and one profile, so that one of them can be the best."""
-        made_with = [(run.settings["dataset"], run.settings["profile"]) for run in self.runs]
-        return all((d["fingerprint"], p) == (made_with[0][0]["fingerprint"], made_with[0][1]) for d, p in made_with)
+        """Whether all columns stand on one data set, its first frames and one profile, so that one can be the best."""
+        made_with = [
+            (run.settings["dataset"]["fingerprint"], identity(run.settings), run.settings["profile"])
+            for run in self.runs
+        ]
+        return all(one == made_with[0] for one in made_with)
 
     @property
     def failed_cells(self) -> int:
@@ -74,8 +78,10 @@ class Results:
         return sum(entry.failed for entry in self.cells["entry"])
 
     def profile_of(self, column: Column) -> str:
-        """What a column was made under, as `Profile.label` says it."""
-        return parse_profile(self.runs[column.run].settings["profile"]).label
+        """What a column was made under, as `Profile.label` says it; and of which first frames, if of others."""
+        settings = self.runs[column.run].settings
+        label = parse_profile(settings["profile"]).label
+        return f"{label}; first frames: {title_of(settings)}" if KEY in settings else label
 
     def records(self, metric: str, column: Column) -> list[Record]:
         """What a metric says of each clip of one column, in the order of the plan; none if the run has it not."""
@@ -247,9 +253,9 @@ def _aggregate_column(
             _aggregate(metric, store, some, reference, 0 if category is None else least)
             for category, some in groups.items()
         ]
-    found = notes.clip_counts(column.label, records)
+    found = clip_notes.clip_counts(column.label, records)
     if reference is not None:
-        found += notes.reference_counts(column.label, [r.sample_id for r in done], reference)
+        found += clip_notes.reference_counts(column.label, [r.sample_id for r in done], reference)
     return entries, found
 
 

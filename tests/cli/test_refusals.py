@@ -26,6 +26,7 @@ HEAVY = {"torch", "diffusers", "transformers", "pandas", "numpy", "av", "decord"
         ["run", "--model", "static", "--metrics", "flicker"],
         ["run", "--model", "static", "--dataset", "dmeo"],
         ["run", "--model", "static", "--reader", "opencv"],
+        ["run", "--model", "static", "--first-frame", "generate:nowhere"],
         ["run", "--model", "consisti2v:no-frameinti"],
         ["run", "--model", "consisti2v", "--dtype", "int8"],
         ["generate", "--help"],
@@ -57,8 +58,8 @@ def test_help_and_refusals_import_nothing_heavy(args: list[str], tmp_path: Path)
 
 def test_help_of_every_command_has_text_for_every_option(cli: Cli) -> None:
     help_ = cli("run", "--help").stdout
-    for option in ("--model", "--metrics", "--dataset", "--out", "--limit", "--categories", "--seed", "--device",
-                   "--batch-size", "--reader", "--resume", "--quiet", "--json"):  # fmt: skip
+    for option in ("--model", "--metrics", "--dataset", "--first-frame", "--out", "--limit", "--categories", "--seed",
+                   "--device", "--batch-size", "--reader", "--resume", "--quiet", "--json"):  # fmt: skip
         assert option in help_
     for command in (
         "table",
