@@ -70,7 +70,8 @@ def parse_details(text: str) -> dict[str, Any]:
     """The details of a measurement.
 
     Raises:
-        ValueError: If they are no JSON object, or hold a number that is not finite.
+        ValueError: If they are no JSON object, hold a number that is not finite, or something else where the tables'
+            notes look for texts.
     """
 
     def finite(number: str) -> float:
@@ -82,7 +83,20 @@ def parse_details(text: str) -> dict[str, Any]:
     details = json.loads(text, parse_float=finite, parse_constant=finite)
     if not isinstance(details, dict):
         raise ValueError("details are no JSON object")
+    if fault := fault_of_details(details):
+        raise ValueError(fault)
     return details
+
+
+def fault_of_details(details: Mapping[str, Any]) -> str:
+    """What the tables' notes could not tell of details; "" if nothing is wrong with them."""
+    notes = [details.get("brought", ""), details.get("made_as", "")]
+    doubts = details.get("doubts", [])
+    if not isinstance(doubts, list) or not all(isinstance(text, str) for text in [*notes, *doubts]):
+        return "brought, made_as or doubts of details are no texts"
+    if "brought" in details and "made_as" not in details:
+        return "details say that a clip was brought to the protocol, and not what it was made as"
+    return ""
 
 
 def _check_inside(path: str | None) -> None:

@@ -250,13 +250,11 @@ class Store:
         for seed, m in zip(seeds, measurements, strict=True):
             features = None
             if m.features is not None:
-                whose = f"models/{folder_name(model)}" if model != REFERENCE else "real"
-                features = f"features/{folder_name(m.metric)}/{whose}/{m.sample_id}-seed{seed}.npy"
+                features = features_path(m.metric, model, m.sample_id, seed)
                 write_array(self.folder / features, m.features)
             reason = m.error if m.error is not None else m.not_applicable
             state = "failed" if m.error is not None else "not_applicable" if reason is not None else "done"
-            details = json.dumps(dict(m.details), allow_nan=False)
-            rows.append((m.metric, model, m.sample_id, seed, state, m.value, features, details, reason))
+            rows.append((m.metric, model, m.sample_id, seed, state, m.value, features, _as_json(m.details), reason))
         with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO measurement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
@@ -268,6 +266,15 @@ class Store:
                 "VALUES (?, ?, ?, ?, 'not_applicable', ?)",
                 [(metric, model, sample, seed, reason) for (sample, seed), reason in reasons.items()],
             )
+
+    def take(self, rows: Iterable[MeasurementRow]) -> None:
+        """Keep records as another store holds them, in one transaction; their features lie where they say."""
+        values = (
+            (r.metric, r.model, r.sample_id, r.seed, r.state, r.value, r.features, _as_json(r.details), r.reason)
+            for r in rows
+        )
+        with self._transaction() as db:
+            db.executemany("INSERT INTO measurement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -332,12 +339,22 @@ def video_path(model: str, planned: PlannedClip) -> str:
     return f"videos/{folder_name(model)}/{planned.sample.id}-seed{planned.seed}.mp4"
 
 
+def features_path(metric: str, model: str, sample_id: str, seed: int) -> str:
+    """Where the features of a clip (of a real one, if `model` is REFERENCE) are kept, relative to the run's folder."""
+    whose = f"models/{folder_name(model)}" if model != REFERENCE else "real"
+    return f"features/{folder_name(metric)}/{whose}/{sample_id}-seed{seed}.npy"
+
+
 def folder_name(name: str) -> str:
     """A safe folder name; names that had to be changed get a hash so that they stay apart."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip(".-") or "_"
     if safe == name and len(name) <= 80:
         return safe
     return f"{safe[:80]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _as_json(details: Mapping[str, Any]) -> str:
+    return json.dumps(dict(details), allow_nan=False)
 
 
 def write_array(path: Path, array: np.ndarray[Any, Any]) -> None:

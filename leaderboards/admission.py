@@ -7,22 +7,25 @@ run says of itself; that it says the truth is shown only by measuring its videos
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from i2vbench import weights
+from i2vbench.first_frames.record import KEY, title_of
 from i2vbench.profiles import load_profile, parse_profile
 from i2vbench.registry import DATASETS, METRICS
-from i2vbench.rows import ClipRow, MeasurementRow
+from i2vbench.rows import ClipRow, MeasurementRow, SampleRow
 from i2vbench.run_file import read_settings
 from i2vbench.store import REFERENCE, Store
+from i2vbench.types import FrameSource, Need, Sample
 
 PAPER = "paper"
+LEFT_OUT = "left out"  # "not applicable", says the record, and its sample has all that the metric reads
 
 States = Mapping[str, int]
-"""How many are in each state: done, owed, failed, not_applicable."""
+"""How many are in each state: done, owed, failed, not_applicable; of records also `LEFT_OUT`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +93,12 @@ def examine(run: Path) -> Verdict:
     """
     settings = read_settings(run)
     with Store.open(run) as store:
-        holdings = _holdings(settings, store)
-    return Verdict(refusals(settings, holdings), unverified(settings))
+        return judge(settings, store)
+
+
+def judge(settings: Mapping[str, Any], store: Store) -> Verdict:
+    """The same of an opened run, or of the models of it that `settings` names."""
+    return Verdict(refusals(settings, _holdings(settings, store)), unverified(settings))
 
 
 def refusals(settings: Mapping[str, Any], holdings: Holdings) -> list[str]:
@@ -126,9 +133,9 @@ def _holdings(settings: Mapping[str, Any], store: Store) -> Holdings:
     measured: dict[tuple[str, str], States] = {}
     real: dict[str, States] = {}
     for id_ in settings["metrics"]:
-        seen: set[str] = set()
+        seen, fitting = set[str](), _fitting(store.samples(), frozenset(_info(id_, settings).get("reads", ())))
         for model in models:
-            rows = {_key(row): str(row.state) for row in store.measurements(id_, model)}
+            rows = {_key(row): _state(row, fitting) for row in store.measurements(id_, model)}
             made = [_key(clip) for clip in clips[model] if clip.state == "done"]
             measured[id_, model] = _states(made, rows)
             seen |= {sample for sample, seed in made if rows.get((sample, seed)) == "done"}
@@ -141,6 +148,16 @@ def _holdings(settings: Mapping[str, Any], store: Store) -> Holdings:
         measured=measured,
         real=real,
     )
+
+
+def _fitting(samples: Iterable[SampleRow], reads: frozenset[Need]) -> set[str]:
+    """The ids of samples that have all that a metric reads; a board's samples all have real clips."""
+    known = (Sample(s.id, s.category, s.prompt, FrameSource(Path()), objects=s.objects, scene=s.scene) for s in samples)
+    return {sample.id for sample in known if sample.lacks(reads - {"reference"}) is None}
+
+
+def _state(row: MeasurementRow, fitting: Collection[str]) -> str:
+    return LEFT_OUT if row.state == "not_applicable" and row.sample_id in fitting else str(row.state)
 
 
 def _key(row: ClipRow | MeasurementRow) -> tuple[str, int]:
@@ -187,9 +204,11 @@ def _of_profile(settings: Mapping[str, Any]) -> list[str]:
 def _of_data(settings: Mapping[str, Any]) -> list[str]:
     """The data set, what was taken of it, and the protocol."""
     name, selection = settings["dataset"]["name"], settings["selection"]
-    if name not in BOARDS:
-        return [f"Its data set is {name}; there are leaderboards of {', '.join(BOARDS)}."]
     found = []
+    if KEY in settings:
+        found.append(f"Its first frames are {title_of(settings)}; a leaderboard takes the data set's own alone.")
+    if name not in BOARDS:
+        return [*found, f"Its data set is {name}; there are leaderboards of {', '.join(BOARDS)}."]
     spec = settings["dataset"].get("spec")
     if not _is_builtin(name, spec):
         found.append(f"Its data set is called {name} and is not the built-in one: {spec or 'what it was is not told'}.")
@@ -249,8 +268,9 @@ def _of_plan(settings: Mapping[str, Any], holdings: Holdings) -> list[str]:
             found.append(f"{planned} clips of {model} are planned; samples by seeds are {wanted}.")
         if owed := states.get("owed", 0):
             found.append(f"It is not finished: {owed} clips of {model} are not generated yet.")
-        if failed := states.get("failed", 0):
-            found.append(f"{failed} clips of {model} failed.")
+        for state, words in (("failed", "failed"), ("not_applicable", "were not made, as not applicable")):
+            if count := states.get(state, 0):
+                found.append(f"{count} clips of {model} {words}.")
     return found
 
 
@@ -267,7 +287,9 @@ def _of_measurements(settings: Mapping[str, Any], holdings: Holdings) -> list[st
                 found.append(f"It is not finished: {owed} clips of {model} are not measured with {id_} yet.")
             if failed := states.get("failed", 0):
                 found.append(f"{failed} clips of {model} could not be measured with {id_}.")
-            if board and id_ in board.metrics and not (owed or failed or states.get("done", 0)):
+            if (wanted := board and id_ in board.metrics) and (left := states.get(LEFT_OUT, 0)):
+                found.append(f"{left} clips of {model} were left out of {id_}, though it applies to them.")
+            elif wanted and not (owed or failed or states.get("done", 0)):
                 found.append(f"No clip of {model} has been measured with {id_}.")
         states = holdings.real.get(id_, {})
         if owed := states.get("owed", 0):

@@ -115,6 +115,8 @@ def test_real_clips_and_a_model_called_reference_keep_features_of_their_own(stor
         ("UPDATE measurement SET value = 9e999", "inf"),
         ("UPDATE measurement SET details = '[1]'", "no JSON object"),
         ("UPDATE measurement SET details = '{\"x\": 1e999}'", "not finite"),
+        ('UPDATE measurement SET details = \'{"brought": "resized"}\'', "made as"),
+        ("UPDATE measurement SET details = '{\"doubts\": 3}'", "no texts"),
         ("UPDATE measurement SET features = '../../secret.npy'", "leaves the run's folder"),
         ("UPDATE clip SET video = '/etc/passwd'", "leaves the run's folder"),
         ("UPDATE sample SET first_frame = 'x/../../y.png'", "leaves the run's folder"),

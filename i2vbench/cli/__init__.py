@@ -17,6 +17,7 @@ from i2vbench.cli import (
     reproduce,
     run,
     show,
+    submit,
     table,
     train,
     train_tiny,
@@ -59,6 +60,7 @@ train_tiny.register(app)
 validate_metrics.register(app)
 table.register(app)
 show.register(app)
+submit.register(app)
 catalogue.register(app)
 app.add_typer(adapter.app, name="adapter")
 app.add_typer(data.app, name="data")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from i2vbench.errors import UserError
@@ -18,7 +20,12 @@ _SIZE = re.compile(r"([1-9]\d{0,4})[xX×]([1-9]\d{0,4})")
 
 def say(line: str) -> None:
     """Print a line of plain characters, whatever a model or data set calls itself."""
-    print("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line))
+    print(plain(line))
+
+
+def plain(line: str) -> str:
+    """A line with nothing in it that a terminal takes for a command."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
 
 
 def split(values: Sequence[str] | None) -> list[str]:
@@ -101,6 +108,16 @@ def check_writable(flag: str, path: Path) -> None:
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         reason = "cannot be written to" if there.is_dir() else "is a file, not a folder"
         raise UserError(f"{flag} {path}: cannot be written: {there} {reason}")
+
+
+@contextmanager
+def cleaned_up() -> Iterator[None]:
+    """End on SIGTERM as on Ctrl-C: what was begun in a folder is taken away."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def teller() -> Callable[[int, int], None]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from i2vbench.leaderboards.admission import BOARDS, Holdings, refusals, unverified
+from i2vbench.leaderboards.admission import BOARDS, LEFT_OUT, Holdings, refusals, unverified
 from i2vbench.profiles import load_profile
 from tests.leaderboards.settings import Settings, change, settings_of, whole
 
@@ -111,6 +111,20 @@ def test_a_metric_that_applied_to_nothing_is_a_reason() -> None:
     measured = {**held.measured, ("clipsim", "mine"): {"not_applicable": 2990}}
     found = refusals(settings, replace(held, measured=measured))
     assert found == ["No clip of mine has been measured with clipsim."]
+
+
+def test_clips_that_were_left_out_are_a_reason() -> None:
+    settings = settings_of("msrvtt")
+    held = whole(settings)
+    held = replace(
+        held,
+        clips={"mine": {"done": 2900, "not_applicable": 90}},
+        measured={**held.measured, ("clipsim", "mine"): {"done": 2890, LEFT_OUT: 10}},
+    )
+    assert refusals(settings, held) == [
+        "90 clips of mine were not made, as not applicable.",
+        "10 clips of mine were left out of clipsim, though it applies to them.",
+    ]
 
 
 def test_what_a_run_says_of_a_built_in_metric_excuses_it_from_nothing() -> None:
