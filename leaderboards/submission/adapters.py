@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -112,8 +113,6 @@ def faults_of_adapters(archive: Archive, settings: Mapping[str, Any]) -> list[st
 
 def file_sha256_of(archive: Archive, member: str) -> str:
     """The SHA-256 of a member."""
-    import hashlib
-
     total = hashlib.sha256()
     for piece in archive.stream(member):
         total.update(piece)

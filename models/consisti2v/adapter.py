@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from i2vbench.checkpoints import weight_file
 from i2vbench.errors import UserError
-from i2vbench.files import file_sha256
 from i2vbench.models.base import Model, Preparation
 from i2vbench.models.consisti2v.checkpoint import LICENCE, TINY, find_variant
 from i2vbench.models.consisti2v.long_video import chunks_needed
 from i2vbench.models.consisti2v.sampling import VARIANTS, Sampling
 from i2vbench.names import nearest, split_word
 from i2vbench.types import ModelInfo, Request, Video
+from i2vbench.weights.hashes import content_sha256
 
 if TYPE_CHECKING:
     from i2vbench.models.consisti2v.frameinit import FrameInit
@@ -88,7 +88,7 @@ class ConsistI2V(Model):
             weights = weight_file(folder / part)
             small = [path for path in (folder / part).glob("*") if path.suffix in (".json", ".txt")]
             for path in sorted(small) + ([weights] if weights else []):
-                total.update(f"{part}/{path.name} {file_sha256(path)}\n".encode())
+                total.update(f"{part}/{path.name} {content_sha256(path)}\n".encode())
         return total.hexdigest()
 
     def load(self, device: str, dtype: str) -> None:

@@ -212,19 +212,3 @@ def _inspect(name: str, what: str) -> PipelineClass:
             f"{what} is a {name}, which asks for {', '.join(wanting)}, which a benchmark's clip does not have"
         )
     return PipelineClass(name, kind, defaults, length, next((key for key in RATES if key in defaults), ""))
-
-
-def image_to_video_classes() -> list[str]:
-    """Every class of the installed diffusers that a first frame can be shown to."""
-    import diffusers
-
-    found = []
-    for name in sorted(each for each in dir(diffusers) if each.endswith("Pipeline")):
-        if name in REFUSED or name in SIBLINGS:
-            continue
-        try:
-            _inspect(name, name)
-        except (UserError, AttributeError, TypeError, ValueError):
-            continue
-        found.append(name)
-    return found

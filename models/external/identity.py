@@ -9,14 +9,13 @@ import os
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from i2vbench.attempt import describe
 from i2vbench.errors import UserError
-from i2vbench.files import file_sha256, write_json
+from i2vbench.files import file_sha256
 from i2vbench.models.external.process import environment
 from i2vbench.models.external.reading import Places
-from i2vbench.weights.places import cache_folder
+from i2vbench.weights.hashes import content_sha256
 
 PACKAGES = ("torch", "torchvision", "diffusers", "transformers", "xformers", "numpy", "open_clip_torch", "accelerate")
 """Packages of the repository's environment whose version can move a video."""
@@ -81,23 +80,21 @@ def versions_of(python: str) -> dict[str, str]:
 
 
 def files_hash(places: Places) -> str:
-    """One hash of all checkpoints, and of the files that the command and [config] name; each is read when it is new.
+    """One hash of all checkpoints, and of the files that the command and [config] name; large ones are read once.
 
     Raises:
         UserError: A file cannot be read.
     """
-    memory = _Memory(cache_folder() / "external" / "hashes.json")
     total = hashlib.sha256()
     try:
         for name, root in sorted(places.checkpoints.items()):
             for path in sorted(_files(root)):
                 within = path.relative_to(root) if root.is_dir() else ""
-                total.update(f"{name} {within} {memory.sha256(path)}\n".encode("utf-8", "surrogateescape"))
+                total.update(f"{name} {within} {content_sha256(path)}\n".encode("utf-8", "surrogateescape"))
         for path in places.named_files():
-            total.update(f"{path.name} {memory.sha256(path)}\n".encode("utf-8", "surrogateescape"))
+            total.update(f"{path.name} {content_sha256(path)}\n".encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise UserError(f"{error.filename}: cannot be read: {error.strerror}") from error
-    memory.keep()
     return total.hexdigest()
 
 
@@ -150,35 +147,3 @@ def _git(repository: Path, *arguments: str) -> bytes | None:
     except (OSError, subprocess.SubprocessError) as error:
         _log.warning("git says nothing of %s: %s", repository, describe(error))
         return None
-
-
-class _Memory:
-    """Hashes of large files, by path, size and time."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._changed = path, False
-        try:
-            known: Any = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            known = {}
-        self._known: dict[str, Any] = known if isinstance(known, dict) else {}
-
-    def sha256(self, path: Path) -> str:
-        state = path.stat()
-        seen = [state.st_size, state.st_mtime_ns]
-        known = self._known.get(str(path))
-        if isinstance(known, list) and known[:2] == seen and len(known) == 3:
-            return str(known[2])
-        found = file_sha256(path)
-        self._known[str(path)] = [*seen, found]
-        self._changed = True
-        return found
-
-    def keep(self) -> None:
-        if not self._changed:
-            return
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(self._path, self._known)
-        except OSError as error:
-            _log.warning("hashes of checkpoints cannot be kept in %s: %s", self._path, error.strerror)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as PILImage
 
+from i2vbench.errors import UserError
 from i2vbench.models.base import Model
 from i2vbench.profiles import Protocol
 from i2vbench.registry import MODELS
@@ -49,3 +50,18 @@ def protocol_of(tiny: Tiny) -> Protocol:
 def frames_of(model: Model, request: Request) -> Frames:
     (video,) = model.generate([request])
     return video.frames
+
+
+def image_to_video_classes() -> list[str]:
+    """Every class of the installed diffusers that a first frame can be shown to."""
+    import diffusers
+
+    from i2vbench.models.diffusers.classes import SIBLINGS, choose_class
+
+    found = []
+    for name in sorted(each for each in dir(diffusers) if each.endswith("Pipeline") and each not in SIBLINGS):
+        try:
+            found.append(choose_class(name, {}, name).name)
+        except (UserError, AttributeError, TypeError, ValueError):
+            continue
+    return found

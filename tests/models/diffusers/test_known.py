@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from i2vbench.models.diffusers.adapter import Diffusers
-from i2vbench.models.diffusers.classes import choose_class, image_to_video_classes
+from i2vbench.models.diffusers.classes import choose_class
 from i2vbench.models.diffusers.known import Known, known
 from i2vbench.models.diffusers.options import parameter_of
 from i2vbench.models.diffusers.page import table
 from i2vbench.names import DTYPES
+from tests.models.diffusers.parts import image_to_video_classes
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "diffusers.md"
 FIELDS = {"name", "height", "width", "num_frames", "fps", "licence", "paper", "call"}

@@ -13,19 +13,26 @@ from i2vbench.errors import UserError
 from i2vbench.generate import build_request, check_size
 from i2vbench.types import Request
 from tests.conftest import Cli
-from tests.models.diffusers.parts import FPS, PROMPTS, frames_of, make_model, make_samples, picture, protocol_of
+from tests.models.diffusers.parts import (
+    FPS,
+    PROMPTS,
+    frames_of,
+    image_to_video_classes,
+    make_model,
+    make_samples,
+    picture,
+    protocol_of,
+)  # fmt: skip
 from tests.models.diffusers.tiny import TINY
 
 
 def test_every_class_that_a_picture_can_be_shown_to_is_tried() -> None:
-    from i2vbench.models.diffusers.classes import image_to_video_classes
-
     assert set(image_to_video_classes()) <= {tiny.pipeline for tiny in TINY.values()}
 
 
 def test_the_calls_of_all_classes_fit_their_signatures() -> None:
     from i2vbench.models.diffusers.asking import call_of
-    from i2vbench.models.diffusers.classes import choose_class, image_to_video_classes
+    from i2vbench.models.diffusers.classes import choose_class
     from i2vbench.models.diffusers.options import Options
 
     request = Request("a", picture(0, 64, 128), PROMPTS[0], 9, 64, 128, FPS, 0)

@@ -14,12 +14,13 @@ from PIL.Image import fromarray
 
 from i2vbench.errors import UserError
 from i2vbench.generate import check_frames, check_protocol, check_size
-from i2vbench.models.diffusers.classes import PipelineClass, choose_class, image_to_video_classes
+from i2vbench.models.diffusers.classes import PipelineClass, choose_class
 from i2vbench.models.diffusers.shapes import Shapes, frames_to_ask, made_of, shapes_of
 from i2vbench.one_clip import make_request
 from i2vbench.profiles import load_profile
 from i2vbench.settings import info_as_dict
 from i2vbench.types import ModelInfo
+from tests.models.diffusers.parts import image_to_video_classes
 
 PICTURE = np.zeros((90, 160, 3), np.uint8)
 

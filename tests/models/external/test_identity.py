@@ -14,6 +14,7 @@ from i2vbench.errors import UserError
 from i2vbench.models.external import identity
 from i2vbench.models.external.adapter import External
 from i2vbench.models.external.reading import Places
+from i2vbench.weights import hashes
 from tests.models.external.repositories import make_repository
 
 
@@ -58,21 +59,22 @@ def test_code_is_a_commit_and_what_differs_from_it(tmp_path: Path) -> None:
 def test_checkpoints_are_read_once(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repository = make_repository("seine", tmp_path)
     places = Places(External(f"seine={repository}").described)
+    model = repository / "pretrained" / "seine.pt"
+    model.write_bytes(bytes(2 << 20))  # small files are read each time
     read: list[str] = []
-    sha256 = identity.file_sha256
-    monkeypatch.setattr(identity, "file_sha256", lambda path: (read.append(path.name), sha256(path))[1])
+    sha256 = hashes.file_sha256
+    monkeypatch.setattr(hashes, "file_sha256", lambda path: (read.append(path.name), sha256(path))[1])
     first = identity.files_hash(places)
     assert read == ["seine.pt", "model_index.json", "serve.py", "seine.py"]
     read.clear()
     assert identity.files_hash(places) == first
-    assert read == []
-    model = repository / "pretrained" / "seine.pt"
-    model.write_text("other")
+    assert read == ["model_index.json", "serve.py", "seine.py"]
+    model.write_bytes(b"1" * (2 << 20))
     os.utime(model, ns=(1, 1))
     assert identity.files_hash(places) != first
     (repository / "pretrained" / "stable-diffusion-v1-4" / "more.bin").write_text("x")
     second = identity.files_hash(places)
-    (tmp_path / "cache" / "external" / "hashes.json").write_text("{damaged")
+    (tmp_path / "cache" / "hashes.json").write_text("{damaged")
     assert identity.files_hash(places) == second
 
 
