@@ -10,25 +10,9 @@ import itertools
 import re
 import unicodedata
 
-CATEGORIES: dict[str, int] = {
-    "Portrait": 663,
-    "Animation-Static": 120,
-    "Scenery-Nature": 500,
-    "Music": 63,
-    "Pet": 393,
-    "Game": 61,
-    "Food": 269,
-    "Animal": 55,
-    "Animation-Hard": 187,
-    "Industry": 44,
-    "Science": 180,
-    "Painting": 40,
-    "Sports": 149,
-    "Others": 40,
-    "Scenery-City": 138,
-    "Vehicle": 30,
-    "Drama": 19,
-}
+from i2vbench.leaderboards.published import clip_counts
+
+CATEGORIES: dict[str, int] = clip_counts()
 """Clips of each category."""
 
 _SHORT = {
