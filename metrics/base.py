@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from i2vbench.errors import UserError
+from i2vbench.metrics.resampled import BySample, Counts, ratios
 from i2vbench.profiles import Profile
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo, Sample
 
@@ -27,6 +28,17 @@ class Metric(ABC):
     """What every metric offers. Per-clip metrics inherit the mean; distribution metrics override `aggregate`."""
 
     info: MetricInfo
+
+    slow_to_resample = False
+    """Whether one resample takes seconds, so that intervals of its cells stand on a tenth as many."""
+
+    no_intervals = ""
+    """Why its cells have no intervals, as a sentence without its end; "" if they have."""
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """What its cells cannot be below and above: where intervals end."""
+        return self.info.range or (-math.inf, math.inf)
 
     def prepare(self, profile: Profile) -> None:
         """Called once, before anything is asked of the metric: the profile may name other checkpoints.
@@ -84,6 +96,31 @@ class Metric(ABC):
             return Cell(mean, 1)
         variance = math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1)
         return Cell(mean, len(values), spread=math.sqrt(variance))
+
+    def replicates(self, generated: BySample, reference: BySample | None, counts: Counts) -> Iterable[float]:
+        """The value of the cell of each resample, for its interval: `aggregate` of clips drawn again.
+
+        It need not be overridden, only be made faster: without it, `aggregate` is called on each resample.
+
+        Args:
+            generated: The measurements of each sample, of all its seeds; [n] samples.
+            reference: Of each sample's real clip, in the same order; None where `aggregate` gets None.
+            counts: How often each sample is drawn, with its real clip: [R, n].
+
+        Returns:
+            R numbers, at once or one after the other; NaN where a resample has none.
+        """
+        if type(self).aggregate is Metric.aggregate:
+            values = [[m.value for m in some if m.value is not None] for some in generated]
+            return ratios(map(math.fsum, values), map(len, values), counts)
+        return self._aggregates(generated, reference, counts)
+
+    def _aggregates(self, generated: BySample, reference: BySample | None, counts: Counts) -> Iterator[float]:
+        for times in counts:
+            drawn = [i for i, count in enumerate(times) for _ in range(count)]
+            real = None if reference is None else [m for i in drawn for m in reference[i]]
+            value = self.aggregate([m for i in drawn for m in generated[i]], real).value
+            yield math.nan if value is None else float(value)
 
 
 _IN_MEMORY: WeakValueDictionary[tuple[str, tuple[str, ...], str], nn.Module] = WeakValueDictionary()

@@ -24,6 +24,11 @@ NO_REAL = "no real clip was measured to compare with"
 
 NO_CLIP = "no clip was measured"
 
+NO_INTERVALS_EXTRAPOLATED = (
+    "the clips that a resample has twice make its distance larger, whatever their number, and a line over that number "
+    "does not take it out"
+)
+
 
 def frechet_cell(generated: Iterable[Measurement], reference: Iterable[Measurement] | None, *, ddof: int) -> Cell:
     """The Fréchet distance between the features of clips and of the real ones.

@@ -6,13 +6,21 @@ divided by n. All frames of all clips count, the first one too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from i2vbench.metrics.base import DerivedMetric, NetworkMetric
-from i2vbench.metrics.distances import extrapolated_cell, frechet_cell, kernel_cell
+from i2vbench.metrics.distances import (
+    GROUP_CLIPS,
+    NO_INTERVALS_EXTRAPOLATED,
+    extrapolated_cell,
+    frechet_cell,
+    kernel_cell,
+)
+from i2vbench.metrics.resampled import BySample, Counts, frechet_replicates, kernel_replicates
 from i2vbench.metrics.sampling import first_alike
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
 
@@ -38,6 +46,8 @@ class FID(NetworkMetric):
         hides="Frames by themselves: a video that jumps scores as one that flows. The number falls as n grows.",
     )
     network = "inception"
+    slow_to_resample = True
+    bounds = (0.0, math.inf)
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
         import torch
@@ -54,6 +64,9 @@ class FID(NetworkMetric):
 
     def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
         return frechet_cell(generated, reference, ddof=DDOF)
+
+    def replicates(self, generated: BySample, reference: BySample | None, counts: Counts) -> Iterable[float]:
+        return frechet_replicates(generated, reference or (), counts, ddof=DDOF)
 
 
 def frame_features(network: nn.Module, videos: Tensor) -> Tensor:
@@ -81,6 +94,7 @@ class FIDInfinity(DerivedMetric):
         source="Chong and Forsyth, CVPR 2020, on FID's features; not in the paper",
         hides="The bias that the number of real frames adds stays; frames of one clip are no independent samples.",
     )
+    no_intervals = NO_INTERVALS_EXTRAPOLATED
 
     def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
         return extrapolated_cell(generated, reference, ddof=DDOF)
@@ -106,3 +120,6 @@ class KID(DerivedMetric):
 
     def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
         return kernel_cell(generated, reference)
+
+    def replicates(self, generated: BySample, reference: BySample | None, counts: Counts) -> Iterable[float]:
+        return kernel_replicates(generated, reference or (), counts, GROUP_CLIPS)

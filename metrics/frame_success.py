@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from i2vbench.metrics.base import NetworkMetric
+from i2vbench.metrics.resampled import BySample, Counts, ratios
 from i2vbench.metrics.sampling import middle_frame_indices
 from i2vbench.metrics.variants import check_variant
 from i2vbench.types import Cell, Clip, Measurement, Sample, Video
@@ -93,6 +94,12 @@ class FrameSuccessMetric(NetworkMetric):
             return Cell(None, 0, note="no clip was measured")
         successes = sum(measurement.details["successes"] for measurement in done)
         return replace(super().aggregate(done), value=successes / frames)
+
+    def replicates(self, generated: BySample, reference: BySample | None, counts: Counts) -> Iterable[float]:
+        successes, frames = (
+            [sum(m.details[name] for m in some) for some in generated] for name in ("successes", "frames")
+        )
+        return ratios(successes, frames, counts)
 
     def _names(self) -> tuple[str, ...]:
         """What the catalogue says its network was taught; none of a published one, which is taken as it is."""

@@ -47,29 +47,50 @@ def frechet_distance(real: Features | Moments, generated: Features | Moments, *,
             f"features of {a.dimensions} (real) and {b.dimensions} (generated) dimensions have no distance: "
             "both must come from one network"
         )
-    shift = a.mean - b.mean
     root_a, root_b = _root(a, ddof), _root(b, ddof)
     full_rank = all(len(root) == a.dimensions < side.count for root, side in ((root_a, a), (root_b, b)))
+    return distance_of_roots(a.mean - b.mean, root_a, root_b, nuclear_norm(root_a @ root_b.T, full_rank))
+
+
+def distance_of_roots(shift: Matrix, root_a: Matrix, root_b: Matrix, norm: float) -> float:
+    """The distance, at least 0, from what it is made of.
+
+    Args:
+        shift: Difference of the means, [d].
+        root_a: A [r, d] with A^T A one covariance.
+        root_b: B [s, d] with B^T B the other.
+        norm: Sum of the singular values of A B^T.
+    """
     traces = np.linalg.norm(root_a) ** 2 + np.linalg.norm(root_b) ** 2
-    return max(float(shift @ shift + traces - 2 * _nuclear_norm(root_a @ root_b.T, full_rank)), 0.0)
+    return max(float(shift @ shift + traces - 2 * norm), 0.0)
 
 
 def _root(moments: Moments, ddof: int) -> Matrix:
     """A [r, d] with A^T A the covariance, r <= d.
 
-    No more rows than dimensions: the centred rows themselves, n x n work instead of d x d. Else Cholesky's factor, a
-    tenth of the work of eigenvectors; where a pivot is rounding alone the covariance is singular, and eigenvectors of
-    eigenvalues that are rounding alone are left out.
+    No more rows than dimensions: the centred rows themselves, n x n work instead of d x d.
     """
     moments.require_rows(ddof)
     few = moments.count <= moments.dimensions  # centred, they have rank n - 1 at most
     if moments.rows is not None and few:
         scaled: Matrix = (moments.rows - moments.mean) / np.sqrt(moments.count - ddof)
         return scaled
-    covariance = moments.covariance(ddof)
-    rounding = max(moments.dimensions, MIN_ROUNDING) * np.finfo(np.float64).eps
+    return covariance_root(moments.covariance(ddof), singular=few)
+
+
+def covariance_root(covariance: Matrix, *, singular: bool = False) -> Matrix:
+    """A [r, d] with A^T A a covariance [d, d], r <= d; r is d only where it has full rank.
+
+    Cholesky's factor, a tenth of the work of eigenvectors; where a pivot is rounding alone the covariance is singular,
+    and eigenvectors of eigenvalues that are rounding alone are left out.
+
+    Args:
+        covariance: Symmetric.
+        singular: Whether it is known to be, so that Cholesky is not tried.
+    """
+    rounding = max(len(covariance), MIN_ROUNDING) * np.finfo(np.float64).eps
     factor: Matrix | None = None
-    if not few:
+    if not singular:
         with suppress(np.linalg.LinAlgError):
             factor = np.linalg.cholesky(covariance).T
     if factor is not None and factor.diagonal().min() ** 2 > rounding * covariance.diagonal().max():
@@ -80,7 +101,7 @@ def _root(moments: Moments, ddof: int) -> Matrix:
     return root
 
 
-def _nuclear_norm(product: Matrix, full_rank: bool) -> float:
+def nuclear_norm(product: Matrix, full_rank: bool) -> float:
     """Sum of the singular values of A B^T, [r, s].
 
     Where both covariances have full rank, as roots of eigenvalues: four times as fast, and none of them is rounding

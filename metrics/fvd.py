@@ -7,11 +7,13 @@ float64. `fvd:stylegan-v` is the field's other variant: StyleGAN-V's TorchScript
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from i2vbench.metrics.base import DerivedMetric, NetworkMetric
-from i2vbench.metrics.distances import extrapolated_cell, frechet_cell, on_device
+from i2vbench.metrics.distances import NO_INTERVALS_EXTRAPOLATED, extrapolated_cell, frechet_cell, on_device
+from i2vbench.metrics.resampled import BySample, Counts, frechet_replicates
 from i2vbench.metrics.variants import check_variant
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
 
@@ -33,6 +35,8 @@ class FVD(NetworkMetric):
     Args:
         argument: The variant.
     """
+
+    bounds = (0.0, math.inf)
 
     def __init__(self, argument: str = "") -> None:
         check_variant("fvd", argument, [STYLEGAN_V])
@@ -58,6 +62,9 @@ class FVD(NetworkMetric):
 
     def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
         return frechet_cell(generated, reference, ddof=self.ddof)
+
+    def replicates(self, generated: BySample, reference: BySample | None, counts: Counts) -> Iterable[float]:
+        return frechet_replicates(generated, reference or (), counts, ddof=self.ddof)
 
 
 def load_network(checkpoint: str, variant: str) -> nn.Module:
@@ -100,6 +107,7 @@ class FVDInfinity(DerivedMetric):
         source="Chong and Forsyth, CVPR 2020, on FVD's features; not in the paper",
         hides="The bias that the number of real clips adds stays.",
     )
+    no_intervals = NO_INTERVALS_EXTRAPOLATED
 
     def aggregate(self, generated: Iterable[Measurement], reference: Iterable[Measurement] | None = None) -> Cell:
         return extrapolated_cell(generated, reference, ddof=1)

@@ -12,8 +12,8 @@ A high score hides that nothing is compared with real videos. The number of spli
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,7 @@ import numpy as np
 from i2vbench.metrics.base import NetworkMetric
 from i2vbench.metrics.distances import on_device
 from i2vbench.metrics.moments import Features, Matrix, check_features
+from i2vbench.metrics.resampled import BySample, Counts
 from i2vbench.types import Cell, Clip, Measurement, MetricInfo
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 CLASSES = 101
 SPLITS = 10
+SHUFFLE_SEED = 42
 LEAST_CLIPS = CLASSES
 """One for each class."""
 
@@ -48,6 +50,7 @@ class InceptionScore(NetworkMetric):
         hides="Nothing is compared with real videos, and only actions of UCF-101 count: elsewhere it says little.",
     )
     network = "c3d"
+    bounds = (1.0, math.inf)
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,6 +77,19 @@ class InceptionScore(NetworkMetric):
         note = "" if len(rows) >= SPLITS * len(rows[0]) else "fewer clips in a split than classes: biased low"
         return Cell(mean, len(rows), spread=deviation, note=note)
 
+    def replicates(self, generated: BySample, reference: BySample | None, counts: Counts) -> Iterable[float]:
+        rows = [[m.features for m in some if m.features is not None] for some in generated]
+        places = np.split(np.arange(sum(map(len, rows))), np.cumsum([len(some) for some in rows])[:-1])
+        probabilities = np.stack([features for some in rows for features in some]).astype(np.float64)
+        negative_entropies = _log_products(probabilities)  # a row's does not change with the company it is drawn into
+        for times in counts:
+            drawn = np.concatenate([places[i] for i in np.repeat(np.arange(len(rows)), times)])
+            if len(drawn) < SPLITS:
+                yield np.nan
+                continue
+            drawn = drawn[shuffled(len(drawn), SHUFFLE_SEED)]
+            yield float(np.mean(_split_scores(probabilities[drawn], negative_entropies[drawn], SPLITS)))
+
 
 def load_mean(checkpoint: str) -> Tensor:
     """The mean video with this name in the catalogue, as `c3d.load_mean` gives it."""
@@ -91,7 +107,9 @@ def class_probabilities(network: nn.Module, mean: Tensor, videos: Tensor) -> Ten
     return probabilities
 
 
-def inception_score(probabilities: Features, splits: int = SPLITS, shuffle_seed: int = 42) -> tuple[float, float]:
+def inception_score(
+    probabilities: Features, splits: int = SPLITS, shuffle_seed: int = SHUFFLE_SEED
+) -> tuple[float, float]:
     """Mean and population deviation of the score over splits.
 
     Args:
@@ -117,8 +135,7 @@ def inception_score(probabilities: Features, splits: int = SPLITS, shuffle_seed:
             f"from {probabilities[row].min():.4g} to {probabilities[row].max():.4g}; are they logits?"
         )
     probabilities = probabilities[shuffled(count, shuffle_seed)]
-    borders = [i * count // splits for i in range(splits + 1)]
-    scores = [_score(probabilities[begin:end]) for begin, end in pairwise(borders)]
+    scores = _split_scores(probabilities, _log_products(probabilities), splits)
     return float(np.mean(scores)), float(np.std(scores))
 
 
@@ -129,8 +146,16 @@ def shuffled(count: int, seed: int) -> np.ndarray[tuple[int], np.dtype[np.int64]
     return order
 
 
-def _score(p: Matrix) -> float:
-    q = p.mean(axis=0)
-    # log of 1 where p is 0, so that 0 log 0 is 0
-    divergences = (p * (np.log(np.where(p > 0, p, 1)) - np.log(np.where(q > 0, q, 1)))).sum(axis=1)
-    return float(np.exp(divergences.mean()))
+def _split_scores(p: Matrix, negative_entropies: Matrix, splits: int) -> Matrix:
+    """exp of the mean divergence of each split, [splits]: sum p log p - sum p log q, whose mean is sum q log q."""
+    borders = np.array([i * len(p) // splits for i in range(splits + 1)])
+    sizes = np.diff(borders)
+    q = np.add.reduceat(p, borders[:-1]) / sizes[:, None]
+    scores: Matrix = np.exp(np.add.reduceat(negative_entropies, borders[:-1]) / sizes - _log_products(q))
+    return scores
+
+
+def _log_products(p: Matrix) -> Matrix:
+    """Sum of p log p over the classes, [n]; log of 1 where p is 0, so that 0 log 0 is 0."""
+    sums: Matrix = (p * np.log(np.where(p > 0, p, 1))).sum(axis=1)
+    return sums

@@ -36,7 +36,7 @@ def kernel_distance(real: Features, generated: Features) -> float:
     real, generated = _checked(real, generated)
     n, m = len(real), len(generated)
     within = _sum_of_pairs(real) / (n * (n - 1)) + _sum_of_pairs(generated) / (m * (m - 1))
-    tiles = (_kernel(x, y).sum() for x in _chunks(real) for y in _chunks(generated))
+    tiles = (kernel_matrix(x, y).sum() for x in _chunks(real) for y in _chunks(generated))
     return float(within - 2 * math.fsum(tiles) / (n * m))
 
 
@@ -56,9 +56,9 @@ def _sum_of_pairs(rows: Features) -> float:
     chunks = _chunks(rows)
     sums = []
     for i, x in enumerate(chunks):
-        diagonal = _kernel(x, x)
+        diagonal = kernel_matrix(x, x)
         sums.append(diagonal.sum() - np.trace(diagonal))
-        sums += [2 * _kernel(x, y).sum() for y in chunks[i + 1 :]]
+        sums += [2 * kernel_matrix(x, y).sum() for y in chunks[i + 1 :]]
     return math.fsum(sums)
 
 
@@ -66,7 +66,8 @@ def _chunks(rows: Features) -> list[Features]:
     return [rows[begin : begin + CHUNK] for begin in range(0, len(rows), CHUNK)]
 
 
-def _kernel(x: Features, y: Features) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def kernel_matrix(x: Features, y: Features) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """k between every row of x, [n, d], and every row of y, [m, d]: [n, m] in float64."""
     left = x.astype(np.float64)
     products = left @ (left if x is y else y.astype(np.float64)).T
     products /= x.shape[1]
