@@ -64,3 +64,12 @@ def is_word(text: str, words: Collection[str]) -> bool:
 
 
 _NUMBER = re.compile(r"-(0|[1-9][0-9]{0,8})\Z")
+
+FIGURE_KINDS = ("radar", "heatmap", "scatter", "histograms")
+"""What figures there are."""
+
+FIGURE_FORMATS = ("pdf", "svg", "png")
+"""What figures are written as."""
+
+PAPER = "paper"
+"""In a run's place: the numbers that the paper prints. A folder of that name can be written ./paper."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from i2vbench.create import configure_models, create_models
 from i2vbench.errors import UserError
+from i2vbench.leaderboards.published import numbers
 from i2vbench.models.consisti2v.cost import REPORTED
 from i2vbench.models.consisti2v.sampling import VARIANTS
 from i2vbench.profiles import parse_profile
@@ -22,8 +23,9 @@ from i2vbench.run import run
 from i2vbench.settings import RunConfig
 from i2vbench.statistics import Interval, bootstrap_interval
 from i2vbench.store import REFERENCE
-from i2vbench.tables.intervals import read_measurements, replicate
-from i2vbench.tables.layout import Heading, PrintedCell, Row, Table, marks
+from i2vbench.tables.intervals import affordable, read_measurements, replicate
+from i2vbench.tables.layout import print_interval
+from i2vbench.tables.printed import Heading, PrintedCell, Row, Table, marks
 from i2vbench.tables.results import Results, collect
 from i2vbench.tables.runs import Run
 from i2vbench.texts import csv_lines, csv_text
@@ -31,11 +33,9 @@ from i2vbench.types import MetricInfo
 
 METRIC_IDS = ("fvd", "inception_score", "fid")
 
-PAPER: Mapping[str, tuple[float, float, float]] = {
-    "": (177.66, 56.22, 15.74),
-    "no-frameinit": (245.79, 42.21, 24.08),
-    "no-frameinit-no-temporal": (224.16, 42.98, 24.04),
-    "no-frameinit-no-temporal-no-spatial": (704.48, 21.97, 68.39),
+PAPER: Mapping[str, tuple[float, ...]] = {
+    variant: tuple(n.value or 0.0 for n in numbers(3) if n.method == VARIANTS[variant].title)[: len(METRIC_IDS)]
+    for variant in REPORTED
 }
 """FVD, IS and FID of Table 3, on UCF-101, by variant."""
 
@@ -157,18 +157,12 @@ def printed(table: Table3) -> Table:
     rows = []
     for r, (variant, scores) in enumerate(table.scores.items()):
         cells = [
-            PrintedCell(
-                text=f"{texts[c][r]} [{info.print(score.interval.low)}, {info.print(score.interval.high)}]",
-                mark=best[c][r], n=score.n, short=False, spread="", note="",
-            )
+            PrintedCell(text=texts[c][r], mark=best[c][r], n=score.n, interval=print_interval(info, score.interval))
             for c, (info, score) in enumerate(zip(table.metrics, scores, strict=True))
-        ]  # fmt: skip
+        ]
         cost = table.costs[variant]
         memory = "" if cost.memory_mib is None else f"{cost.memory_mib:.0f}"
-        cells += [
-            PrintedCell(text=text, mark="", n=scores[0].n, short=False, spread="", note="")
-            for text in (memory, f"{cost.seconds:.2f}", f"{cost.tflops:.3g}")
-        ]
+        cells += [PrintedCell(text, n=scores[0].n) for text in (memory, f"{cost.seconds:.2f}", f"{cost.tflops:.3g}")]
         rows.append(Row(VARIANTS[variant].title, scores[0].n, tuple(cells), profile=table.profile))
     headings = [Heading(info.title, info.id, info.unit, info.direction) for info in table.metrics]
     headings += [Heading("Memory", "memory", "MiB"), Heading("Runtime", "seconds", "s"), Heading("TFLOPs", "tflops")]
@@ -227,9 +221,10 @@ def _metric_scores(results: Results, position: int, wish: Wish) -> tuple[list[Sc
     metric = METRICS.create(run_.settings["metrics"][info.id]["spec"])
     measured = [read_measurements(run_.folder, info.id, column.model) for column in results.columns]
     real = read_measurements(run_.folder, info.id, REFERENCE) if "reference" in info.reads else None
-    replicates = replicate(metric, measured, real, wish.replicates, wish.seed)
+    replicates = replicate(metric, measured, real, affordable(metric, wish.replicates), wish.seed)
+    samples = len(measured[0])
     scores = [
-        Score(float(value), bootstrap_interval(value, row), cell.n)
+        Score(float(value), bootstrap_interval(value, row, samples=samples, bounds=metric.bounds), cell.n)
         for value, row, cell in zip(values, replicates, entries, strict=True)
     ]
     return scores, order_sentence(info, values, replicates)
@@ -295,7 +290,8 @@ def _notes(wish: Wish, results: Results) -> list[str]:
     memory = "torch's on the GPU" if device.startswith("cuda") else "the whole process's"
     others = ", with other networks" if results.runs[0].settings["profile"].get("note") else ""
     return [
-        f"Brackets: 95% bootstrap intervals over clips ({wish.replicates} resamples, the same for all rows).",
+        f"Brackets: 95% bootstrap intervals over samples ({wish.replicates} resamples, of FID "
+        f"{affordable(METRICS.create('fid'), wish.replicates)}, the same for all rows).",
         f"Memory is the most {memory}; runtime {seconds}; TFLOPs of one pass through the U-Net, counted.",
         f"The paper's numbers (in the CSV) are of UCF-101{others}.",
         *results.run_notes,

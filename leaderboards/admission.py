@@ -210,7 +210,7 @@ def _of_data(settings: Mapping[str, Any]) -> list[str]:
     if name not in BOARDS:
         return [*found, f"Its data set is {name}; there are leaderboards of {', '.join(BOARDS)}."]
     spec = settings["dataset"].get("spec")
-    if not _is_builtin(name, spec):
+    if not is_builtin(name, spec):
         found.append(f"Its data set is called {name} and is not the built-in one: {spec or 'what it was is not told'}.")
     if parse_profile(settings["profile"]).protocol != load_profile(PAPER).under(name).protocol:
         found.append(f"Its protocol is not that of {name}.")
@@ -219,7 +219,7 @@ def _of_data(settings: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _is_builtin(name: str, spec: str | None) -> bool:
+def is_builtin(name: str, spec: str | None) -> bool:
     """Whether a data set was named NAME, or NAME:PATH where it takes a path; no variant, nobody's FILE.py:Class."""
     entry = DATASETS.builtin[name]
     if spec is None or DATASETS.is_file(spec):
@@ -243,11 +243,11 @@ def _of_metric(id_: str, settings: Mapping[str, Any]) -> list[str]:
     wanted = load_profile(PAPER).checkpoints.get(id_, ())
     if tuple(hashes) != wanted:
         return [f"Its {id_} looked through {', '.join(hashes) or 'nothing'}, not through {', '.join(wanted)}."]
-    others = [name for name, sha256 in hashes.items() if not _may_be(name, sha256)]
+    others = [name for name, sha256 in hashes.items() if not may_be(name, sha256)]
     return [f"Its {id_} looked through other files than the catalogue states: {', '.join(others)}."] if others else []
 
 
-def _may_be(checkpoint: str, sha256: str) -> bool:
+def may_be(checkpoint: str, sha256: str) -> bool:
     """Whether a file of this hash can be the checkpoint; any can, of which the catalogue pins none (`unverified`)."""
     pinned = weights.entry(checkpoint).sha256
     return not pinned or sha256.startswith(pinned)

@@ -1,18 +1,19 @@
-"""`i2vbench table`: the tables of one run or several, again or in another form."""
+"""`i2vbench table`: the tables of one run or several, again or in another form; and the paper's."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from i2vbench.cli.options import parse_formats, split
+from i2vbench.cli.table_paper import Wish, parse_tables, refuse_not_run, tables_of_paper, tables_of_runs
 from i2vbench.errors import UserError
+from i2vbench.names import PAPER
 from i2vbench.registry import METRICS
 from i2vbench.run_file import read_settings
 
@@ -21,11 +22,24 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    app.command("table")(table)
+    app.command("table")(make_tables)
 
 
-def table(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of runs; their models stand side by side.")],
+def make_tables(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Folders of runs; their models stand side by side. Or the word paper: its own tables (./paper is a "
+            "folder)."
+        ),
+    ],
+    table: Annotated[
+        list[str] | None,
+        typer.Option(help="Numbers of the paper's tables, whose layout is taken, separated by commas."),
+    ] = None,
+    with_published: Annotated[
+        bool, typer.Option("--with-published", help="With --table: beside the numbers that the paper prints.")
+    ] = False,
     formats: Annotated[
         list[str] | None, typer.Option("--format", help="csv, latex, markdown, html, separated by commas.")
     ] = None,
@@ -41,6 +55,18 @@ def table(
         bool,
         typer.Option("--small-categories", help="Show distances of categories too small for them; mostly bias."),
     ] = False,
+    intervals: Annotated[
+        bool,
+        typer.Option("--intervals", help="A 95% bootstrap interval over samples for each number (docs/statistics.md)."),
+    ] = False,
+    replicates: Annotated[
+        int | None,
+        typer.Option(
+            min=100,
+            max=10_000,
+            help="Resamples behind each interval; FID has a tenth of them, but at least 100. Default: 1000.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -53,30 +79,69 @@ def table(
     """Make the tables of finished or unfinished runs from what they have stored; no model and no GPU is needed.
 
     Example: i2vbench table runs/a runs/b --format latex --out paper/
+
+    Example: i2vbench table runs/a --table 2 --with-published
+
+    Example: i2vbench table paper --table 6 --format latex
     """
-    chosen, wanted, trusted = parse_formats(formats), split(metric), trust or []
-    for spec in trusted:
+    wanted, tables = split(metric), parse_tables(table)
+    if replicates is not None and not intervals:
+        raise UserError("--replicates says how many resamples are behind the intervals: ask for these too, --intervals")
+    for spec in trust or []:
         METRICS.check_name(spec)
+    wish = Wish(
+        published=with_published, trusted=trust or [], small_categories=small_categories,
+        intervals=intervals, replicates=replicates,
+        formats=formats, out=out, json_output=json_output, quiet=quiet,
+    )  # fmt: skip
+    _check_together(runs, bool(tables), wanted, wish)
+    if PAPER in runs:
+        tables_of_paper(tables, wish)
+    elif tables:
+        tables_of_runs(tables, [Path(run) for run in runs], wish)
+    else:
+        _own_tables([Path(run) for run in runs], wanted, wish)
+
+
+def _check_together(runs: Sequence[str], tables: bool, wanted: Sequence[str], wish: Wish) -> None:
+    """Refuse options that say nothing together."""
+    if tables and wanted:
+        raise UserError("--metric: a table of the paper has its own metrics; leave out --metric or --table")
+    if PAPER in runs:
+        if len(runs) > 1:
+            raise UserError(
+                "paper: stands alone, for the paper's own tables; `RUN --table N --with-published` puts runs beside "
+                "them, and ./paper is a folder"
+            )
+        given = {
+            "--metric": wanted, "--trust": wish.trusted, "--small-categories": wish.small_categories,
+            "--with-published": wish.published, "--intervals": wish.intervals,
+        }  # fmt: skip
+        for name, value in given.items():
+            if value:
+                raise UserError(f"{name}: is for runs; paper prints the paper's own tables (./paper is a folder)")
+    elif wish.published and not tables:
+        raise UserError("--with-published: needs a table of the paper, --table N")
+
+
+def _own_tables(runs: Sequence[Path], wanted: Sequence[str], wish: Wish) -> None:
+    """A summary and a table per metric."""
+    chosen = parse_formats(wish.formats)
     known = [id_ for run in runs for id_ in read_settings(run)["metrics"]]
     for name in wanted:
         if name not in known:
             raise UserError(f"no metric '{name}' in these runs: they have {', '.join(dict.fromkeys(known))}")
 
-    from i2vbench.tables import collect, write_tables
+    from i2vbench.tables import write_tables
 
     # A choice of the metrics goes to a place of its own, or it would stand beside older files of the others.
-    folder = out or (runs[0] / "tables" if len(runs) == 1 and not wanted else Path("tables"))
-    with redirect_stdout(sys.stderr):  # what a metric prints is not the result
-        results = collect(runs, wanted or None, trusted, small_categories)
-        # --json alone asks for no files, and a run may lie where nothing can be written.
-        writes = not json_output or bool(formats) or out is not None
-        if writes and results.not_run and out is None:
-            reasons = "; ".join(f"{id_} is {reason}" for id_, reason in results.not_run.items())
-            raise UserError(
-                f"{reasons}. Mend that, choose others with --metric, or name a folder with --out for tables without it"
-            )
-        files = write_tables(results, folder, chosen) if writes else []
-    print_results(results, files, json_output, quiet)
+    folder = wish.out or (runs[0] / "tables" if len(runs) == 1 and not wanted else Path("tables"))
+    with wish.collecting() as collecting:
+        results = collecting(runs, wanted or None)
+        if wish.writes and wish.out is None:
+            refuse_not_run(dict(results.not_run))
+        files = write_tables(results, folder, chosen) if wish.writes else []
+    print_results(results, files, wish.json_output, wish.quiet)
 
 
 def print_results(results: Results, files: Sequence[Path], json_output: bool, quiet: bool) -> None:

@@ -14,13 +14,16 @@ from i2vbench.errors import UserError
 from i2vbench.files import write_bytes
 from i2vbench.names import FORMATS
 from i2vbench.tables.clips_csv import write_clips_csv
-from i2vbench.tables.counts import count_table, counts_as_json, render_count_page
-from i2vbench.tables.layout import Table, all_tables
+from i2vbench.tables.counts import count_table, counts_as_json
+from i2vbench.tables.layout import all_tables
 from i2vbench.tables.page import write_page
+from i2vbench.tables.plain import Plain, render_plain_page
+from i2vbench.tables.printed import Table
 from i2vbench.tables.results import Results, collect
 from i2vbench.tables.text import print_tables, results_as_json, to_aligned, to_csv, to_latex, to_markdown
 
 __all__ = [
+    "Plain",
     "Results",
     "collect",
     "count_table",
@@ -28,7 +31,7 @@ __all__ = [
     "print_tables",
     "results_as_json",
     "to_aligned",
-    "write_counts",
+    "write_plain",
     "write_tables",
 ]
 
@@ -57,7 +60,7 @@ def write_tables(results: Results, out: Path, formats: Sequence[str], *, clips: 
     """
     tables = all_tables(results)
     written: list[Path] = []
-    with _written_to(out, formats):
+    with written_to(out, formats):
         for name in dict.fromkeys(formats):
             if name == "html":
                 written.append(write_page(results, tables, out, clips=clips))
@@ -68,16 +71,18 @@ def write_tables(results: Results, out: Path, formats: Sequence[str], *, clips: 
     return written
 
 
-def write_counts(table: Table, out: Path, formats: Sequence[str]) -> list[Path]:
-    """The same for a table of counts, from `count_table`: one file a format, called as the table is."""
+def write_plain(tables: Sequence[Table | Plain], out: Path, formats: Sequence[str]) -> list[Path]:
+    """The same for tables that no clips stand behind: one file a table and format, called as the table is."""
+    both = [table if isinstance(table, Plain) else Plain(table, table) for table in tables]
     written: list[Path] = []
-    with _written_to(out, formats):
+    with written_to(out, formats):
         for name in dict.fromkeys(formats):
             if name != "html":
-                written += _write_text([table], out, name)
+                written += _write_text([table.data if name == "csv" else table.shown for table in both], out, name)
                 continue
-            written.append(out / f"{table.name}.html")
-            write_bytes(written[-1], render_count_page(table).encode())
+            for table in both:
+                written.append(out / f"{table.shown.name}.html")
+                write_bytes(written[-1], render_plain_page(table.shown).encode())
     return written
 
 
@@ -90,7 +95,7 @@ def _write_text(tables: Sequence[Table], out: Path, format_: str) -> list[Path]:
 
 
 @contextmanager
-def _written_to(out: Path, formats: Sequence[str]) -> Iterator[None]:
+def written_to(out: Path, formats: Sequence[str]) -> Iterator[None]:
     """Makes the folder; what is wrong with it, or with the formats, is the user's to mend."""
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:

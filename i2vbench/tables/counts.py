@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from i2vbench.datasets.counts import CategoryCount, Counts
-from i2vbench.pages import policy_hash, templates
 from i2vbench.store import folder_name
-from i2vbench.tables.layout import Heading, PrintedCell, Row, Table
+from i2vbench.tables.printed import Heading, PrintedCell, Row, Table
 
-_HERE = Path(__file__).parent
 ALL = "All"
 
 
@@ -59,13 +54,6 @@ def counts_as_json(counts: Counts) -> dict[str, Any]:
     rows = [asdict(row) | {"total": False} for row in counts.rows]
     total = asdict(counts.total) | {"category": ALL, "total": True}
     return {"name": counts.name, "title": counts.title, "rows": [*rows, total], "notes": list(table.notes)}
-
-
-def render_count_page(table: Table) -> str:
-    """A page of one table, without a script."""
-    style = (_HERE / "report.css").read_text(encoding="utf-8")
-    page = templates(_HERE).get_template("plain.html.jinja")
-    return page.render(table=table, style=Markup(style), style_hash=policy_hash(style))
 
 
 def _whole(number: int | None) -> PrintedCell:

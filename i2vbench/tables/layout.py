@@ -1,94 +1,18 @@
-"""Results -> printed tables: the one place where numbers become text, marks and notes, for all formats.
-
-A `Table` is what every writer is handed, so the formats cannot drift apart.
-"""
+"""Results -> printed tables: the one place where numbers become text, marks and notes, for all formats."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace
 
 import pandas as pd
 
+from i2vbench.statistics import Interval
 from i2vbench.store import folder_name
-from i2vbench.tables.results import Entry, Results
+from i2vbench.tables.cells import Entry
+from i2vbench.tables.printed import Heading, Mark, PrintedCell, Row, Table, marks
+from i2vbench.tables.results import Results
 from i2vbench.types import MetricInfo
-
-Mark = Literal["", "best", "second"]
-Direction = Literal["higher", "lower"]
-
-
-@dataclass(frozen=True, slots=True)
-class PrintedCell:
-    """A cell in print.
-
-    Attributes:
-        text: The number, "" for an empty cell.
-        mark: Whether it is the best or the second best.
-        n: How many clips it stands on.
-        short: Whether these are fewer than planned, so that n is printed with the number.
-        spread: The spread in print, "" if there is none.
-        note: As `Cell.note`.
-    """
-
-    text: str
-    mark: Mark = ""
-    n: int = 0
-    short: bool = False
-    spread: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """A column of numbers: its label, its name in a CSV, and which numbers are good where the column decides that."""
-
-    label: str
-    key: str
-    unit: str = ""
-    direction: Direction | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of cells, with the profiles that they were made under (`Profile.label`)."""
-
-    label: str
-    n: int
-    cells: tuple[PrintedCell, ...]
-    total: bool = False
-    profile: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table, printed.
-
-    Attributes:
-        name: Its files' name without suffix.
-        metric: The metric's id, "" for the summary.
-        title: What it shows.
-        unit: Of its numbers, "" if none or several.
-        direction: Which numbers are good; None for the summary, whose columns say so.
-        corner: What the rows are.
-        headings: Its columns of numbers.
-        rows: With one cell per heading.
-        notes: What stands under it.
-        measured: Whether the numbers are measurements of clips, each with its n, spread and profile; else they are
-            counts, which need none.
-    """
-
-    name: str
-    metric: str
-    title: str
-    unit: str
-    direction: Direction | None
-    corner: str
-    headings: tuple[Heading, ...]
-    rows: tuple[Row, ...]
-    notes: tuple[str, ...]
-    measured: bool = True
 
 
 def all_tables(results: Results) -> list[Table]:
@@ -118,7 +42,7 @@ def metric_table(results: Results, position: int) -> Table:
     labels = [column.label for column in results.columns]
     headings = tuple(Heading(label, label) for label in labels)
     notes = [
-        f"{info.title} ({info.id}): {info.direction} is better{_scale_text(info)}.",
+        f"{info.title} ({info.id}): {info.direction} is better{scale_text(info)}.",
         *([info.hides] if info.hides else []),
         *_reading_help([cell for row in rows for cell in row.cells]),
         *results.notes[position],
@@ -135,6 +59,7 @@ def metric_table(results: Results, position: int) -> Table:
         headings=headings,
         rows=tuple(rows),
         notes=tuple(dict.fromkeys(notes)),
+        intervals=results.intervals,
     )
 
 
@@ -159,10 +84,10 @@ def summary_table(results: Results) -> Table:
         rows.append(Row(labels[c], planned, tuple(cells), profile=results.profile_of(results.columns[c])))
     notes = [
         "Over all clips of each model; the tables by category say more.",
-        *(f"{i.title} ({i.id}): {i.direction} is better{_scale_text(i)}." for i in results.metrics),
+        *(f"{i.title} ({i.id}): {i.direction} is better{scale_text(i)}." for i in results.metrics),
         *_reading_help([cell for row in rows for cell in row.cells]),
         *_model_titles(results),
-        *_metric_notes(results),
+        *metric_notes(results),
         *_cell_notes(labels, [info.title for info in results.metrics], grid),
         *results.run_notes,
     ]
@@ -176,23 +101,8 @@ def summary_table(results: Results) -> Table:
         headings=tuple(Heading(i.title, i.id, i.unit, i.direction) for i in results.metrics),
         rows=tuple(rows),
         notes=tuple(dict.fromkeys(notes)),
+        intervals=results.intervals,
     )
-
-
-def marks(printed: Sequence[str], direction: Direction) -> list[Mark]:
-    """Best and second best among numbers as they are printed ("" is none); equal ones share the mark.
-
-    Nothing is marked where only one number is there to be best.
-    """
-    numbers = [float(text) if text else None for text in printed]
-    order = sorted({x for x in numbers if x is not None}, reverse=direction == "higher")
-    if sum(x is not None for x in numbers) < 2:
-        return ["" for _ in numbers]
-    rank: dict[float | None, Mark] = {}
-    if len(order) > 1:
-        rank[order[1]] = "second"
-    rank[order[0]] = "best"
-    return [rank.get(x, "") if x is not None else "" for x in numbers]
 
 
 def _marks(results: Results, printed: Sequence[str], info: MetricInfo) -> list[Mark]:
@@ -219,10 +129,27 @@ def _cell(entry: Entry, info: MetricInfo, mark: Mark, planned: int) -> PrintedCe
         short=cell.value is not None and cell.n != planned,
         spread=print_value(info, cell.spread),
         note=cell.note,
+        interval=print_interval(info, entry.interval),
     )
 
 
-def _scale_text(info: MetricInfo) -> str:
+def own_cell(entry: Entry, info: MetricInfo) -> PrintedCell:
+    """A cell as `metric_table` prints it, unmarked: for tables that decide themselves what can be the best."""
+    cell = _cell(entry, info, "", entry.planned)
+    return replace(cell, note="; ".join(filter(None, (cell.note, _no_interval(entry)))))
+
+
+def _no_interval(entry: Entry) -> str:
+    return f"no interval, {entry.no_interval}" if entry.no_interval else ""
+
+
+def print_interval(info: MetricInfo, interval: Interval | None) -> tuple[str, str] | tuple[()]:
+    """The ends as the metric's numbers are printed; () if it has none."""
+    return () if interval is None else (info.print(interval.low), info.print(interval.high))
+
+
+def scale_text(info: MetricInfo) -> str:
+    """What goes on after "higher is better": how the printed number comes of the value."""
     unit = f", in {info.unit}" if info.unit else ""
     return f"; printed is the value times {info.scale:g}{unit}" if info.scale != 1 else unit
 
@@ -241,8 +168,8 @@ def _cell_notes(rows: Sequence[str], columns: Sequence[str], grid: Sequence[Sequ
     where: dict[str, dict[str, list[str]]] = {}
     for row, entries in zip(rows, grid, strict=True):
         for column, entry in zip(columns, entries, strict=True):
-            if entry.cell.note:
-                text = f"empty, {entry.cell.note}" if entry.cell.value is None else entry.cell.note
+            empty = "empty, " if entry.cell.value is None else ""
+            for text in filter(None, (entry.cell.note and f"{empty}{entry.cell.note}", _no_interval(entry))):
                 where.setdefault(text, {}).setdefault(column, []).append(row)
     found = []
     for text, by_column in where.items():
@@ -253,7 +180,7 @@ def _cell_notes(rows: Sequence[str], columns: Sequence[str], grid: Sequence[Sequ
     return found
 
 
-def _metric_notes(results: Results) -> list[str]:
+def metric_notes(results: Results) -> list[str]:
     """The notes of all metrics; one that is not said of all of them says of which."""
     said_of: dict[str, list[str]] = {}
     for info, some in zip(results.metrics, results.notes, strict=True):

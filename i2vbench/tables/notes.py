@@ -59,6 +59,29 @@ def checkpoints_line(id_: str, run: Run) -> str:
     return ", ".join(f"{name} {sha256[:8]}" for name, sha256 in hashes.items())
 
 
+def not_comparable(columns: Sequence[Column], runs: Sequence[Run]) -> list[str]:
+    """In what columns differ that makes a difference of their numbers one of something else than the models."""
+    kinds: list[tuple[str, Callable[[Run], Any], Callable[[Run], str]]] = [
+        (
+            "data sets",
+            lambda run: run.settings["dataset"]["fingerprint"],
+            lambda r: _data_set_name(r.settings["dataset"]),
+        ),
+        ("first frames", lambda run: first_frames.identity(run.settings), _first_frames_name),
+        ("profiles", lambda run: run.settings["profile"], _profile_name),
+    ]
+    found = []
+    for what, decides, name in kinds:
+        if len({_canonical(decides(run)) for run in runs}) > 1:
+            listing = [f"{', '.join(labels)}: {text}" for text, labels in _group(columns, runs, name).items()]
+            found.append(f"different {what} ({'; '.join(listing)})")
+    return found
+
+
+def _profile_name(run: Run) -> str:
+    return f"{run.settings['profile']['name']} (fingerprint {_short_hash(run.settings['profile'])})"
+
+
 def _origin(record: Mapping[str, Any]) -> dict[str, Any]:
     """Which code a run used for a model or metric that is not built in."""
     return {key: record[key] for key in ("source_sha256", "package", "argument") if key in record}

@@ -17,9 +17,10 @@ from i2vbench.pages import policy_hash, templates
 from i2vbench.profiles import parse_profile
 from i2vbench.rows import SampleRow
 from i2vbench.store import folder_name
-from i2vbench.tables.layout import Table, print_value
+from i2vbench.tables.layout import print_value
 from i2vbench.tables.notes import headline
 from i2vbench.tables.previews import EMBED_BYTES, Previews, Wanted, make_previews
+from i2vbench.tables.printed import Table
 from i2vbench.tables.results import Results
 from i2vbench.tables.runs import Column, Record
 from i2vbench.tables.seen import seen_frames

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,3 +61,38 @@ def open_run(folder: Path) -> Run:
             if clip.model in clips:
                 clips[clip.model].append(clip)
     return Run(folder, settings, samples, clips)
+
+
+def columns_of(runs: Sequence[Run]) -> list[Column]:
+    """Every model of every run; a name that occurs in several runs is numbered."""
+    models = [(i, model) for i, run in enumerate(runs) for model in run.settings["models"]]
+    times = Counter(model for _, model in models)
+    taken = {model for model, count in times.items() if count == 1}
+    columns = []
+    for run, model in models:
+        label, number = model, 0
+        while times[model] > 1 and (number == 0 or label in taken):
+            number += 1
+            label = f"{model} #{number}"
+        taken.add(label)
+        columns.append(Column(label, run, model))
+    return columns
+
+
+def records_of(run: Run, model: str, metric: str) -> list[Record]:
+    """What a metric says of each clip of one model, in the order of the plan; none if the run has it not."""
+    if metric not in run.settings["metrics"]:
+        return []
+    metric = run.settings["metrics"][metric]["info"].get("features_of") or metric
+    with Store.open(run.folder) as store:
+        return list(clip_records(run, model, store.measurements(metric, model)))
+
+
+def clip_records(run: Run, model: str, rows: Iterable[MeasurementRow]) -> Iterator[Record]:
+    """Every clip of the plan with what `rows`, the measurements of one metric, say of it."""
+    measured = {(row.sample_id, row.seed): row for row in rows}
+    for clip in run.clips[model]:
+        row = measured.get((clip.sample_id, clip.seed)) if clip.state == "done" else None
+        state: ClipState = clip.state if clip.state != "done" else row.state if row else "owed"
+        reason = (row.reason if row else clip.reason) or ("not measured yet" if state == "owed" else "")
+        yield Record(clip, run.samples[clip.sample_id], state, run.without_paths(reason), row)

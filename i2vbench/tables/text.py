@@ -1,18 +1,34 @@
-"""Tables as CSV, LaTeX, Markdown, plain text and JSON; text from data sets and models is escaped in each."""
+"""Tables as CSV, Markdown, plain text and JSON (LaTeX: latex.py); text from data sets and models is escaped in each."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.cells import cell_len
 
-from i2vbench.tables.layout import Direction, PrintedCell, Table, all_tables, metric_grid, print_value
-from i2vbench.tables.results import Entry, Results
+from i2vbench.tables.cells import Entry
+from i2vbench.tables.latex import to_latex
+from i2vbench.tables.latex_text import latex_text
+from i2vbench.tables.layout import all_tables, metric_grid, print_value
+from i2vbench.tables.printed import Direction, Mark, PrintedCell, Table, brackets
+from i2vbench.tables.results import Results
 from i2vbench.texts import csv_lines, csv_text, one_line
 from i2vbench.types import MetricInfo
+
+__all__ = [
+    "latex_text",
+    "markdown_text",
+    "print_tables",
+    "results_as_json",
+    "to_aligned",
+    "to_csv",
+    "to_latex",
+    "to_markdown",
+]
 
 EMPTY = "\N{EN DASH}"
 
@@ -24,16 +40,22 @@ def to_csv(table: Table) -> str:
     keys = [heading.key for heading in table.headings]
     corner = ["metric", table.corner.lower()] if table.metric else [table.corner.lower()]
     counted = _counted_columns(table)
+    footed = [i for i in range(len(keys)) if any(row.cells[i].footnotes for row in table.rows)]
     header = [*corner, *(["n"] if table.measured else []), *keys, *(f"n {keys[i]}" for i in counted)]
-    if table.measured:
-        header += [*(f"spread {key}" for key in keys), "profile"]
+    header += [f"footnotes {keys[i]}" for i in footed]
+    header += [f"spread {key}" for key in keys if table.measured]
+    between = [i for i in range(len(keys)) if table.intervals or any(row.cells[i].interval for row in table.rows)]
+    header += [f"{end} {keys[i]}" for i in between for end in ("low", "high")]
+    header += ["profile"] * table.measured
     rows: list[Sequence[object]] = [_distinct([csv_text(name) for name in header])]
     for row in table.rows:
         start: list[object] = [csv_text(table.metric)] if table.metric else []
         start += [csv_text(row.label), *([row.n] if table.measured else [])]
         numbers: list[object] = [*(c.text for c in row.cells), *(row.cells[i].n for i in counted)]
-        if table.measured:
-            numbers += [*(c.spread for c in row.cells), csv_text(row.profile)]
+        numbers += [csv_text(row.cells[i].footnotes) for i in footed]
+        numbers += [c.spread for c in row.cells if table.measured]
+        numbers += [end for i in between for end in row.cells[i].interval or ("", "")]
+        numbers += [csv_text(row.profile)] * table.measured
         rows.append([*start, *numbers])
     return csv_lines(rows)
 
@@ -55,87 +77,42 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return found
 
 
-# -- LaTeX --------------------------------------------------------------------------------------------------------
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "^": r"\textasciicircum{}",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "%": r"\%",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "`": r"{\char96}",  # no quotation mark, no inverted ? or !
-    '"': r"{\char34}",  # babel gives it a meaning in some languages
-    "[": r"{[}",  # after \\ it would open an argument
-    "]": r"{]}",
-    "*": r"{*}",
-}
-
-
-def latex_text(text: str) -> str:
-    """Text as LaTeX sets it, on one line; letters that pdflatex has no font for stay as they are."""
-    escaped = "".join(_LATEX.get(c, c) for c in one_line(text))
-    return re.sub(r"([-',])(?=\1)", r"\1{}", escaped)  # two of them would join into another sign
-
-
-def to_latex(table: Table) -> str:
-    """A `table` that needs the package booktabs and nothing else."""
-    arrows: dict[Direction | None, str] = {"higher": r" $\uparrow$", "lower": r" $\downarrow$", None: ""}
-
-    def head(text: str, unit: str, direction: Direction | None) -> str:
-        return latex_text(text) + (f" ({latex_text(unit)})" if unit else "") + arrows[direction]
-
-    def cell(c: PrintedCell) -> str:
-        if not c.text:
-            return "--"
-        text = {"best": rf"\textbf{{{c.text}}}", "second": rf"\underline{{{c.text}}}", "": c.text}[c.mark]
-        return f"{text} {{\\scriptsize($n$={c.n})}}" if c.short else text
-
-    headings = [head(h.label, h.unit, h.direction) for h in table.headings]
-    lines = [
-        r"\begin{table}[htbp]",
-        r"  \centering",
-        rf"  \caption{{{head(table.title, table.unit, table.direction)}}}",
-        rf"  \label{{tab:{re.sub('[^A-Za-z0-9._:-]', '-', table.name)}}}",
-        rf"  \begin{{tabular}}{{l{'r' * (len(headings) + table.measured)}}}",
-        r"    \toprule",
-        "    " + " & ".join([table.corner, *(["$n$"] if table.measured else []), *headings]) + r" \\",
-        r"    \midrule",
-    ]
-    for row in table.rows:
-        if row.total and len(table.rows) > 1:
-            lines.append(r"    \midrule")
-        n = [str(row.n)] if table.measured else []
-        lines.append("    " + " & ".join([latex_text(row.label), *n, *map(cell, row.cells)]) + r" \\")
-    lines += [r"    \bottomrule", r"  \end{tabular}", "", r"  \medskip", r"  \parbox{\linewidth}{\footnotesize"]
-    lines += [f"    {latex_text(note)}\\par" for note in table.notes]
-    return "\n".join([*lines, "  }", r"\end{table}", ""])
-
-
 # -- Markdown and plain text --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """How a grid of texts writes labels and cells, marks, footnotes, and what stands over several columns."""
+
+    label: Callable[[str], str]
+    cell: Callable[[str], str]
+    marks: Mapping[Mark, str]
+    footnotes: str
+    groups: bool = False
+
 
 _MARKDOWN = {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {c: f"\\{c}" for c in "\\`*_{}[]|~$#"}
 
 
 def markdown_text(text: str) -> str:
     """Text as Markdown shows it, on one line: no markup, no tag, no new cell."""
-    text = "".join(_MARKDOWN.get(c, c) for c in one_line(text))
     # At the start of a line these would open a list or underline a heading.
+    text = "".join(_MARKDOWN.get(c, c) for c in one_line(text))
     return re.sub(r"^(\d+(?=[.)])|(?=[-+=]))", r"\1\\", text)
 
 
+def _markdown_cell(text: str) -> str:
+    """Numbers stay as they are."""
+    if not set(text) - set("0123456789+-., []"):
+        return text
+    return "".join(_MARKDOWN.get(c, c) for c in one_line(text))
+
+
 def to_markdown(table: Table) -> str:
-    styles = {"best": "**{}**", "second": "<u>{}</u>", "": "{}"}
-    grid = _grid(table, markdown_text, styles)
-    columns = len(grid[0])
-    lines = [f"### {_title(table, markdown_text)}", "", _pipes(grid[0]), _pipes([":---", *["---:"] * (columns - 1)])]
+    styles: dict[Mark, str] = {"best": "**{}**", "second": "<u>{}</u>", "": "{}"}
+    grid = _grid(table, _Style(markdown_text, _markdown_cell, styles, "<sup>{}</sup>", groups=True))
+    rule = [":---", *["---:"] * table.measured, *(":---" if h.left else "---:" for h in table.headings)]
+    lines = [f"### {_title(table, markdown_text)}", "", _pipes(grid[0]), _pipes(rule)]
     lines += [_pipes(row) for row in grid[1:]]
     return "\n".join([*lines, "", *(f"- {markdown_text(note)}" for note in table.notes), ""])
 
@@ -156,12 +133,13 @@ def print_tables(results: Results) -> str:
 
 def to_aligned(table: Table, notes: Sequence[str]) -> str:
     """One table with these notes, its columns aligned for a terminal."""
-    grid = _grid(table, one_line, {"best": "**{}**", "second": "_{}_", "": "{}"})
+    grid = _grid(table, _ALIGNED)
     widths = [max(cell_len(row[i]) for row in grid) for i in range(len(grid[0]))]
-    lines = [_title(table, one_line), ""]
+    lines = [_title(table, one_line), "", *_groups_aligned(table, widths)]
+    left = [True, *[False] * table.measured, *(heading.left for heading in table.headings)]
     for r, row in enumerate(grid):
         pads = [" " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True)]
-        texts = [text + pad if i == 0 else pad + text for i, (text, pad) in enumerate(zip(row, pads, strict=True))]
+        texts = [text + pad if at_left else pad + text for text, pad, at_left in zip(row, pads, left, strict=True)]
         lines.append("  ".join(texts).rstrip())
         if r == 0:
             lines.append("  ".join("-" * width for width in widths))
@@ -170,17 +148,41 @@ def to_aligned(table: Table, notes: Sequence[str]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _grid(table: Table, escape: Callable[[str], str], styles: dict[str, str]) -> list[list[str]]:
+def _groups_aligned(table: Table, widths: list[int]) -> list[str]:
+    """The line of groups over the header, [] without any; `widths` grow where a group is wider than its columns."""
+    first = 1 + table.measured
+    line, at = "  ".join(" " * width for width in widths[:first]), first
+    for group, count in table.groups:
+        text = one_line(group)
+        here = widths[at : at + count]
+        widths[at + count - 1] += max(0, cell_len(text) - (sum(here) + 2 * (count - 1)))
+        width = sum(widths[at : at + count]) + 2 * (count - 1)
+        spare = width - cell_len(text)
+        line += "  " + " " * (spare - spare // 2) + text + " " * (spare // 2)
+        at += count
+    return [line.rstrip()] if at > first else []
+
+
+_ALIGNED = _Style(one_line, one_line, {"best": "**{}**", "second": "_{}_", "": "{}"}, "^{}")
+
+
+def _grid(table: Table, style: _Style) -> list[list[str]]:
     """Header and rows as text."""
 
     def cell(c: PrintedCell) -> str:
-        return (styles[c.mark].format(c.text) + (f" (n={c.n})" if c.short else "")) if c.text else EMPTY
+        if not c.text:
+            return EMPTY
+        raised = style.footnotes.format(style.cell(c.footnotes)) if c.footnotes else ""
+        interval = f" {style.label(brackets(c))}" if c.interval else ""
+        return style.marks[c.mark].format(style.cell(c.text)) + raised + interval + (f" (n={c.n})" if c.short else "")
 
     def n(text: object) -> list[str]:
         return [str(text)] if table.measured else []
 
-    header = [table.corner, *n("n"), *(_head(h.label, h.unit, h.direction, escape) for h in table.headings)]
-    return [header, *([escape(row.label), *n(row.n), *map(cell, row.cells)] for row in table.rows)]
+    labels = [f"{h.group}: {h.label}" if style.groups and h.group else h.label for h in table.headings]
+    heads = (_head(text, h.unit, h.direction, style.label) for text, h in zip(labels, table.headings, strict=True))
+    header = [table.corner, *n("n"), *heads]
+    return [header, *([style.label(row.label), *n(row.n), *map(cell, row.cells)] for row in table.rows)]
 
 
 def _title(table: Table, escape: Callable[[str], str]) -> str:
@@ -212,7 +214,7 @@ def results_as_json(results: Results) -> dict[str, Any]:
                 "category": category,
                 "total": r == last,
                 "n": table.rows[r].n,
-                "cells": {label: _json_cell(grids[m][r][c], info) for c, label in enumerate(labels)},
+                "cells": {label: _json_cell(grids[m][r][c], info, results.intervals) for c, label in enumerate(labels)},
             }
             for r, category in enumerate(results.categories)
         ]
@@ -222,15 +224,19 @@ def results_as_json(results: Results) -> dict[str, Any]:
         {
             "model": label,
             "n": tables[0].rows[c].n,
-            "cells": {info.id: _json_cell(grids[m][last][c], info) for m, info in enumerate(results.metrics)},
+            "cells": {
+                info.id: _json_cell(grids[m][last][c], info, results.intervals)
+                for m, info in enumerate(results.metrics)
+            },
         }
         for c, label in enumerate(labels)
     ]
     return {"summary": summary, "metrics": metrics, "notes": list(tables[0].notes)}
 
 
-def _json_cell(entry: Entry, info: MetricInfo) -> dict[str, Any]:
+def _json_cell(entry: Entry, info: MetricInfo, intervals: bool) -> dict[str, Any]:
     cell = entry.cell
+    interval = None if entry.interval is None else [entry.interval.low, entry.interval.high]
     return {
         "value": cell.value,
         "printed": print_value(info, cell.value),
@@ -238,4 +244,4 @@ def _json_cell(entry: Entry, info: MetricInfo) -> dict[str, Any]:
         "planned": entry.planned,
         "spread": cell.spread,
         "note": cell.note,
-    }
+    } | ({"interval": interval, "no_interval": entry.no_interval} if intervals else {})
