@@ -1,0 +1,121 @@
+"""`i2vbench figures`: the figures of a paper, of runs or of the published numbers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from i2vbench.cli.options import check_choice, say, split
+from i2vbench.errors import UserError
+from i2vbench.names import FIGURE_FORMATS, FIGURE_KINDS, PAPER
+from i2vbench.registry import METRICS
+
+if TYPE_CHECKING:
+    from i2vbench.figures.series import Series
+
+_WIDTHS = {"column": 8.25, "text": 16.5}
+"""The narrowest that fit: a column of CVPR and ICML (3.25 inches), and the text of TMLR (6.5 inches)."""
+
+_LEAST_CM, _MOST_CM = 5.0, 60.0
+
+
+def register(app: typer.Typer) -> None:
+    app.command("figures")(figures)
+
+
+def figures(
+    runs: Annotated[list[str], typer.Argument(help="Folders of runs, or the word paper: the five published models.")],
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(help=f"{', '.join(FIGURE_KINDS)}, separated by commas. Default: all that can be drawn."),
+    ] = None,
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help=f"{', '.join(FIGURE_FORMATS)}, separated by commas.")
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these metrics, separated by commas; a scatter needs dynamic_degree and others."),
+    ] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Only these models, as the tables call them.")] = None,
+    with_published: Annotated[
+        bool, typer.Option("--with-published", help="Draw the paper's models beside those of the runs.")
+    ] = False,
+    width: Annotated[
+        str, typer.Option(help="column (8.25 cm), text (16.5 cm), or a number of centimetres.")
+    ] = "column",
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(help="FILE.py:Class of a metric of your own that may run, as in `i2vbench table`; repeat it."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the files. Default: RUN/figures, or ./figures for several runs, the paper, or a choice."
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write the files and print nothing.")] = False,
+) -> None:
+    """Draw what papers show of a benchmark: radar, heat maps, scatter and histograms, readable in grey.
+
+    Example: i2vbench figures runs/a --with-published --format pdf --out paper/figures
+    """
+    kinds, wanted, models = split(kind), split(metric), split(model)
+    chosen = split(formats) or list(FIGURE_FORMATS)
+    for flag, values, allowed in (("--kind", kinds, FIGURE_KINDS), ("--format", chosen, FIGURE_FORMATS)):
+        for value in values:
+            check_choice(flag, value, allowed)
+    points = _parse_width(width)
+    if PAPER in runs and (len(runs) > 1 or with_published):
+        raise UserError("paper stands alone: --with-published draws its models beside those of runs")
+    for spec in trust or ():
+        METRICS.check_name(spec)
+
+    from i2vbench.figures import write_figures
+
+    with redirect_stdout(sys.stderr):  # what a metric prints is not the result
+        series = _series(runs, wanted, trust or [], with_published)
+        if models:
+            series = series.of_models(models)
+        own = len(runs) == 1 and runs != [PAPER] and not (wanted or models)
+        folder = out or (Path(runs[0]) / "figures" if own else Path("figures"))
+        written = write_figures(series, folder, list(dict.fromkeys(kinds)), list(dict.fromkeys(chosen)), points, wanted)
+    if not quiet:
+        for reason in written.left_out:
+            print(f"not drawn: {reason}", file=sys.stderr)
+        say(f"{len(written.files)} files in {folder}:")
+        say("  " + "  ".join(file.name for file in written.files))
+
+
+def _series(runs: Sequence[str], metrics: Sequence[str], trusted: Sequence[str], with_paper: bool) -> Series:
+    from i2vbench.figures.sources import paper_series, run_series, with_published
+
+    if list(runs) == [PAPER]:
+        return paper_series().of_metrics(metrics) if metrics else paper_series()
+
+    from i2vbench.tables import collect
+
+    results = collect([Path(run) for run in runs], metrics or None, trusted)
+    series = run_series(results)
+    return with_published(series, results) if with_paper else series
+
+
+def _parse_width(width: str) -> float:
+    """The width in points.
+
+    Raises:
+        UserError: For what is no width, or one that no figure has.
+    """
+    try:
+        centimetres = _WIDTHS[width] if width in _WIDTHS else float(width.removesuffix("cm"))
+    except ValueError:
+        centimetres = 0.0
+    if not _LEAST_CM <= centimetres <= _MOST_CM:
+        raise UserError(
+            f"--width '{width}': expected {', '.join(_WIDTHS)}, or {_LEAST_CM:g} to {_MOST_CM:g} centimetres"
+        )
+    return centimetres * 72 / 2.54
