@@ -26,6 +26,7 @@ class Report:
         seed: Of the draw; None where nothing was drawn.
         compared: Records that were measured again.
         data_set: Whether its samples were held to the data set.
+        folder: The folder of a board that was held to the archive; "" if only the archive was looked at.
     """
 
     archive: str
@@ -37,6 +38,7 @@ class Report:
     seed: int | None = None
     compared: list[Compared] = field(default_factory=list)
     data_set: bool = False
+    folder: str = ""
 
     @property
     def verified(self) -> bool:
@@ -54,6 +56,8 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """For people."""
+        if self.folder:
+            yield f"{self.folder}:"
         yield f"{self.archive}: sha256 {self.sha256}"
         for name, text in self.facts.items():
             yield f"  {name}: {text}"

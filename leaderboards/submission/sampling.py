@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from i2vbench.leaderboards.submission.archive import CHUNK, Archive
@@ -12,11 +12,18 @@ from i2vbench.leaderboards.submission.lines import ClipLine
 from i2vbench.leaderboards.submission.restore import Restored
 
 
-def choose(restored: Restored, count: int, seed: int) -> list[ClipLine]:
-    """So many of the clips that have a video, as many of each model as can be; the same for the same seed."""
+def choose(restored: Restored, count: int, seed: int, models: Iterable[str] | None = None) -> list[ClipLine]:
+    """So many of the clips that have a video, as many of each model as can be; the same for the same seed.
+
+    Args:
+        restored: The archive's run.
+        count: How many.
+        seed: Of the draw.
+        models: Only clips of these; None takes all.
+    """
     draw = random.Random(seed)
     pools = []
-    for model in restored.settings["models"]:
+    for model in restored.settings["models"] if models is None else models:
         pool = [row for row in restored.clips.values() if row.model == model and row.state == "done"]
         pools.append(draw.sample(pool, len(pool)))
     draw.shuffle(pools)

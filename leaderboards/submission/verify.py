@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from i2vbench import __version__
 from i2vbench.attempt import Failure, try_once
+from i2vbench.errors import UserError
 from i2vbench.files import file_sha256
 from i2vbench.leaderboards.admission import judge
 from i2vbench.leaderboards.submission.adapters import faults_of_adapters
 from i2vbench.leaderboards.submission.archive import Archive
 from i2vbench.leaderboards.submission.compare import differing_tables
-from i2vbench.leaderboards.submission.data_set import compare_data_set, faults_of_first_frames
+from i2vbench.leaderboards.submission.data_set import Compared, compare_data_set, faults_of_first_frames
 from i2vbench.leaderboards.submission.lines import ClipLine
 from i2vbench.leaderboards.submission.manifest import Manifest, read_manifest
 from i2vbench.leaderboards.submission.names import SAMPLES
@@ -40,6 +41,7 @@ from i2vbench.names import FORMATS
 from i2vbench.settings import resolve_device
 from i2vbench.store import Store
 from i2vbench.tables import collect, write_tables
+from i2vbench.types import Sample
 from i2vbench.weights.catalogue import human_size
 
 NOT_MEASURED = (
@@ -61,6 +63,8 @@ class Wish:
         skip_missing: Leave out metrics whose checkpoints are not here.
         recompute_only: Measure nothing again.
         anyway: A run that may not go on a leaderboard may be well all the same.
+        model: The one that is to go on a leaderboard: whether the others may is not asked, and none of their clips is
+            measured again. "" takes all.
     """
 
     archive: Path
@@ -72,6 +76,24 @@ class Wish:
     skip_missing: bool = False
     recompute_only: bool = False
     anyway: bool = False
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What came of looking at an archive.
+
+    Attributes:
+        report: What is said of it.
+        manifest: What it says it holds.
+        restored: The run that was made anew of its rows.
+        samples: The data set's own by id; none where it is not here.
+    """
+
+    report: Report
+    manifest: Manifest
+    restored: Restored
+    samples: Mapping[str, Sample]
 
 
 def verify(wish: Wish, room: Path) -> Report:
@@ -85,19 +107,27 @@ def verify(wish: Wish, room: Path) -> Report:
         UserError: It is not one of ours, or hostile; checkpoints are missing; the data set that was named is.
     """
     with log_to(room), Archive(wish.archive) as archive:
-        report = Report(archive=wish.archive.name, sha256=file_sha256(wish.archive))
-        manifest = read_manifest(archive)
-        (room / "run").mkdir()
-        settings = read_run(archive, room / "run")
-        restored = restore(archive, settings, room / "run")
-        size = sum(entry.size for entry in archive.entries.values())
-        report.passed.append(f"{len(archive.entries)} files, {human_size(size)}, are what the manifest says they are")
-        _tell_facts(report, manifest, restored)
-        _look_at_rows(report, archive, manifest, restored)
-        _look_at_tables(report, archive, manifest, restored, room / "tables")
-        _look_at_admission(report, manifest, restored, wish.anyway)
-        _measure_again(report, archive, manifest, restored, wish, room)
-    return report
+        return look_at(archive, wish, room).report
+
+
+def look_at(archive: Archive, wish: Wish, room: Path) -> Looked:
+    """The same of an archive that is open, for those who go on with what was made of it."""
+    report = Report(archive=wish.archive.name, sha256=file_sha256(wish.archive))
+    manifest = read_manifest(archive)
+    (room / "run").mkdir()
+    settings = read_run(archive, room / "run")
+    if wish.model and wish.model not in settings["models"]:
+        raise UserError(f"no model '{wish.model}' in {wish.archive}: it has {', '.join(settings['models'])}")
+    restored = restore(archive, settings, room / "run")
+    size = sum(entry.size for entry in archive.entries.values())
+    report.passed.append(f"{len(archive.entries)} files, {human_size(size)}, are what the manifest says they are")
+    _tell_facts(report, manifest, restored)
+    _look_at_rows(report, archive, manifest, restored)
+    _look_at_tables(report, archive, manifest, restored, room / "tables")
+    _look_at_admission(report, manifest, restored, wish)
+    compared = _look_at_data_set(report, restored, wish.dataset)
+    _measure_again(report, archive, manifest, restored, wish, room, compared.samples)
+    return Looked(report, manifest, restored, compared.samples)
 
 
 def _tell_facts(report: Report, manifest: Manifest, restored: Restored) -> None:
@@ -180,28 +210,43 @@ def _look_at_tables(report: Report, archive: Archive, manifest: Manifest, restor
         report.notes.append(f"its tables were made by i2vbench {manifest.i2vbench}; this is {__version__}")
 
 
-def _look_at_admission(report: Report, manifest: Manifest, restored: Restored, anyway: bool) -> None:
+def _look_at_admission(report: Report, manifest: Manifest, restored: Restored, wish: Wish) -> None:
+    settings = restored.settings
     with Store.open(restored.folder) as store:
-        verdict = judge(restored.settings, store)
-    if manifest.reasons != verdict.reasons:
-        report.faults.append("manifest.json says otherwise than `leaderboard check` whether it may go on a leaderboard")
+        verdict = judge(settings, store)
+        if manifest.reasons != verdict.reasons:
+            report.faults.append(
+                "manifest.json says otherwise than `leaderboard check` whether it may go on a leaderboard"
+            )
+        if wish.model:
+            verdict = judge({**settings, "models": {wish.model: settings["models"][wish.model]}}, store)
     report.notes += verdict.notes
-    if anyway:
+    if wish.anyway:
         report.notes += [f"it may not go on a leaderboard: {reason}" for reason in verdict.reasons]
     else:
         report.add("it may go on a leaderboard", [f"it may not go on a leaderboard: {r}" for r in verdict.reasons])
 
 
-def _measure_again(
-    report: Report, archive: Archive, manifest: Manifest, restored: Restored, wish: Wish, room: Path
-) -> None:
-    """The data set, and then a sample of clips."""
-    compared = compare_data_set(restored, wish.dataset)
+def _look_at_data_set(report: Report, restored: Restored, spec: str | None) -> Compared:
+    compared = compare_data_set(restored, spec)
     report.data_set = not compared.note
     if compared.note:
         report.notes.append(f"prompts, ids, fingerprint and real clips' numbers are taken on trust: {compared.note}")
     else:
         report.add("samples and fingerprint are the data set's", compared.faults)
+    return compared
+
+
+def _measure_again(
+    report: Report,
+    archive: Archive,
+    manifest: Manifest,
+    restored: Restored,
+    wish: Wish,
+    room: Path,
+    samples: Mapping[str, Sample],
+) -> None:
+    """A sample of clips; `samples` are the data set's own, where it is here."""
     if wish.recompute_only:
         report.notes.append(NOT_MEASURED + "You asked for that (--recompute-only).")
         return
@@ -216,11 +261,11 @@ def _measure_again(
     metrics, notes = wanted_metrics(restored, wish.skip_missing)
     report.notes += notes
     report.seed = secrets.randbelow(1 << 31) if wish.seed is None else wish.seed
-    chosen = choose(restored, wish.clips, report.seed)
+    chosen = choose(restored, wish.clips, report.seed, [wish.model] if wish.model else None)
     found = Remeasured()
-    work = Work(restored, metrics, Videos(archive, wish.videos), room, resolve_device(wish.device), compared.samples)
+    work = Work(restored, metrics, Videos(archive, wish.videos), room, resolve_device(wish.device), samples)
     report.faults += faults_of_checkpoints(restored, metrics)
-    report.faults += faults_of_first_frames(restored, compared.samples, [row.sample for row in chosen])
+    report.faults += faults_of_first_frames(restored, samples, [row.sample for row in chosen])
     remeasure(work, chosen, found)
     report.compared = found.compared
     own = [record for record in found.compared if record.model]
@@ -229,7 +274,8 @@ def _measure_again(
     clips = "1 clip" if len(chosen) == 1 else f"{len(chosen)} clips"
     counted = ", ".join(f"{id_} {count}" for id_, count in numbers.items())
     told = f"{numbers.total()} numbers of {clips} (seed {report.seed}) are the same, measured again on {how}: {counted}"
-    report.faults += _faults_of_draw(restored, chosen, wish.clips)
+    if not wish.model:
+        report.faults += _faults_of_draw(restored, chosen, wish.clips)
     report.notes += [f"{id_}: none of its numbers was measured again" for id_ in metrics if not numbers[id_]]
     if not own:
         report.faults.append(NOT_MEASURED + "No clip that was drawn has a video and a record")

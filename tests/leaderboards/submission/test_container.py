@@ -18,8 +18,9 @@ from i2vbench.errors import UserError
 from i2vbench.leaderboards.submission import zip_layout as layout
 from i2vbench.leaderboards.submission.archive import Archive, ArchiveWriter, Refused
 from i2vbench.leaderboards.submission.zip_layout import Entry
+from tests.leaderboards.conftest import Submitted
 from tests.leaderboards.submission.archives import Raw, put_together, seal, take_apart, zip_by_hand
-from tests.leaderboards.submission.conftest import Look, Submitted
+from tests.leaderboards.submission.conftest import Look
 
 ONE, TWO = Raw(b"run.json", b"{}"), Raw(b"tables/a.csv", b"x")
 

@@ -13,8 +13,9 @@ import pytest
 
 from i2vbench.leaderboards.submission.archive import Refused
 from i2vbench.leaderboards.submission.report import Report
+from tests.leaderboards.conftest import Submitted
 from tests.leaderboards.submission.archives import Edit, Parts, as_lines, at, of_json, of_line, of_lines, text
-from tests.leaderboards.submission.conftest import Change, Look, Submitted
+from tests.leaderboards.submission.conftest import Change, Look
 
 FLICKERING = "temporal_flickering"
 

@@ -27,8 +27,9 @@ from i2vbench.types import Video
 from i2vbench.video import write_video
 from tests.cli.inside import call_inside
 from tests.conftest import Cli, environment, moving_frames
+from tests.leaderboards.conftest import Submitted
 from tests.leaderboards.submission.archives import Parts, as_lines, at, of_json, seal, take_apart
-from tests.leaderboards.submission.conftest import Change, Look, Submitted
+from tests.leaderboards.submission.conftest import Change, Look
 from tests.tables.runs import sample
 
 
@@ -253,7 +254,9 @@ def test_what_the_commands_refuse_and_say(
     assert done.code == 0
     assert f"Next: i2vbench leaderboard verify mine.zip --videos {submitted.run}/videos --anyway" in done.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.zip"]
-    assert call("leaderboard", "verify", "none.zip").stderr.endswith("no such file; expected an archive\n")
+    assert call("leaderboard", "verify", "none.zip").stderr.endswith(
+        "no such file; expected an archive, or the folder of a board\n"
+    )
     assert call("leaderboard", "verify", "mine.zip", "--videos", "none").code == 2
     assert call("leaderboard", "verify", "mine.zip", "--out", ".").code == 2
     done = call("leaderboard", "verify", "mine.zip", "--recompute-only", "--anyway")

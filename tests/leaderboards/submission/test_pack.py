@@ -21,8 +21,9 @@ from i2vbench.registry import MODELS
 from i2vbench.settings import info_as_dict
 from tests import parts as test_parts
 from tests.conftest import Go
+from tests.leaderboards.conftest import Submitted
 from tests.leaderboards.submission.archives import take_apart
-from tests.leaderboards.submission.conftest import Look, Submitted
+from tests.leaderboards.submission.conftest import Look
 from tests.tables.runs import RunSpec, make_run, sample
 
 

@@ -22,8 +22,9 @@ from i2vbench.leaderboards.submission.tolerance import fault_of_decisions
 from i2vbench.run_file import read_settings
 from i2vbench.store import Store
 from tests.conftest import Cli, command, environment
+from tests.leaderboards.conftest import Submitted
 from tests.leaderboards.submission.archives import Parts, as_lines, at, of_json, of_line
-from tests.leaderboards.submission.conftest import Change, Look, Submitted
+from tests.leaderboards.submission.conftest import Change, Look
 
 ROWS = "measurements.jsonl"
 
