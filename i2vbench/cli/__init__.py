@@ -10,7 +10,10 @@ from i2vbench import __version__
 from i2vbench.cli import (
     adapter,
     catalogue,
+    compare,
     data,
+    export,
+    figures,
     generate,
     leaderboard,
     profile,
@@ -59,11 +62,14 @@ train.register(app)
 train_tiny.register(app)
 validate_metrics.register(app)
 table.register(app)
+figures.register(app)
+compare.register(app)
 show.register(app)
 submit.register(app)
 catalogue.register(app)
 app.add_typer(adapter.app, name="adapter")
 app.add_typer(data.app, name="data")
+app.add_typer(export.app, name="export")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(reproduce.app, name="reproduce")
 app.add_typer(weights.app, name="weights")

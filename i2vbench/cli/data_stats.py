@@ -35,11 +35,11 @@ def stats(
 
     from i2vbench.datasets.counts import count_dataset
     from i2vbench.datasets.verify import open_dataset
-    from i2vbench.tables import count_table, counts_as_json, to_aligned, write_counts
+    from i2vbench.tables import count_table, counts_as_json, to_aligned, write_plain
 
     counts = count_dataset(open_dataset(dataset))
     table = count_table(counts)
-    files = write_counts(table, out or Path("tables"), chosen) if formats or out else []
+    files = write_plain([table], out or Path("tables"), chosen) if formats or out else []
     if json_output:
         print(json.dumps(counts_as_json(counts), indent=2, ensure_ascii=False, allow_nan=False))
     else:

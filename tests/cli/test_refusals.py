@@ -35,6 +35,8 @@ HEAVY = {"torch", "diffusers", "transformers", "pandas", "numpy", "av", "decord"
         ["profile", "--variants", "no-frameinti"],
         ["reproduce", "figure5"],
         ["table", "somewhere", "--format", "excel"],
+        ["table", "somewhere", "--table", "3"],
+        ["table", "paper", "--table", "14"],
         ["models"],
         ["data", "annotate", "--help"],
         ["data", "annotate", "demo"],

@@ -176,7 +176,17 @@ SIDECAR_NUMBERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", sorted({*INPUTS, *SIDECAR_NUMBERS}))
+HEAVY = ("tag2text/scene", "vbench/dynamic_degree", "vbench/overall_consistency", "vbench/subject_consistency")
+"""Two minutes together; what is right of these kinds is looked at in every run of the tests."""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=[pytest.mark.slow] if kind in HEAVY else [])
+        for kind in sorted({*INPUTS, *SIDECAR_NUMBERS})
+    ],
+)
 def test_each_wrong_number_is_found(kind: str, tmp_path: Path) -> None:
     """One in every tensor that comes out, and these of the sidecar, all in one run."""
     case = copy(bundled(kind), tmp_path)
