@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 from i2vbench.errors import UserError
@@ -16,6 +15,7 @@ from i2vbench.leaderboards.published.facts import source_of
 from i2vbench.registry import METRICS
 from i2vbench.tables.differences import differences
 from i2vbench.tables.layout import metric_table
+from i2vbench.tables.notes import canonical
 from i2vbench.tables.printed import PrintedCell
 from i2vbench.tables.results import Results
 from i2vbench.tables.runs import Column, Run
@@ -132,14 +132,10 @@ def _model(results: Results, column: Column) -> Model:
         f"profile {results.profile_of(column).rstrip('.')}",
         stands_on={
             "data sets": str(data["fingerprint"]),
-            "first frames": _canonical(identity(run.settings)),
-            "profiles": _canonical(run.settings["profile"]),
+            "first frames": canonical(identity(run.settings)),
+            "profiles": canonical(run.settings["profile"]),
         },
     )
-
-
-def _canonical(value: object) -> str:
-    return json.dumps(value, sort_keys=True)
 
 
 def _unlike_paper(run: Run, board: str) -> dict[str, str]:

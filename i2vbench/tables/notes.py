@@ -72,7 +72,7 @@ def not_comparable(columns: Sequence[Column], runs: Sequence[Run]) -> list[str]:
     ]
     found = []
     for what, decides, name in kinds:
-        if len({_canonical(decides(run)) for run in runs}) > 1:
+        if len({canonical(decides(run)) for run in runs}) > 1:
             listing = [f"{', '.join(labels)}: {text}" for text, labels in _group(columns, runs, name).items()]
             found.append(f"different {what} ({'; '.join(listing)})")
     return found
@@ -152,7 +152,7 @@ def _data_set_warnings(columns: Sequence[Column], runs: Sequence[Run]) -> list[s
 
 
 def _first_frame_warnings(columns: Sequence[Column], runs: Sequence[Run]) -> list[str]:
-    if len({_canonical(first_frames.identity(run.settings)) for run in runs}) == 1:
+    if len({canonical(first_frames.identity(run.settings)) for run in runs}) == 1:
         return []
     groups = _group(columns, runs, _first_frames_name)
     listing = "; ".join(f"{', '.join(labels)}: {text}" for text, labels in groups.items())
@@ -190,7 +190,7 @@ def _facts(run: Run) -> dict[str, tuple[str, str]]:
         "i2vbench": (s["i2vbench"], str(s["i2vbench"])),
     }
     shown |= {f"version of {name}": (version, str(version)) for name, version in s["versions"].items()}
-    return {name: (_canonical(value), text) for name, (value, text) in shown.items()}
+    return {name: (canonical(value), text) for name, (value, text) in shown.items()}
 
 
 def _differences(columns: Sequence[Column], runs: Sequence[Run]) -> list[str]:
@@ -244,15 +244,16 @@ def _model_facts(run: Run, model: str) -> dict[str, tuple[str, str]]:
         "videos of the model": made.get("fingerprint"),
         "declared facts of the model": made["info"],
     }
-    return {name: (_canonical(value), _short_hash(value)) for name, value in facts.items()}
+    return {name: (canonical(value), _short_hash(value)) for name, value in facts.items()}
 
 
-def _canonical(value: Any) -> str:
+def canonical(value: Any) -> str:
+    """JSON to tell by whether two of what decides numbers are the same."""
     return json.dumps(value, sort_keys=True, default=str)
 
 
 def _short_hash(value: Any) -> str:
-    return hashlib.sha256(_canonical(value).encode()).hexdigest()[:8]
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:8]
 
 
 def headline(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
