@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -38,6 +39,13 @@ sampling = "nearest"
 """
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+INTERRUPTED = (130, -signal.SIGINT)
+"""How a process ends that Ctrl-C reached: a shell calls both 130.
+
+CPython ends itself by the signal, whatever was caught since, if the interrupt came while text was run with `exec` (as
+namedtuple and dataclass do when something is imported).
+"""
 
 
 @pytest.fixture
