@@ -30,15 +30,13 @@ class Database:
         self._mutex = threading.RLock()
         self._path, self._hint = path, hint
         if read_only and path.is_file():
-            self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+            with self._sentence():
+                self._db = connect_read_only(path)
             return
         self._db = sqlite3.connect(":memory:" if read_only else path, check_same_thread=False, isolation_level=None)
         with self.told() as db:
-            if durable:
-                db.execute("PRAGMA synchronous = FULL")
-            else:
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             db.executescript(schema)
 
     def close(self) -> None:
@@ -52,9 +50,13 @@ class Database:
         Raises:
             UserError: The file cannot be read or written, or is damaged.
         """
+        with self._sentence(), self._mutex:
+            yield self._db
+
+    @contextmanager
+    def _sentence(self) -> Iterator[None]:
         try:
-            with self._mutex:
-                yield self._db
+            yield
         except sqlite3.OperationalError as error:
             raise UserError(f"{self._path} cannot be read or written: {error}") from error
         except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
@@ -71,3 +73,26 @@ class Database:
                 db.execute("ROLLBACK")
                 raise
             db.execute("COMMIT")
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """A connection that reads what is committed, also from a folder that cannot be written to.
+
+    Raises:
+        UserError: What is committed cannot be seen, because the folder is read-only and holds an unmerged log.
+    """
+    address = f"{path.resolve().as_uri()}?mode=ro"
+    db = sqlite3.connect(address, uri=True, check_same_thread=False)
+    try:
+        db.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        # WAL wants to write its index beside the file; on a read-only file system nobody else can be writing.
+        db.close()
+        log = path.with_name(path.name + "-wal")
+        if log.exists() and log.stat().st_size > 0:
+            raise UserError(
+                f"{path} cannot be read: {log.name} holds results that are not merged yet, and the folder is "
+                "read-only; make it writable, or copy it"
+            ) from error
+        db = sqlite3.connect(f"{address}&immutable=1", uri=True, check_same_thread=False)
+    return db

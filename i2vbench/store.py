@@ -21,6 +21,7 @@ from typing import Any, Self
 import filelock
 import numpy as np
 
+from i2vbench.database import connect_read_only
 from i2vbench.errors import UserError
 from i2vbench.files import atomic_file, is_disk_error, write_json
 from i2vbench.rows import ClipRow, ClipState, MeasurementRow, SampleRow, parse_details
@@ -68,7 +69,7 @@ class Store:
         self._mutex = threading.RLock()
         path = folder / "run.sqlite"
         if lock is None:
-            self._db = _connect_read_only(path)
+            self._db = connect_read_only(path)
         else:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -319,7 +320,7 @@ class Store:
             "SELECT metric, model, sample, seed, state, value, features, details, reason FROM measurement"
             f"{where} ORDER BY model, sample, seed, metric"
         )
-        with _readable(self.folder), closing(_connect_read_only(self.folder / "run.sqlite")) as db:
+        with _readable(self.folder), closing(connect_read_only(self.folder / "run.sqlite")) as db:
             for metric_, model_, sample, seed, state, value, features, details, reason in db.execute(sql, values):
                 parsed = parse_details(details)
                 yield MeasurementRow(metric_, model_, sample, seed, state, value, features, parsed, reason)
@@ -373,29 +374,6 @@ def _readable(folder: Path) -> Iterator[None]:
         if isinstance(error, sqlite3.OperationalError) and is_disk_error(error):
             raise
         raise UserError(f"{folder / 'run.sqlite'} cannot be read: {error}") from error
-
-
-def _connect_read_only(path: Path) -> sqlite3.Connection:
-    """A connection that reads what is committed, also from a folder that cannot be written to.
-
-    Raises:
-        UserError: If what is committed cannot be seen, because the folder is read-only and holds an unmerged log.
-    """
-    address = f"{path.resolve().as_uri()}?mode=ro"
-    db = sqlite3.connect(address, uri=True, check_same_thread=False)
-    try:
-        db.execute("SELECT 1 FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError as error:
-        # WAL wants to write its index beside the file; on a read-only file system nobody else can be writing.
-        db.close()
-        log = path.with_name(path.name + "-wal")
-        if log.exists() and log.stat().st_size > 0:
-            raise UserError(
-                f"{path} cannot be read: {log.name} holds results that are not merged yet, and the folder is "
-                "read-only; make it writable, or copy it"
-            ) from error
-        db = sqlite3.connect(f"{address}&immutable=1", uri=True, check_same_thread=False)
-    return db
 
 
 def _where(**conditions: object) -> tuple[str, list[object]]:
