@@ -85,7 +85,7 @@ def test_a_proposed_prompt_is_checked_by_accepting_or_correcting_it(start: Start
 
     assert states() == ["left"] * 4, "words or not"
     first = shown(0, ["dog"], prompt_state="proposed")
-    assert page.clip(0) | first == page.clip(0)
+    assert (clip := page.clip(0)) == clip | first
     typed = {"prompt": PROMPTS[0], "objects": "dog", "scene": ""}
     said = page.ask("clips/0/check", typed).json["prompt"]
     assert said == [{"text": "a machine wrote this; accepting says that it is right", "bad": False}]
@@ -105,7 +105,7 @@ def test_a_proposed_prompt_is_checked_by_accepting_or_correcting_it(start: Start
 
     corrected = {"prompt": "a dog, running.", "objects": [], "scene": "", "prompt_state": "checked"}
     assert page.decide(1, "undo", before=corrected).status == 200
-    assert page.clip(1) | second == page.clip(1)
+    assert (clip := page.clip(1)) == clip | second
     assert page.decide(1, "annotate", before=corrected, prompt="a cat.").status == 409
     assert states() == ["annotated", "left", "rejected", "annotated"]
     output = page.end()[1]

@@ -68,7 +68,11 @@ def test_only_its_models_clips_are_measured_again(folder: Path, submitted: Submi
 def test_numbers_cells_and_clips_that_the_archive_does_not_make_are_found(
     folder: Path, submitted: Submitted, hold: Hold
 ) -> None:
-    replace("scores.csv", "0.0572759963", "0.0572759964")(folder)  # too little for the printed cell to tell
+    text = (folder / "scores.csv").read_text(encoding="utf-8")
+    line = next(line for line in text.splitlines() if line.startswith("astronaut,") and ",clipsim,done," in line)
+    digits = line.split(",")[5][:11]  # as many as another processor's are, too
+    forged = digits[:-1] + str((int(digits[-1]) + 1) % 10)  # too little for the printed cell to tell
+    replace("scores.csv", digits, forged)(folder)
     replace("scores.csv", "the sample has no reference clip", "it was raining")(folder)
     replace("cells.json", '"value":"102.20"', '"value":"92.20"')(folder)
     replace("cells.json", '"value":"0.0500","n":3,"planned":3,"low":"","high":""', FORGED)(folder)
@@ -82,7 +86,7 @@ def test_numbers_cells_and_clips_that_the_archive_does_not_make_are_found(
         file.write(b"and more")
     faults = hold(folder, submitted.archive).faults
     begins = [
-        "scores.csv, astronaut-seed0, clipsim: 0.0572759964",
+        f"scores.csv, astronaut-seed0, clipsim: {forged}",
         "scores.csv, astronaut-seed0, fvd: it was raining (Portrait) there; its archive makes the sample has no",
         "cells.json, clips: ",
         "cells.json, fvd, all clips: 92.20 of 2 clips",

@@ -238,11 +238,10 @@ def test_clips_play_together_beside_those_of_chosen_models(window: Window) -> No
     assert window.js(f"{row}.querySelector('figcaption').innerText").split("\n")[0] == "apex"
     assert "Flickering" in window.js(f"{row}.querySelectorAll('figcaption')[2].innerText")
     window.find(".clip .play").click()
-    until(window.chrome, f"{videos}.every(v => v.currentTime > 0.2)")
-    assert window.find(".clip .play").text == "Pause all"
+    says = "document.querySelector('.clip .play').innerText"  # it hears of each video's pause, one by one
+    until(window.chrome, f"{videos}.every(v => v.currentTime > 0.2) && {says} === 'Pause all'")
     window.find(".clip .play").click()
-    until(window.chrome, f"{videos}.every(v => v.paused)")
-    assert window.find(".clip .play").text == "Play all"
+    until(window.chrome, f"{videos}.every(v => v.paused) && {says} === 'Play all'")
     window.find(".chosen button").click()
     assert window.js("location.hash") == "#beside=brisk"
     window.chrome.execute_script(
