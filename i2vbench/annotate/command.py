@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
-import signal
 import socket
 import sys
 import threading
@@ -14,7 +13,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from i2vbench.annotate.background import Background
 from i2vbench.annotate.networks import Networks, warner
@@ -94,7 +92,7 @@ def annotate(wish: Wish, proposer: Proposer | None = None) -> int:
 
 def _listener(port: int) -> socket.socket:
     """The page's socket, taken before anything is written: the port may be another program's."""
-    from i2vbench.annotate.server import listen
+    from i2vbench.web import listen
 
     return listen(port)
 
@@ -119,33 +117,19 @@ def _told(left: int, made: int) -> int:
 
 
 def _serve(session: Session, folder: Path, wish: Wish, listener: socket.socket) -> int:
-    from i2vbench.annotate.server import Server, make_app
+    from i2vbench.annotate.server import make_app
+    from i2vbench.web import Server, stopped_by_signal
 
     token = secrets.token_urlsafe(24)
-    received: list[int] = []
-
-    def finish() -> None:
-        server.should_exit = True
-
-    def stop(number: int, _: FrameType | None) -> None:
-        if received:
-            os._exit(128 + number)  # what was said to be saved is on the disk
-        received.append(number)
-        finish()
-
-    server = Server(make_app(session, folder.name, token, finish))
+    server = Server(make_app(session, folder.name, token, lambda: server.stop()))
     address = f"http://127.0.0.1:{listener.getsockname()[1]}/{token}/"
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with stopped_by_signal(server) as received:
         session.background.start()
         print(f"Annotate {folder} at {address}", flush=True)
         tell("The address is for you alone. Ctrl-C ends; what the page says is saved stays.")
         if wish.open:
             threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
         server.run(sockets=[listener])
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     ended = session.background.stop(_PATIENCE)
     _summary(session, folder, wish)
     code = 128 + received[0] if received else 0

@@ -10,20 +10,16 @@ from __future__ import annotations
 
 import re
 import secrets
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import uvicorn
-from fastapi import FastAPI, HTTPException, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import HTTPException, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from markupsafe import Markup
-from pydantic import BaseModel, ConfigDict, Field
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from pydantic import Field
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from i2vbench.annotate.rules import MOST_CHARACTERS, MOST_PROMPT_CHARACTERS, Refused
 from i2vbench.annotate.session import Session
@@ -31,22 +27,17 @@ from i2vbench.datasets.annotations import Annotation, Conflict
 from i2vbench.datasets.metadata import PromptState
 from i2vbench.errors import UserError
 from i2vbench.pages import policy_hash, templates
-from i2vbench.texts import clean
 from i2vbench.video import VideoError
+from i2vbench.web import Body, bare_app, foreign, guarded, told
 
 _HERE = Path(__file__).parent
-_MOST_BYTES = 64 * 1024
 _HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d{1,5})?")
 
 Text = Annotated[str, Field(max_length=4 * MOST_CHARACTERS)]
 """Beyond what the rules take, so that they say what is wrong."""
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Typed(_Body):
+class Typed(Body):
     """What stands in the fields."""
 
     prompt: str
@@ -54,7 +45,7 @@ class Typed(_Body):
     scene: Text
 
 
-class Shown(_Body):
+class Shown(Body):
     """A clip's annotation as the page showed it."""
 
     prompt: str
@@ -82,12 +73,7 @@ def make_app(session: Session, name: str, token: str, finish: Callable[[], None]
         token: The secret that addresses begin with.
         finish: Called when the person is done.
     """
-    # Without a schema there are no pages of FastAPI's own, which load scripts from outside; and nothing is recorded for
-    # others to collect.
-    app = FastAPI(
-        openapi_url=None,
-        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
-    )
+    app = bare_app()
     text, policy = _page(name)
 
     def known(index: int) -> int:
@@ -138,39 +124,27 @@ def make_app(session: Session, name: str, token: str, finish: Callable[[], None]
         finish()
         return {}
 
-    @app.exception_handler(HTTPException)
-    def http(_request: object, error: HTTPException) -> JSONResponse:
-        return _told(error.status_code, str(error.detail))
-
-    @app.exception_handler(RequestValidationError)
-    def not_ours(_request: object, _error: RequestValidationError) -> JSONResponse:
-        return _told(422, "not what the page sends")
-
     @app.exception_handler(Refused)
     def refused(_request: object, error: Refused) -> JSONResponse:
-        return _told(422, str(error))
+        return told(422, str(error))
 
     @app.exception_handler(Conflict)
     def conflict(_request: object, error: Conflict) -> JSONResponse:
-        return _told(409, str(error))
+        return told(409, str(error))
 
     @app.exception_handler(VideoError)
     def unreadable(_request: object, error: VideoError) -> JSONResponse:
-        return _told(404, error.reason)
+        return told(404, error.reason)
 
     @app.exception_handler(UserError)
     def user_error(_request: object, error: UserError) -> JSONResponse:
-        return _told(500, str(error))
+        return told(500, str(error))
 
     @app.exception_handler(OSError)
     def disk(_request: object, error: OSError) -> JSONResponse:
-        return _told(507, f"metadata.csv could not be written, so nothing was saved: {error.strerror or error}")
+        return told(507, f"metadata.csv could not be written, so nothing was saved: {error.strerror or error}")
 
     return _Guard(app, token)
-
-
-def _told(status: int, text: str) -> JSONResponse:
-    return JSONResponse({"why": clean(text)}, status)
 
 
 def _page(name: str) -> tuple[str, str]:
@@ -196,33 +170,18 @@ def _page(name: str) -> tuple[str, str]:
 class _Guard:
     """Refuses whoever is not our own page, before anything else sees the request."""
 
-    _HEADERS = {  # noqa: RUF012 - never changed
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-        "Referrer-Policy": "no-referrer",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cache-Control": "no-store",
-    }
-
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app, self._token = app, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-
-        async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self._HEADERS)
-            await send(message)
-
         refusal = self._refusal(scope)
         if refusal is None:
             rest = scope["path"].removeprefix(f"/{self._token}")
-            await self._app({**scope, "path": rest, "raw_path": rest.encode()}, receive, send_guarded)
+            await self._app({**scope, "path": rest, "raw_path": rest.encode()}, receive, guarded(send))
         else:
-            await PlainTextResponse(refusal[1], refusal[0])(scope, receive, send_guarded)
+            await PlainTextResponse(refusal[1], refusal[0])(scope, receive, guarded(send))
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         """(status, text) for whom to refuse."""
@@ -233,54 +192,4 @@ class _Guard:
         given = scope["path"].split("/")[1] if "/" in scope["path"] else ""
         if not secrets.compare_digest(given.encode(), self._token.encode()) or scope["path"].count("/") < 2:
             return 404, "not found: open the address that `i2vbench data annotate` printed"
-        if scope["method"] in ("GET", "HEAD"):
-            return None
-        if headers.get("origin") != f"http://{host}":
-            return 403, "only the page itself may change anything"
-        if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            return 415, "expected JSON"
-        length = headers.get("content-length", "")
-        if not re.fullmatch(r"\d{1,9}", length):
-            return 411, "expected a length"
-        return (413, f"expected at most {_MOST_BYTES} bytes") if int(length) > _MOST_BYTES else None
-
-
-class Server(uvicorn.Server):
-    """Serves until `should_exit` is set; signals are left to the caller."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        config = uvicorn.Config(
-            app,
-            lifespan="off",
-            ws="none",
-            log_level="error",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=2,
-        )
-        super().__init__(config)
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def listen(port: int) -> socket.socket:
-    """A socket on 127.0.0.1; port 0 is any free one.
-
-    Raises:
-        UserError: The port is taken, or not for us.
-    """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows, where reusing would let others in
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        listener.listen()  # whoever is told the address may be quicker than the server
-    except OSError as error:
-        listener.close()
-        raise UserError(f"--port {port}: {error.strerror}; 0 takes any free one") from error
-    return listener
+        return foreign(scope, f"http://{host}")

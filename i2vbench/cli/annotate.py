@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from i2vbench.cli.options import DEVICE_HELP, check_device
+from i2vbench.cli.options import DEVICE_HELP, check_device, check_pages
 from i2vbench.errors import UserError
-
-_PACKAGES = ("fastapi", "uvicorn")
 
 
 def register(app: typer.Typer) -> None:
@@ -47,9 +44,8 @@ def annotate(
     if propose_only and no_proposals:
         raise UserError("--propose-only and --no-proposals leave nothing to do")
     path = _folder(dataset)
-    lacking = [] if propose_only else [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if lacking:
-        raise UserError(f'the page needs {" and ".join(lacking)}: pip install "i2vbench[server]"')
+    if not propose_only:
+        check_pages()
 
     from i2vbench.annotate.command import Wish
     from i2vbench.annotate.command import annotate as run

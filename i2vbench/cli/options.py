@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ from i2vbench.names import DEVICE, DTYPES, FORMATS, SHORT_DTYPES
 
 DTYPE_HELP = "float32 (fp32), bfloat16 (bf16) or float16 (fp16)"
 DEVICE_HELP = "auto, cpu, cuda, cuda:1, ..."
+_PAGES = ("fastapi", "uvicorn")
 _SIZE = re.compile(r"([1-9]\d{0,4})[xX×]([1-9]\d{0,4})")
 
 
@@ -96,6 +98,17 @@ def check_length(frames: int | None) -> None:
     """
     if frames is not None and frames < 2:
         raise UserError(f"--frames {frames}: expected at least 2, the first one included")
+
+
+def check_pages() -> None:
+    """Refuse what shows a page where the packages that serve it are not installed.
+
+    Raises:
+        UserError: With what to install.
+    """
+    lacking = [name for name in _PAGES if importlib.util.find_spec(name) is None]
+    if lacking:
+        raise UserError(f'the page needs {" and ".join(lacking)}: pip install "i2vbench[server]"')
 
 
 def check_writable(flag: str, path: Path) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from i2vbench.datasets.annotations import Annotation
 from i2vbench.datasets.metadata import METADATA, read_folder
+from tests.asking import Answer, Asking
 from tests.conftest import ROOT, SMALL_PROFILE, environment, make_dataset
 
 PROMPTS = ("clip number 0.", "clip number 1.", "clip number 2.", "picture number 0.")
@@ -31,17 +29,6 @@ class Words(NamedTuple):
 def shown(index: int, objects: Sequence[str] = (), scene: str = "", **more: str) -> dict[str, Any]:
     """A clip's annotation as the page shows it."""
     return {"prompt": PROMPTS[index], "objects": list(objects), "scene": scene, "prompt_state": "", **more}
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 class Annotating:
@@ -78,25 +65,7 @@ class Annotating:
         method: str | None = None,
     ) -> Answer:
         """GET, or POST of a body, as the page does it; `headers` of "" are left out."""
-        given = {"Host": f"127.0.0.1:{self.port}"}
-        data = None
-        if body is not None:
-            data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            given |= {"Origin": self.origin, "Content-Type": "application/json", "Content-Length": str(len(data))}
-        given = {name: value for name, value in (given | dict(headers or {})).items() if value}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            connection.putrequest(
-                method or ("GET" if body is None else "POST"), whole_path or self.path + path,
-                skip_host=True, skip_accept_encoding=True,
-            )  # fmt: skip
-            for name, value in given.items():
-                connection.putheader(name, value)
-            connection.endheaders(data)
-            answer = connection.getresponse()
-            return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
-        finally:
-            connection.close()
+        return Asking(self.port).ask(whole_path or self.path + path, body, headers=headers, method=method)
 
     def clip(self, index: int) -> Any:
         answer = self.ask(f"clips/{index}")
