@@ -33,7 +33,9 @@ class Database:
             with self._sentence():
                 self._db = connect_read_only(path)
             return
-        self._db = sqlite3.connect(":memory:" if read_only else path, check_same_thread=False, isolation_level=None)
+        place = ":memory:" if read_only else path
+        with self._sentence():
+            self._db = sqlite3.connect(place, check_same_thread=False, isolation_level=None)
         with self.told() as db:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -69,10 +71,23 @@ class Database:
             db.execute("BEGIN")
             try:
                 yield db
+                db.execute("COMMIT")
             except BaseException:
-                db.execute("ROLLBACK")
+                if db.in_transaction:  # a full disk may have ended it already
+                    db.execute("ROLLBACK")
                 raise
-            db.execute("COMMIT")
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file that only its owner can read, if there is none; SQLite's files beside it follow it.
+
+    Raises:
+        UserError: It cannot be made.
+    """
+    try:
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read or written: {error.strerror}") from error
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
