@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from i2vbench.attempt import describe
 from i2vbench.datasets.base import Dataset, check_samples
 from i2vbench.errors import UserError
+from i2vbench.rows import SampleRow
 from i2vbench.types import PlannedClip, Sample
 
 
@@ -26,7 +27,7 @@ def samples_of(dataset: Dataset, spec: str) -> Sequence[Sample]:
     return samples
 
 
-def resolve_categories(samples: Sequence[Sample], wanted: Sequence[str] | None) -> tuple[str, ...] | None:
+def resolve_categories(samples: Sequence[Sample | SampleRow], wanted: Sequence[str] | None) -> tuple[str, ...] | None:
     """The categories that are meant, in the data set's order.
 
     Args:
