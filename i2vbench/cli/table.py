@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from i2vbench.cli.options import parse_formats, split
-from i2vbench.cli.table_paper import Wish, parse_tables, refuse_not_run, tables_of_paper, tables_of_runs
+from i2vbench.cli.table_paper import OF_PEOPLE, Wish, parse_tables, refuse_not_run, tables_of_paper, tables_of_runs
 from i2vbench.errors import UserError
 from i2vbench.names import PAPER
 from i2vbench.registry import METRICS
@@ -50,6 +50,10 @@ def make_tables(
             help="FILE.py:Class of a metric of your own that may run; repeat it. A run's folder may be somebody "
             "else's, so the code that it names is not run unasked."
         ),
+    ] = None,
+    human: Annotated[
+        Path | None,
+        typer.Option(help="With --table 1: folder of a human study, whose shares stand in the columns of people."),
     ] = None,
     small_categories: Annotated[
         bool,
@@ -90,10 +94,12 @@ def make_tables(
     for spec in trust or []:
         METRICS.check_name(spec)
     wish = Wish(
-        published=with_published, trusted=trust or [], small_categories=small_categories,
+        published=with_published, trusted=trust or [], small_categories=small_categories, human=human,
         intervals=intervals, replicates=replicates,
         formats=formats, out=out, json_output=json_output, quiet=quiet,
     )  # fmt: skip
+    if human is not None and OF_PEOPLE not in tables:
+        raise UserError(f"--human: needs the table that has columns for it, --table {OF_PEOPLE}")
     _check_together(runs, bool(tables), wanted, wish)
     if PAPER in runs:
         tables_of_paper(tables, wish)
@@ -115,7 +121,7 @@ def _check_together(runs: Sequence[str], tables: bool, wanted: Sequence[str], wi
             )
         given = {
             "--metric": wanted, "--trust": wish.trusted, "--small-categories": wish.small_categories,
-            "--with-published": wish.published, "--intervals": wish.intervals,
+            "--with-published": wish.published, "--intervals": wish.intervals, "--human": wish.human,
         }  # fmt: skip
         for name, value in given.items():
             if value:

@@ -18,12 +18,16 @@ from i2vbench.leaderboards.published import TABLES
 if TYPE_CHECKING:
     from i2vbench.tables import Plain
     from i2vbench.tables.own_lines import Collect
+    from i2vbench.tables.people import People
 
 _MADE_BY = {
     3: "`i2vbench reproduce table3` makes it",
     4: "`i2vbench data stats DATASET` makes it of a data set",
 }
 """Tables that are not made of runs."""
+
+OF_PEOPLE = 1
+"""The table that has columns of a human evaluation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,7 @@ class Wish:
         published: Beside the paper's.
         trusted: The FILE.py:Class whose code may run.
         small_categories: Whether small categories have distances.
+        human: A human study, whose shares Table 1 has columns for.
         intervals: Whether numbers have intervals.
         replicates: Resamples behind each; None where nobody said.
         formats: Of the files; None where nobody said.
@@ -45,6 +50,7 @@ class Wish:
     published: bool
     trusted: Sequence[str]
     small_categories: bool
+    human: Path | None
     intervals: bool
     replicates: int | None
     formats: Sequence[str] | None
@@ -108,13 +114,31 @@ def tables_of_runs(tables: Sequence[int], runs: Sequence[Path], wish: Wish) -> N
             raise UserError(f"--table {number}: is not made of runs; {_MADE_BY[number]}")
 
     from i2vbench.tables.beside import runs_table
+    from i2vbench.tables.people import NOBODY
 
+    people = NOBODY if wish.human is None else _people(wish.human, wish)
     with wish.collecting() as collecting:
-        made = [runs_table(number, runs, wish.published, collecting) for number in tables]
+        made = [
+            runs_table(number, runs, wish.published, collecting, people if number == OF_PEOPLE else NOBODY)
+            for number in tables
+        ]
     if wish.writes and wish.out is None:
         refuse_not_run({id_: why for one in made for id_, why in one.not_run.items()})
     folder = wish.out or (runs[0] / "tables" if len(runs) == 1 else Path("tables"))
     _give([one.table for one in made], folder, chosen if wish.writes else [], wish)
+
+
+def _people(study: Path, wish: Wish) -> People:
+    """What a human study says of its models, with intervals if these are asked for."""
+    from i2vbench.human.counted import open_votes, rater_names
+    from i2vbench.human.report import Wanted, make_report
+    from i2vbench.human.report_tables import for_table_1
+    from i2vbench.human.shares import Draws
+    from i2vbench.statistics import REPLICATES
+
+    draws = Draws(wish.replicates or REPLICATES)
+    report = make_report(*open_votes(study), rater_names(study), Wanted(), draws)
+    return for_table_1(report, intervals=wish.intervals)
 
 
 def refuse_not_run(not_run: dict[str, str]) -> None:

@@ -15,6 +15,7 @@ from i2vbench.leaderboards.published.facts import Facts, facts
 from i2vbench.tables.layout import metric_notes
 from i2vbench.tables.own_lines import Collect, Footnotes, Found, collect_parts, own_lines
 from i2vbench.tables.paper import Line, lay_out, published_lines
+from i2vbench.tables.people import NOBODY, OF, People
 from i2vbench.tables.plain import Plain
 from i2vbench.tables.results import collect
 
@@ -30,7 +31,9 @@ class RunsTable:
     not_run: Mapping[str, str]
 
 
-def runs_table(table: int, runs: Sequence[Path], published: bool, collecting: Collect = collect) -> RunsTable:
+def runs_table(
+    table: int, runs: Sequence[Path], published: bool, collecting: Collect = collect, people: People = NOBODY
+) -> RunsTable:
     """The models of some runs as one of the paper's tables has them.
 
     Args:
@@ -39,6 +42,7 @@ def runs_table(table: int, runs: Sequence[Path], published: bool, collecting: Co
             stands in the columns of both, with footnotes.
         published: Whether the paper's own rows or columns stand there too.
         collecting: Aggregates them.
+        people: What a human study says of the models; Table 1 has columns for it.
 
     Raises:
         UserError: As `collect_parts`.
@@ -46,14 +50,15 @@ def runs_table(table: int, runs: Sequence[Path], published: bool, collecting: Co
     about = facts(table)
     found = collect_parts(table, runs, collecting)
     footnotes = Footnotes()
-    own, there = own_lines(about, found, footnotes), published_lines(about) if published else []
+    own, there = own_lines(about, found, footnotes, people), published_lines(about) if published else []
     names = {line.label for line in there}
+    human = {column.key for column in about.columns if column.of == OF}
     own = [replace(line, label=f"{line.label} (run)") if line.label in names else line for line in own]
 
     def rivals(line: Line, key: str) -> bool:
         if published:
             return not line.profile or (key in line.cells and not line.cells[key].footnotes)
-        return _comparable(found, key)
+        return key in human or _comparable(found, key)
 
     said = f"{about.cited}, and runs" if published else f"runs, laid out as {about.cited}"
     made = lay_out(about, [*there, *own], f"{about.title} ({said})", (), rivals)

@@ -15,6 +15,7 @@ from i2vbench.run_file import read_settings
 from i2vbench.tables.differences import clip_difference, differences
 from i2vbench.tables.layout import metric_grid, own_cell
 from i2vbench.tables.paper import Line
+from i2vbench.tables.people import NOBODY, OF, People
 from i2vbench.tables.printed import PrintedCell
 from i2vbench.tables.results import TOTAL, Results, collect
 
@@ -83,8 +84,15 @@ def collect_parts(table: int, runs: Sequence[Path], collecting: Collect = collec
     return found
 
 
-def own_lines(about: Facts, found: Found, footnotes: Footnotes) -> list[Line]:
-    """Every model of the runs; those of Table 1 that have one label in both of its parts are one line."""
+def own_lines(about: Facts, found: Found, footnotes: Footnotes, people: People = NOBODY) -> list[Line]:
+    """Every model of the runs; those of Table 1 that have one label in both of its parts are one line.
+
+    Args:
+        about: The table.
+        found: From `collect_parts`.
+        footnotes: Given letters.
+        people: A human study whose models are called as the lines are.
+    """
     cells: dict[str, dict[str, PrintedCell]] = {}
     profiles: dict[str, list[str]] = {}
     for part, results in found:
@@ -93,11 +101,17 @@ def own_lines(about: Facts, found: Found, footnotes: Footnotes) -> list[Line]:
             profiles.setdefault(column.label, []).append(results.profile_of(column))
             for name, key in part.keys.items():
                 mine |= _cells(results, name, c, part.of, key, footnotes)
+    for label, some in cells.items():
+        some |= _of_people(about, label, people, footnotes)
     lines = [
         Line(label=label, cells=some, profile="; ".join(dict.fromkeys(profiles[label])))
         for label, some in cells.items()
     ]
-    return [_explained(about, line, found) for line in lines] if about.columns else [_ordered(about, x) for x in lines]
+    return (
+        [_explained(about, line, found, people) for line in lines]
+        if about.columns
+        else [_ordered(about, x) for x in lines]
+    )
 
 
 def _parts(about: Facts) -> list[Part]:
@@ -180,7 +194,16 @@ def _categories(results: Results) -> list[str]:
     return [*found, TOTAL]
 
 
-def _explained(about: Facts, line: Line, found: Found) -> Line:
+def _of_people(about: Facts, label: str, people: People, footnotes: Footnotes) -> dict[str, PrintedCell]:
+    found = people.cells.get(label, {})
+    return {
+        column.key: replace(found[column.metric], footnotes=footnotes.letter(people.said))
+        for column in about.columns
+        if column.of == OF and column.metric in found
+    }
+
+
+def _explained(about: Facts, line: Line, found: Found, people: People) -> Line:
     """With why a cell is empty."""
     there = {part.of for part, results in found if line.label in {column.label for column in results.columns}}
     cells = dict(line.cells)
@@ -190,8 +213,10 @@ def _explained(about: Facts, line: Line, found: Found) -> Line:
         if column.metric in METRIC_IDS:
             reason = "this run has no such metric" if column.of in there else f"no run of {column.of} was given"
         else:
-            human = column.of == "Human evaluation"
-            reason = "a run holds no answers of people" if human else "a run does not state it"
+            nobody = (
+                "the study has no such answers of this model" if people.cells else "a run holds no answers of people"
+            )
+            reason = nobody if column.of == OF else "a run does not state it"
         cells[column.key] = PrintedCell("", note=reason)
     return replace(line, cells=cells)
 
