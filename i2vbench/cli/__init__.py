@@ -15,6 +15,7 @@ from i2vbench.cli import (
     export,
     figures,
     generate,
+    human,
     leaderboard,
     profile,
     reproduce,
@@ -70,6 +71,7 @@ catalogue.register(app)
 app.add_typer(adapter.app, name="adapter")
 app.add_typer(data.app, name="data")
 app.add_typer(export.app, name="export")
+app.add_typer(human.app, name="human")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(reproduce.app, name="reproduce")
 app.add_typer(weights.app, name="weights")

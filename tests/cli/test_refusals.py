@@ -40,6 +40,7 @@ HEAVY = {"torch", "diffusers", "transformers", "pandas", "numpy", "av", "decord"
         ["models"],
         ["data", "annotate", "--help"],
         ["data", "annotate", "demo"],
+        ["human", "serve", "--out", "study", "--questions", "beauty"],
         ["weights"],
         ["weights", "fetch", "i3d_tat"],
     ],
