@@ -16,13 +16,14 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Scope, Send
 
 from i2vbench.errors import UserError
+from i2vbench.pages import policy_hash
 from i2vbench.texts import clean
 
 MOST_BYTES = 64 * 1024
@@ -69,6 +70,22 @@ def bare_app() -> FastAPI:
 def told(status: int, text: str) -> JSONResponse:
     """An answer that says why."""
     return JSONResponse({"why": clean(text)}, status)
+
+
+def page(text: str, script: str, style: str) -> HTMLResponse:
+    """A page that may run its one script and talk to its own server, and nothing else.
+
+    Args:
+        text: With the script and the style in it.
+        script: The same.
+        style: The same.
+    """
+    policy = (
+        f"default-src 'none'; script-src '{policy_hash(script)}'; style-src '{policy_hash(style)}'; "
+        "connect-src 'self'; img-src blob: data:; media-src blob:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+    return HTMLResponse(text, headers={"Content-Security-Policy": policy})
 
 
 def guarded(send: Send) -> Send:

@@ -26,9 +26,9 @@ from i2vbench.annotate.session import Session
 from i2vbench.datasets.annotations import Annotation, Conflict
 from i2vbench.datasets.metadata import PromptState
 from i2vbench.errors import UserError
-from i2vbench.pages import policy_hash, templates
+from i2vbench.pages import templates
 from i2vbench.video import VideoError
-from i2vbench.web import Body, bare_app, foreign, guarded, told
+from i2vbench.web import Body, bare_app, foreign, guarded, page, told
 
 _HERE = Path(__file__).parent
 _HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d{1,5})?")
@@ -74,7 +74,7 @@ def make_app(session: Session, name: str, token: str, finish: Callable[[], None]
         finish: Called when the person is done.
     """
     app = bare_app()
-    text, policy = _page(name)
+    shown = _page(name)
 
     def known(index: int) -> int:
         if not 0 <= index < len(session.samples):
@@ -82,8 +82,8 @@ def make_app(session: Session, name: str, token: str, finish: Callable[[], None]
         return index
 
     @app.get("/")
-    def page() -> HTMLResponse:
-        return HTMLResponse(text, headers={"Content-Security-Policy": policy})
+    def annotating() -> HTMLResponse:
+        return shown
 
     @app.get("/clips")
     def overview() -> dict[str, Any]:
@@ -147,24 +147,18 @@ def make_app(session: Session, name: str, token: str, finish: Callable[[], None]
     return _Guard(app, token)
 
 
-def _page(name: str) -> tuple[str, str]:
-    """The page's text, and its content security policy."""
+def _page(name: str) -> HTMLResponse:
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     style = (_HERE / "page.css").read_text(encoding="utf-8")
-    page = templates(_HERE).get_template("page.html.jinja")
-    text = page.render(
+    template = templates(_HERE).get_template("page.html.jinja")
+    text = template.render(
         name=name,
         script=Markup(script),
         style=Markup(style),
         most=MOST_CHARACTERS,
         most_prompt=MOST_PROMPT_CHARACTERS,
     )
-    policy = (
-        f"default-src 'none'; script-src '{policy_hash(script)}'; style-src '{policy_hash(style)}'; "
-        "connect-src 'self'; img-src blob: data:; media-src blob:; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    )
-    return text, policy
+    return page(text, script, style)
 
 
 class _Guard:

@@ -25,8 +25,8 @@ from i2vbench.human.limits import Limit, TooOften, client_of
 from i2vbench.human.session import Refused, Session
 from i2vbench.human.study import Study
 from i2vbench.human.votes import Rater, Votes
-from i2vbench.pages import policy_hash, templates
-from i2vbench.web import Body, bare_app, told
+from i2vbench.pages import templates
+from i2vbench.web import Body, bare_app, page, told
 
 _PAGES = Path(__file__).parent / "pages"
 _SCRIPTS = {
@@ -130,7 +130,7 @@ def _add_enrolment(app: FastAPI, votes: Votes, access: Access, limits: _Limits, 
 
 
 def _add_raters(app: FastAPI, session: Session, known: Callable[[Request, str], Rater]) -> None:
-    page = _page("rater")
+    shown = _page("rater")
 
     @app.get("/r/{token}")
     def without_slash(request: Request, token: str) -> RedirectResponse:
@@ -139,7 +139,7 @@ def _add_raters(app: FastAPI, session: Session, known: Callable[[Request, str], 
     @app.get("/r/{token}/")
     def rater_page(request: Request, token: str) -> HTMLResponse:
         known(request, token)
-        return page
+        return shown
 
     @app.get("/r/{token}/state")
     def state(request: Request, token: str) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def _add_raters(app: FastAPI, session: Session, known: Callable[[Request, str], 
 
 def _add_administration(app: FastAPI, session: Session, access: Access, admin: Callable[[Request, str], None]) -> None:
     study, votes = session.study, session.votes
-    page = _page("admin")
+    shown = _page("admin")
 
     def table(text: str) -> Response:
         return Response(text.encode(), media_type="text/csv; charset=utf-8")
@@ -177,7 +177,7 @@ def _add_administration(app: FastAPI, session: Session, access: Access, admin: C
     @app.get("/admin/{token}/")
     def admin_page(request: Request, token: str) -> HTMLResponse:
         admin(request, token)
-        return page
+        return shown
 
     @app.get("/admin/{token}/progress")
     def told_progress(request: Request, token: str) -> dict[str, Any]:
@@ -223,7 +223,7 @@ def _tell_faults(app: FastAPI) -> None:
 
 
 def _page(name: str, **values: object) -> HTMLResponse:
-    """A page with its one script and its style, and what it may do."""
+    """A page with its one script and its style."""
     script = "\n".join((_PAGES / file).read_text(encoding="utf-8") for file in _SCRIPTS[name])
     style = (_PAGES / "page.css").read_text(encoding="utf-8")
     text = (
@@ -231,9 +231,4 @@ def _page(name: str, **values: object) -> HTMLResponse:
         .get_template(f"{name}.html.jinja")
         .render(script=Markup(script), style=Markup(style), **values)
     )
-    policy = (
-        f"default-src 'none'; script-src '{policy_hash(script)}'; style-src '{policy_hash(style)}'; "
-        "connect-src 'self'; img-src blob: data:; media-src blob:; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    )
-    return HTMLResponse(text, headers={"Content-Security-Policy": policy})
+    return page(text, script, style)
