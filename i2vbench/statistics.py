@@ -23,6 +23,9 @@ LEAST_FOR_PERCENTILES = 400
 NOISE = 4
 """Standard errors of their mean that replicates may be off by chance: once in 16,000 times."""
 
+SAME_MEAN = 1e-9
+"""How far a metric's number may be from the mean over clips and still be that mean, rounded otherwise."""
+
 _NORMAL = NormalDist()
 
 

@@ -15,16 +15,13 @@ from i2vbench.compare.paired import effect_size, holm, resampled_means, sign_fli
 from i2vbench.compare.seeds import Noise, noise
 from i2vbench.compare.sides import Scores, Sides, scores
 from i2vbench.metrics.base import Metric
-from i2vbench.statistics import bootstrap_interval
+from i2vbench.statistics import SAME_MEAN, bootstrap_interval
 from i2vbench.tables import clip_notes, notes
 from i2vbench.tables.intervals import LEAST_SAMPLES
 from i2vbench.tables.results import TOTAL
 from i2vbench.tables.runs import Record
 from i2vbench.tables.wanted import NotRun, wanted_metrics
 from i2vbench.types import Measurement, MetricInfo
-
-AGREES = 1e-9
-"""How far a metric's cell may be from the mean over clips and still be that mean, rounded otherwise."""
 
 
 def compare(
@@ -152,7 +149,7 @@ def _why_distance(metric: Metric, records: Sequence[Record]) -> str:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a metric raises is said of it
         return f"Its number for all clips cannot be made: {describe(error)}"
     mean = math.fsum(values) / len(values) if values else 0.0
-    if cell is None or math.isclose(cell, mean, rel_tol=AGREES, abs_tol=AGREES):
+    if cell is None or math.isclose(cell, mean, rel_tol=SAME_MEAN, abs_tol=SAME_MEAN):
         return ""
     return "Its number is not the mean over clips, so it is made again for each resample."
 

@@ -125,7 +125,7 @@ def correlate(
 
 
 def _draw(ballots: Ballots, replicates: int, seed: int) -> _Draws:
-    """The draws of `two_way_weights`, raters and items apart: an average over items needs the items' own."""
+    """The draws of `weight_blocks`, raters and items apart: an average over items needs the items' own."""
     counts = len(ballots.rater_ids), len(ballots.item_ids)
     made = list(draws(*counts, replicates, seed, max(1, replicates)))
     once = [np.ones((1, count)) for count in counts]

@@ -14,14 +14,12 @@ from i2vbench.human.matching import Matched
 from i2vbench.human.votes_per_clip import Array, Positions
 from i2vbench.metrics.base import Metric
 from i2vbench.rows import MeasurementRow
+from i2vbench.statistics import SAME_MEAN
 from i2vbench.store import REFERENCE, Store
 from i2vbench.tables import notes
 from i2vbench.tables.runs import Column
 from i2vbench.tables.wanted import NotRun, wanted_metrics
 from i2vbench.types import Measurement, MetricInfo
-
-AGREES = 1e-9
-"""How far a metric's number may be from the mean over clips and still be that mean, rounded otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -235,5 +233,5 @@ def _numbers(
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a metric raises empties its cells
         return None, False, f"aggregate failed: {describe(error)}"
     means = None if values is None else values.mean(axis=0)
-    mean = means is not None and bool(np.allclose(numbers, means, rtol=AGREES, atol=AGREES))
+    mean = means is not None and bool(np.allclose(numbers, means, rtol=SAME_MEAN, atol=SAME_MEAN))
     return np.array(numbers), mean, ""

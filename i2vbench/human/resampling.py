@@ -21,25 +21,17 @@ _BLOCK = 2_000_000
 """Weights that are made at once."""
 
 
-def two_way_weights(
+def weight_blocks(
     raters: Sequence[int], items: Sequence[int], replicates: int = REPLICATES, seed: int = 0
 ) -> Iterator[Weights]:
-    """The weight of each response, [n], once for each replicate; all may be 0.
+    """The weight of each response, several replicates at a time: [k, n], the k of all blocks adding up to `replicates`.
 
     Args:
         raters: Whose each response is.
         items: What each is of, as many.
-        replicates: How many.
+        replicates: How many; in one of them all weights may be 0.
         seed: Of the draws; equal ones give equal weights.
     """
-    for block in weight_blocks(raters, items, replicates, seed):
-        yield from block
-
-
-def weight_blocks(
-    raters: Sequence[int], items: Sequence[int], replicates: int = REPLICATES, seed: int = 0
-) -> Iterator[Weights]:
-    """The same weights, several replicates at a time: [k, n], the k of all blocks adding up to `replicates`."""
     whose, of = (np.unique(np.asarray(side, dtype=np.int64), return_inverse=True)[1] for side in (raters, items))
     most = max(1, _BLOCK // max(1, len(raters)))
     for rater_times, item_times in draws(len(set(raters)), len(set(items)), replicates, seed, most):

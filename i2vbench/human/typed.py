@@ -1,4 +1,8 @@
-"""JSON -> dataclasses, every value of the type that its field states: a file may be damaged, or somebody else's."""
+"""JSON -> dataclasses, every value of the type that its field states: a file may be damaged, or somebody else's.
+
+Files that people write are `toml_fields`': settings with defaults and limits. Here a machine has written everything,
+and lists hold records.
+"""
 
 from __future__ import annotations
 

@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 
 from i2vbench.human import resampling
-from i2vbench.human.resampling import two_way_weights, weight_blocks
+from i2vbench.human.resampling import Weights, weight_blocks
 
 RATERS, ITEMS = [4, 4, 9, 9, 9], [0, 7, 0, 7, 8]
 """Two raters, three items; one response is missing."""
+
+
+def each_weights(replicates: int, seed: int) -> Weights:
+    return np.concatenate(list(weight_blocks(RATERS, ITEMS, replicates, seed)))
 
 
 def all_weights() -> Counter[tuple[int, ...]]:
@@ -26,7 +30,7 @@ def all_weights() -> Counter[tuple[int, ...]]:
 
 def test_weights_are_as_likely_as_all_draws_say() -> None:
     expected, times = all_weights(), 20_000
-    found = Counter(tuple(map(int, weights)) for weights in two_way_weights(RATERS, ITEMS, times, seed=3))
+    found = Counter(tuple(map(int, weights)) for weights in each_weights(times, seed=3))
     assert set(found) == set(expected)
     total = expected.total()
     chi2 = sum((found[w] - times * n / total) ** 2 / (times * n / total) for w, n in expected.items())
@@ -35,12 +39,12 @@ def test_weights_are_as_likely_as_all_draws_say() -> None:
 
 
 def test_equal_seeds_give_equal_weights_whatever_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = np.array(list(two_way_weights(RATERS, ITEMS, 50, seed=1)))
+    whole = each_weights(50, seed=1)
     monkeypatch.setattr(resampling, "_BLOCK", 35)
     blocks = list(weight_blocks(RATERS, ITEMS, 50, seed=1))
     assert [len(block) for block in blocks] == [7] * 7 + [1]
     assert np.array_equal(np.concatenate(blocks), whole)
-    assert not np.array_equal(whole, np.array(list(two_way_weights(RATERS, ITEMS, 50, seed=2))))
+    assert not np.array_equal(whole, each_weights(50, seed=2))
 
 
 def test_the_variance_of_a_balanced_mean_is_owens() -> None:

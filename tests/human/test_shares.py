@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from i2vbench.human.report_words import without
-from i2vbench.human.resampling import two_way_weights, weight_blocks
+from i2vbench.human.resampling import weight_blocks
 from i2vbench.human.shares import Draws, Estimate, points_of, preferences_of, resampled, share_estimates, shares
 from i2vbench.human.votes import Response
 from i2vbench.leaderboards.published import numbers
@@ -59,7 +59,8 @@ def test_intervals_know_that_raters_differ() -> None:
     )
     drawn = [
         [float(np.average(points[:, m], weights=w)) if w.any() else np.nan for m in range(3)]
-        for w in two_way_weights(raters, items, DRAWS.replicates, DRAWS.seed)
+        for block in weight_blocks(raters, items, DRAWS.replicates, DRAWS.seed)
+        for w in block
     ]
     for m, one in enumerate(found):
         assert (one.n, one.raters, one.note) == (240, 8, "")
