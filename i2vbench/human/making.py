@@ -29,6 +29,9 @@ from i2vbench.video import VideoError
 
 PER_RATER, CHECKS = 50, 0.1
 
+MOST_AT_ONCE = 26
+"""Models in a task: the page calls them by letters."""
+
 _LOCK = "study.lock"
 
 
@@ -119,6 +122,11 @@ def _new(choice: Choice, plan: Plan, progress: Progress) -> Study:
     per_rater = plan.per_rater if plan.per_rater is not None else PER_RATER
     checks = plan.checks if plan.checks is not None else CHECKS
     asked = questions.questions_of(plan.questions or questions.DEFAULT, mode)
+    if mode == "choice" and len(choice.models) > MOST_AT_ONCE:
+        raise UserError(
+            f"{len(choice.models)} models: a page shows at most {MOST_AT_ONCE} at once; --mode pairs shows two, and "
+            "--model takes some"
+        )
     found = _read_all(choice, progress)
     broken = _balanced(len(found), len(choice.models), seed) if checks > 0 else [None] * len(found)
     study = Study(

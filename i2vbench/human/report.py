@@ -17,8 +17,6 @@ from i2vbench.human.study import Question, Study
 from i2vbench.human.votes import Response
 from i2vbench.texts import clean
 
-TOTAL = "All"
-
 
 @dataclass(frozen=True, slots=True)
 class Answered:

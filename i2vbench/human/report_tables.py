@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from i2vbench.errors import UserError
-from i2vbench.human.report import TOTAL, Answered, Report
+from i2vbench.human.report import Answered, Report
 from i2vbench.human.report_words import SCORE, agreement_said, asked, how_counted, how_drawn, whose_answers, without
 from i2vbench.human.shares import Estimate
 from i2vbench.human.study import Study
@@ -17,6 +18,7 @@ from i2vbench.leaderboards.published.facts import facts, source_of
 from i2vbench.store import folder_name
 from i2vbench.tables.people import OF, People
 from i2vbench.tables.printed import Heading, PrintedCell, Row, Table, marks
+from i2vbench.tables.results import TOTAL
 
 PUBLISHED = {"appearance": "Appearance consistency (%)", "motion": "Motion consistency (%)"}
 """Metrics of the paper's Table 1 by the question that they are of."""
@@ -194,14 +196,15 @@ def _category_table(report: Report, one: Answered) -> Table:
     study = report.study
     count = "Responses"
     rows = []
-    answered = [response.task.item for response in report.counted.responses]
-    lines = [*one.categories.items(), (TOTAL, one.shares)]
-    for label, estimates in lines:
+    answered = Counter(study.items[response.task.item].category for response in report.counted.responses)
+    total = TOTAL if TOTAL not in one.categories else f"{TOTAL} (total)"
+    counts = [*(answered[category] for category in one.categories), answered.total()]
+    lines = [*one.categories.items(), (total, one.shares)]
+    for (label, estimates), number in zip(lines, counts, strict=True):
         cells = [_percent(estimate) for estimate in estimates]
         found = zip(cells, marks([cell.text for cell in cells], "higher"), strict=True)
-        some = [item for item in answered if label == TOTAL or study.items[item].category == label]
         marked = [replace(cell, mark=mark) for cell, mark in found]
-        rows.append(Row(label, 0, (PrintedCell(str(len(some))), *marked), total=label == TOTAL))
+        rows.append(Row(label, 0, (PrintedCell(str(number)), *marked), total=label == total))
     labelled = [(label, [*zip(study.models, some, strict=True)]) for label, some in lines]
     drawn = how_drawn(report, itertools.chain.from_iterable(some for _, some in lines))
     notes = [*asked([one]), how_counted(study.mode), *_marked(rows), *drawn, *without(labelled)]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from i2vbench.errors import UserError
 from i2vbench.files import file_sha256
-from i2vbench.human import filling
+from i2vbench.human import filling, making
 from i2vbench.human.making import Plan, held, make_study
 from i2vbench.human.media import damaged
 from i2vbench.human.study import FILE, Study, broken_path, first_frame_path, read_study, video_path
@@ -104,6 +104,16 @@ def test_nothing_that_is_served_names_a_model_or_a_sample(tmp_path: Path, run: P
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
     data = media[video_path(0, 1)]
     assert data.index(b"moov") < data.index(b"mdat"), "it plays before all of it is there"
+
+
+def test_more_models_than_letters_are_refused_at_once(
+    tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "MOST_AT_ONCE", 2)
+    with pytest.raises(UserError, match="3 models: a page shows at most 2 at once; --mode pairs"):
+        make(tmp_path / "study", run)
+    assert not (tmp_path / "study").exists()
+    assert make(tmp_path / "study", run, mode="pairs", limit=1).mode == "pairs"
 
 
 def test_every_model_is_damaged_as_often(tmp_path: Path, run: Path) -> None:

@@ -141,6 +141,16 @@ def test_categories_have_their_own_responses(inside: Inside, counted: Path) -> N
     assert found[2]["low calm"] != ""
 
 
+def test_a_category_called_as_the_total_is_told_from_it(inside: Inside, tmp_path: Path) -> None:
+    study = study_of(items=6, categories=("All", "Food"))
+    first = {"appearance": [0], "motion": [0]}
+    said = [(rater, item, first) for rater in (1, 2) for item in (0, 1, 2)]
+    write_votes(tmp_path / "study", study, chosen_models(study, said))
+    assert inside("human", "report", *FEW, "study", "--by-category", "--format", "csv").code == 0
+    found = rows(tmp_path / "study" / "tables" / "human-motion-categories.csv")
+    assert [(r["category"], r["responses"]) for r in found] == [("All", "4"), ("Food", "2"), ("All (total)", "6")]
+
+
 def test_pairs_have_scores_and_who_is_preferred_to_whom(inside: Inside, tmp_path: Path) -> None:
     study = study_of("pairs", items=20)
     write_votes(tmp_path / "study", study, drawn_responses(study, 6, 20, quality=(1, 0, -1)))
