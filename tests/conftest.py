@@ -16,12 +16,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from i2vbench.place import Place
 from i2vbench.profiles import Profile, load_profile
 from i2vbench.progress import Quiet
 from i2vbench.run import Outcome, run
 from i2vbench.settings import RunConfig
-from i2vbench.types import Frames, Video
-from tests import parts
+from i2vbench.store import Store, keep
+from i2vbench.types import Frames, Measurement, Video
+from i2vbench.weights.places import cache_folder
+from tests import parts, processes
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,6 +40,25 @@ width = 48
 interpolation = "bilinear"
 sampling = "nearest"
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The user's cache, but for what is kept over runs: no test takes over what was made before it."""
+    users, own = cache_folder(), tmp_path_factory.mktemp("cache")
+    for name in ("weights", "tiny", "synthetic-1"):
+        (users / name).mkdir(parents=True, exist_ok=True)
+        (own / name).symlink_to(users / name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("I2VBENCH_CACHE", str(own))
+        yield own
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept(cache_of_tests: Path) -> Iterator[None]:
+    yield
+    shutil.rmtree(cache_of_tests / "kept", ignore_errors=True)
+
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -65,9 +87,7 @@ def cli(tmp_path: Path) -> Cli:
     """Runs `i2vbench ARGS` in a folder of its own and returns what it printed."""
 
     def call(*args: object, cwd: Path = tmp_path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command(*args), cwd=cwd, env=environment(), capture_output=True, text=True, timeout=timeout, check=False
-        )
+        return processes.run(command(*args), cwd=cwd, env=environment(), timeout=timeout)
 
     return call
 
@@ -111,6 +131,12 @@ def make_dataset(
         writer.writerow(("file_name", "id", "category", "prompt", "objects", "scene"))
         writer.writerows(rows)
     return folder
+
+
+def record(store: Store, model: str, seeds: Sequence[int], measurements: Sequence[Measurement]) -> None:
+    """Keep measurements of clips of these seeds, as a worker and the one that directs it do."""
+    place = Place(store.folder)
+    store.record([keep(m, model, seed, place) for seed, m in zip(seeds, measurements, strict=True)])
 
 
 Go = Callable[..., Outcome]

@@ -19,6 +19,7 @@ from i2vbench.datasets.folder import FolderDataset
 from i2vbench.datasets.metadata import read_folder
 from i2vbench.errors import UserError
 from i2vbench.progress import Quiet
+from tests import processes
 from tests.conftest import command, environment
 from tests.curation.footage import DAMAGED, PLAN, write_footage, write_list
 
@@ -322,9 +323,7 @@ def read_folder_exists(folder: Path) -> bool:
     ],
 )
 def test_mistakes_are_one_sentence(made: Path, args: list[str], said: str) -> None:
-    found = subprocess.run(
-        command("data", "curate", *args), cwd=made, env=environment(), capture_output=True, text=True, check=False
-    )
+    found = processes.run(command("data", "curate", *args), cwd=made, env=environment())
     assert found.returncode == 2
     assert said in found.stderr
     assert "Traceback" not in found.stderr

@@ -6,7 +6,7 @@ import random
 import shutil
 import signal
 import subprocess
-import time
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +14,27 @@ import pytest
 
 from i2vbench.curation.pipeline import STAGES
 from i2vbench.curation.stage import MeasuringStage
+from tests import processes
 from tests.conftest import INTERRUPTED, command, environment
 from tests.curation.footage import PLAN, drawn, write_clip, write_list
 from tests.site import good, serving
+
+KILLED = """
+import os, signal, sys, threading
+
+stage, seconds = sys.argv.pop(1), float(sys.argv.pop(1))
+write = sys.stderr.write
+
+def dying(text):
+    if text.startswith(f"{stage}: "):
+        threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    return write(text)
+
+sys.stderr.write = dying
+from i2vbench.cli import main
+main()
+"""
+"""The command line, killed so long after it said that a stage began."""
 
 MEASURED = [stage.name for stage in STAGES if issubclass(stage, MeasuringStage)]
 
@@ -61,34 +79,16 @@ SOME = MEASURED[::4]
 def test_killed_in_any_stage_it_ends_with_the_same_data_set(place: Path, stages: list[str]) -> None:
     for out in ("whole", "killed"):
         shutil.rmtree(place / out, ignore_errors=True)
-    whole = subprocess.run(
-        arguments("whole"), cwd=place, env=environment(), capture_output=True, text=True, check=False
-    )
+    whole = processes.run(arguments("whole"), cwd=place, env=environment())
     assert whole.returncode == 0, whole.stderr
     assert "4 clips in" in whole.stdout
     clock = random.Random(8)
     for stage in stages:
-        process = subprocess.Popen(
-            arguments("killed"),
-            cwd=place,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith(f"{stage}: "):
-                break
-        else:
-            pytest.fail(f"it ended before the stage {stage} began")
-        time.sleep(clock.uniform(0, 0.05))
-        process.send_signal(signal.SIGKILL)
-        process.stderr.close()
-        assert process.wait() == -signal.SIGKILL, f"it was killed in {stage}"
-    resumed = subprocess.run(
-        arguments("killed"), cwd=place, env=environment(), capture_output=True, text=True, check=False
-    )
+        _, _, _, *rest = arguments("killed")
+        dying = [sys.executable, "-c", KILLED, stage, str(clock.uniform(0, 0.05)), *rest]
+        killed = processes.run(dying, cwd=place, env=environment())
+        assert killed.returncode == -signal.SIGKILL, f"not killed in {stage}: {killed.stderr}"
+    resumed = processes.run(arguments("killed"), cwd=place, env=environment())
     assert resumed.returncode == 0, resumed.stderr
     assert result(place / "killed") == result(place / "whole")
     assert "metadata.csv" in result(place / "whole")
@@ -110,14 +110,7 @@ def test_stopped_by_hand_it_ends_at_once_and_goes_on(place: Path) -> None:
     assert (place / "stopped" / "stages" / "03-metadata.csv").exists(), "what ended has its rows"
     assert "stopped; what was measured is kept" in errors
     assert output == ""
-    again = subprocess.run(
-        [*arguments("stopped"), "--until", "cut"],
-        cwd=place,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    again = processes.run([*arguments("stopped"), "--until", "cut"], cwd=place, env=environment())
     assert again.returncode == 0, again.stderr
 
 
@@ -127,9 +120,7 @@ def test_two_at_once_are_refused(place: Path) -> None:
     )
     assert first.stderr is not None
     first.stderr.readline()
-    second = subprocess.run(
-        arguments("twice"), cwd=place, env=environment(), capture_output=True, text=True, check=False
-    )
+    second = processes.run(arguments("twice"), cwd=place, env=environment())
     first.kill()
     first.communicate()
     assert second.returncode == 2

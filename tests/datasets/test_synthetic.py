@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 import sys
 from dataclasses import replace
 from itertools import islice
@@ -35,6 +34,7 @@ from i2vbench.datasets.synthetic.dataset import SyntheticDataset, seeds_by_categ
 from i2vbench.errors import UserError
 from i2vbench.metrics.networks import wordpiece
 from i2vbench.video import read_video
+from tests import processes
 from tests.conftest import environment
 
 SEEDS = st.integers(0, 2**40)
@@ -221,9 +221,7 @@ class TestDataset:
 def test_a_folder_with_its_truth(tmp_path: Path) -> None:
     out = tmp_path / "drawn"
     command = [sys.executable, "-m", "i2vbench", "data", "draw", str(out), "--count", "2", "--frames", "3"]
-    made = subprocess.run(
-        [*command, "--size", "32x48", "--fps", "12", "--truth"], env=environment(), capture_output=True, text=True
-    )
+    made = processes.run([*command, "--size", "32x48", "--fps", "12", "--truth"], env=environment())
     assert (made.returncode, made.stderr) == (0, "")
     assert check_folder(out) == []
     rows, faults, _ = read_folder(out)
@@ -236,6 +234,6 @@ def test_a_folder_with_its_truth(tmp_path: Path) -> None:
         np.testing.assert_array_equal(truth["boxes"], clip.boxes)
         np.testing.assert_array_equal(truth["flow"][1], clip.flow(1, 2)[0])
         np.testing.assert_array_equal(truth["seen"][1], clip.flow(1, 2)[1])
-    again = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    again = processes.run(command, env=environment())
     assert again.returncode == 2
     assert "is there already" in again.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from i2vbench.datasets.writing import write_metadata
 from i2vbench.errors import UserError
 from i2vbench.files import file_sha256
 from i2vbench.video import probe
+from tests import processes
 from tests.conftest import command, environment, make_dataset
 
 
@@ -31,9 +31,7 @@ def stated(tmp_path: Path) -> Path:
 
 
 def run_verify(*args: str) -> tuple[int, str]:
-    found = subprocess.run(
-        command("data", "verify", *args), env=environment(), capture_output=True, text=True, check=False
-    )
+    found = processes.run(command("data", "verify", *args), env=environment())
     assert "Traceback" not in found.stderr, found.stderr
     return found.returncode, found.stdout + found.stderr
 

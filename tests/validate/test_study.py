@@ -25,6 +25,7 @@ from i2vbench.validate.report import lines, reaction_table, write_report
 from i2vbench.validate.study import Reaction, study
 from i2vbench.validate.subjects import DrawnSubject
 from i2vbench.validate.truth import Score
+from tests import processes
 from tests.conftest import environment
 from tests.validate.test_damages import PROTOCOL
 
@@ -258,7 +259,7 @@ def test_what_does_not_go_with_the_grades_is_marked() -> None:
 
 def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "i2vbench", "validate-metrics", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True)
+    return processes.run(command, cwd=folder, env=environment())
 
 
 def test_flickering_behaves_as_was_stated(tmp_path: Path) -> None:

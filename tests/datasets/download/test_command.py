@@ -14,6 +14,7 @@ import pytest
 
 from i2vbench.datasets.check import check_folder
 from i2vbench.datasets.download.records import Records
+from tests import processes
 from tests.conftest import Cli, command, environment
 from tests.datasets.download.videos import numbers
 from tests.site import Answer, Request, good
@@ -93,10 +94,8 @@ def test_all_here_is_0_and_some_not_is_1_with_counts(
 def test_a_folder_may_be_named_from_where_one_stands(web: Web, clip: bytes, tmp_path: Path) -> None:
     web.answers["/clip.mp4"] = good(clip)
     manifest(tmp_path, ("a", f"{web.url}/clip.mp4", "", "", "Pet", "x"))
-    done = subprocess.run(
-        command("data", "download", "clips.csv", "--out", "here", "--pace", "0"),
-        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    arguments = command("data", "download", "clips.csv", "--out", "here", "--pace", "0")
+    done = processes.run(arguments, cwd=tmp_path, env=environment())
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "here/clips/a.mp4").read_bytes() == clip
 

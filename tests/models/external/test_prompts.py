@@ -57,6 +57,7 @@ def test_yaml_gives_every_number_back(number: float) -> None:
 
 
 @hard
+@settings(deadline=None)  # the first one pays for imports
 @given(texts)
 def test_omegaconf_gives_every_text_back(text: str) -> None:
     omegaconf = pytest.importorskip("omegaconf").OmegaConf
