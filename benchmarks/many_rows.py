@@ -16,7 +16,7 @@ from typing import Any
 from i2vbench.datasets.folder import FolderDataset
 from i2vbench.datasets.verify import verify
 from i2vbench.datasets.writing import write_metadata
-from i2vbench.run import request_seed
+from i2vbench.plan import request_seed
 from i2vbench.store import Store
 from i2vbench.types import PlannedClip, Sample
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
 
 ClipState = Literal["owed", "done", "failed", "not_applicable"]
 
@@ -66,6 +69,32 @@ class MeasurementRow:
             raise ValueError(f"the value of {self.sample_id} by {self.metric} is {self.value}")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasurementLot:
+    """Records of one model's clips as columns: what tables read of a hundred thousand clips.
+
+    Attributes:
+        positions: Of the clips in the plan.
+        metrics: Their ids.
+        states: As `MeasurementRow.state`.
+        values: float64, NaN where there is none.
+        reasons: As `MeasurementRow.reason`.
+        details: By place in the lot, of those records alone whose details were asked for.
+    """
+
+    positions: Sequence[int]
+    metrics: Sequence[str]
+    states: Sequence[ClipState]
+    values: npt.NDArray[np.float64]
+    reasons: Sequence[str | None]
+    details: Mapping[int, Mapping[str, Any]]
+
+    def __post_init__(self) -> None:
+        if np.isinf(self.values).any():
+            place = int(np.isinf(self.values).argmax())
+            raise ValueError(f"a value by {self.metrics[place]} is {self.values[place]}")
+
+
 def parse_details(text: str) -> dict[str, Any]:
     """The details of a measurement.
 
@@ -74,13 +103,12 @@ def parse_details(text: str) -> dict[str, Any]:
             notes look for texts.
     """
 
-    def finite(number: str) -> float:
-        value = float(number)
-        if not math.isfinite(value):
-            raise ValueError(f"{number} is not finite")
-        return value
-
-    details = json.loads(text, parse_float=finite, parse_constant=finite)
+    if text == "{}":
+        return {}
+    try:
+        details = _DETAILS.decode(text)
+    except RecursionError as error:  # of a store that somebody else made
+        raise ValueError("details are nested too deeply") from error
     if not isinstance(details, dict):
         raise ValueError("details are no JSON object")
     if fault := fault_of_details(details):
@@ -90,6 +118,8 @@ def parse_details(text: str) -> dict[str, Any]:
 
 def fault_of_details(details: Mapping[str, Any]) -> str:
     """What the tables' notes could not tell of details; "" if nothing is wrong with them."""
+    if details.keys().isdisjoint(_TOLD):
+        return ""
     notes = [details.get("brought", ""), details.get("made_as", "")]
     doubts = details.get("doubts", [])
     if not isinstance(doubts, list) or not all(isinstance(text, str) for text in [*notes, *doubts]):
@@ -99,7 +129,21 @@ def fault_of_details(details: Mapping[str, Any]) -> str:
     return ""
 
 
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is not finite")
+    return value
+
+
+_DETAILS = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+_TOLD = frozenset({"brought", "made_as", "doubts"})
+
+
 def _check_inside(path: str | None) -> None:
     """Refuse a path that leaves the run's folder."""
-    if path is not None and (PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts or "\\" in path):
+    # A path is taken apart only where two dots stand in it: these are as many as a run has clips.
+    if path is not None and (
+        path.startswith("/") or "\\" in path or (".." in path and ".." in PurePosixPath(path).parts)
+    ):
         raise ValueError(f"the path {path!r} leaves the run's folder")

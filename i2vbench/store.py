@@ -14,7 +14,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,9 +23,12 @@ import numpy as np
 
 from i2vbench.database import connect_read_only
 from i2vbench.errors import UserError
-from i2vbench.files import atomic_file, is_disk_error, write_json
-from i2vbench.rows import ClipRow, ClipState, MeasurementRow, SampleRow, parse_details
+from i2vbench.files import atomic_file, write_json
+from i2vbench.place import Place
+from i2vbench.reading import FAILED_BY, ROWS_AT_ONCE, Reading, as_list, readable
+from i2vbench.rows import ClipState, MeasurementRow
 from i2vbench.run_file import read_settings
+from i2vbench.timings import timed
 from i2vbench.types import Measurement, PlannedClip, Sample
 
 REFERENCE = ""
@@ -55,7 +58,7 @@ CREATE TABLE IF NOT EXISTS measurement (
 """
 
 
-class Store:
+class Store(Reading):
     """Reads and writes one run. Threads may share it; processes may not (see `open`).
 
     Args:
@@ -135,7 +138,7 @@ class Store:
         no_plan = UserError(f"{folder} holds no plan yet; run the same command again to go on")
         if not (folder / "run.sqlite").is_file():
             raise no_plan
-        with _readable(folder):
+        with readable(folder):
             store = cls(folder)
             tables = {row[0] for row in store._query("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not {"sample", "clip", "measurement"} <= tables:
@@ -157,7 +160,7 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex:
+        with timed("database"), self._mutex:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -173,15 +176,15 @@ class Store:
         with self._transaction() as db:
             db.executemany(
                 "INSERT OR IGNORE INTO sample VALUES (?, ?, ?, ?, ?, ?, NULL)",
-                [_sample_values(position, sample) for position, sample in enumerate(_samples_of(plan))],
+                (_sample_values(position, sample) for position, sample in enumerate(_samples_of(plan))),
             )
             db.executemany(
                 "INSERT OR IGNORE INTO clip (model, sample, seed, request_seed, position, batch, video) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
+                (
                     (model, p.sample.id, p.seed, p.request_seed, i, i // batch_size, video_path(model, p))
                     for i, p in enumerate(plan)
-                ],
+                ),
             )
 
     def owed_batches(self, model: str) -> list[int]:
@@ -189,15 +192,14 @@ class Store:
         rows = self._query("SELECT DISTINCT batch FROM clip WHERE model = ? AND state = 'owed' ORDER BY batch", model)
         return [row[0] for row in rows]
 
-    def lose_missing_files(self, models: Iterable[str]) -> None:
+    def lose_missing_files(self, models: Iterable[str], place: Place | None = None) -> None:
         """Owe again what the store believes to have and the disk does not: videos of these models, any features."""
+        there = (place or Place(self.folder)).look()
         for model in models:
-            lost = [c for c in self.clips(model) if c.state == "done" and not (self.folder / c.video).is_file()]
-            self.owe_again(model, {clip.batch for clip in lost})
-        kept = self._query("SELECT model, sample, seed, metric, features FROM measurement WHERE features IS NOT NULL")
-        for *key, features in kept:
-            if not (self.folder / features).is_file():
-                self.forget_measurement(*key)
+            done = self._rows("SELECT batch, video FROM clip WHERE model = ? AND state = 'done'", model)
+            self.owe_again(model, {batch for batch, video in done if not there(video)})
+        kept = self._rows("SELECT model, sample, seed, metric, features FROM measurement WHERE features IS NOT NULL")
+        self.forget_measurements([row[:4] for row in kept if not there(row[4])])
 
     def finish_batch(self, model: str, states: Mapping[tuple[str, int], tuple[ClipState, str | None]]) -> None:
         """Record what became of every clip of one batch, by (sample id, seed), in one transaction."""
@@ -225,114 +227,62 @@ class Store:
                     "UPDATE clip SET state = 'owed', reason = NULL WHERE model = ? AND batch = ?", (model, batch)
                 )
 
-    def forget_measurement(self, model: str, sample_id: str, seed: int, metric: str) -> None:
-        """Owe one measurement again."""
+    def forget_measurements(self, keys: Iterable[tuple[str, str, int, str]]) -> None:
+        """Owe these again, by model, sample id, seed and metric."""
         with self._transaction() as db:
-            db.execute(
-                "DELETE FROM measurement WHERE model = ? AND sample = ? AND seed = ? AND metric = ?",
-                (model, sample_id, seed, metric),
-            )
+            db.executemany("DELETE FROM measurement WHERE model = ? AND sample = ? AND seed = ? AND metric = ?", keys)
+
+    def forget_failed(self, models: Iterable[str], metrics: Iterable[str]) -> None:
+        """Owe again what these metrics failed on, of these models."""
+        with self._transaction() as db:
+            for model in models:
+                db.execute(f"DELETE FROM measurement WHERE model = ?1 AND {FAILED_BY}", (model, as_list(metrics)))
 
     # -- measurements -------------------------------------------------------------------------------------------
 
     def measured(self, model: str, clips: Iterable[tuple[str, int]]) -> set[tuple[str, str, int]]:
         """The records there are of these clips (sample id, seed), as (metric, sample id, seed)."""
         found: set[tuple[str, str, int]] = set()
-        for sample, seed in clips:
-            rows = self._query(
-                "SELECT metric FROM measurement WHERE model = ? AND sample = ? AND seed = ?", model, sample, seed
+        wanted = list(clips)
+        for some in (wanted[i : i + ROWS_AT_ONCE] for i in range(0, len(wanted), ROWS_AT_ONCE)):
+            asked = ", ".join("(?, ?)" for _ in some)
+            found.update(
+                self._query(
+                    f"WITH asked (sample, seed) AS (VALUES {asked}) SELECT m.metric, m.sample, m.seed FROM asked "
+                    "CROSS JOIN measurement m ON m.model = ? AND m.sample = asked.sample AND m.seed = asked.seed",
+                    *(value for clip in some for value in clip),
+                    model,
+                )
             )
-            found.update((metric, sample, seed) for (metric,) in rows)
         return found
 
-    def record(self, model: str, seeds: Sequence[int], measurements: Sequence[Measurement]) -> None:
-        """Keep one metric's measurements of several clips of one model; features go to files of their own."""
-        rows = []
-        for seed, m in zip(seeds, measurements, strict=True):
-            features = None
-            if m.features is not None:
-                features = features_path(m.metric, model, m.sample_id, seed)
-                write_array(self.folder / features, m.features)
-            reason = m.error if m.error is not None else m.not_applicable
-            state = "failed" if m.error is not None else "not_applicable" if reason is not None else "done"
-            rows.append((m.metric, model, m.sample_id, seed, state, m.value, features, _as_json(m.details), reason))
-        with self._transaction() as db:
-            db.executemany("INSERT OR REPLACE INTO measurement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-
-    def record_not_applicable(self, metric: str, model: str, reasons: Mapping[tuple[str, int], str]) -> None:
-        """Note that a metric has nothing to measure in these clips, by (sample id, seed)."""
-        with self._transaction() as db:
-            db.executemany(
-                "INSERT OR REPLACE INTO measurement (metric, model, sample, seed, state, reason) "
-                "VALUES (?, ?, ?, ?, 'not_applicable', ?)",
-                [(metric, model, sample, seed, reason) for (sample, seed), reason in reasons.items()],
-            )
-
-    def take(self, rows: Iterable[MeasurementRow]) -> None:
-        """Keep records as another store holds them, in one transaction; their features lie where they say."""
-        values = (
+    def record(self, rows: Iterable[MeasurementRow]) -> None:
+        """Keep records in one transaction; the files of their features are there already."""
+        values = [
             (r.metric, r.model, r.sample_id, r.seed, r.state, r.value, r.features, _as_json(r.details), r.reason)
             for r in rows
-        )
+        ]
         with self._transaction() as db:
-            db.executemany("INSERT INTO measurement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            db.executemany("INSERT OR REPLACE INTO measurement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
-    # -- reading ------------------------------------------------------------------------------------------------
 
-    def count_clips(self, model: str, batch: int | None = None) -> int:
-        """How many clips a model's plan, or one batch of it, has."""
-        where, values = _where(model=model, batch=batch)
-        count: int = self._query(f"SELECT count(*) FROM clip{where}", *values)[0][0]
-        return count
+def keep(measurement: Measurement, model: str, seed: int, place: Place) -> MeasurementRow:
+    """A measurement as the store holds it, once its features are in a file of the run.
 
-    def batches(self, model: str) -> set[int]:
-        """The numbers of a model's batches."""
-        return {row[0] for row in self._query("SELECT DISTINCT batch FROM clip WHERE model = ?", model)}
-
-    def samples(self) -> list[SampleRow]:
-        """The samples of the plan, in the data set's order."""
-        rows = self._query(
-            "SELECT id, position, category, prompt, objects, scene, first_frame FROM sample ORDER BY position"
-        )
-        with _readable(self.folder):
-            return [SampleRow(r[0], r[1], r[2], r[3], tuple(json.loads(r[4])), r[5], r[6]) for r in rows]
-
-    def clips(
-        self, model: str | None = None, batch: int | None = None, positions: range | None = None
-    ) -> list[ClipRow]:
-        """The clips of the plan, in its order; of one model, batch or stretch of the plan where named."""
-        where, values = _where(model=model, batch=batch)
-        if positions is not None:
-            where += (" AND" if where else " WHERE") + " position >= ? AND position < ?"
-            values += [positions.start, positions.stop]
-        rows = self._query(
-            "SELECT model, sample, seed, request_seed, position, batch, video, state, reason FROM clip"
-            f"{where} ORDER BY model, position",
-            *values,
-        )
-        with _readable(self.folder):
-            return [ClipRow(*row) for row in rows]
-
-    def measurements(self, metric: str | None = None, model: str | None = None) -> Iterator[MeasurementRow]:
-        """The records of one metric or model where named, one after the other from the disk."""
-        where, values = _where(metric=metric, model=model)
-        sql = (
-            "SELECT metric, model, sample, seed, state, value, features, details, reason FROM measurement"
-            f"{where} ORDER BY model, sample, seed, metric"
-        )
-        with _readable(self.folder), closing(connect_read_only(self.folder / "run.sqlite")) as db:
-            for metric_, model_, sample, seed, state, value, features, details, reason in db.execute(sql, values):
-                parsed = parse_details(details)
-                yield MeasurementRow(metric_, model_, sample, seed, state, value, features, parsed, reason)
-
-    def load_measurement(self, row: MeasurementRow) -> Measurement:
-        """The record as the metric made it, its features read from their file."""
-        features = None if row.features is None else np.load(self.folder / row.features, allow_pickle=False)
-        return Measurement(row.sample_id, row.metric, row.value, features, row.details, row.reason)
-
-    def _query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._mutex, _readable(self.folder):
-            return self._db.execute(sql, values).fetchall()
+    Args:
+        measurement: Of one clip.
+        model: Whose clip it is; REFERENCE for a real one.
+        seed: Of that clip.
+        place: Where the run keeps its files.
+    """
+    features, reason = None, measurement.error if measurement.error is not None else measurement.not_applicable
+    if measurement.features is not None:
+        features = features_path(measurement.metric, model, measurement.sample_id, seed)
+        with timed("features", measurement.metric, clips=1), place.write(features) as path:
+            write_array(path, measurement.features)
+    state: ClipState = "failed" if measurement.error is not None else "done" if reason is None else "not_applicable"
+    m = measurement
+    return MeasurementRow(m.metric, model, m.sample_id, seed, state, m.value, features, m.details, reason)
 
 
 def video_path(model: str, planned: PlannedClip) -> str:
@@ -363,23 +313,6 @@ def write_array(path: Path, array: np.ndarray[Any, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(path) as file:
         np.save(file, array, allow_pickle=False)
-
-
-@contextmanager
-def _readable(folder: Path) -> Iterator[None]:
-    """A database that is damaged, or not ours, is a sentence about its file."""
-    try:
-        yield
-    except (sqlite3.DatabaseError, ValueError, TypeError) as error:
-        if isinstance(error, sqlite3.OperationalError) and is_disk_error(error):
-            raise
-        raise UserError(f"{folder / 'run.sqlite'} cannot be read: {error}") from error
-
-
-def _where(**conditions: object) -> tuple[str, list[object]]:
-    given = {column: value for column, value in conditions.items() if value is not None}
-    clause = " AND ".join(f"{column} = ?" for column in given)
-    return (f" WHERE {clause}" if clause else ""), list(given.values())
 
 
 def _samples_of(plan: Sequence[PlannedClip]) -> list[Sample]:

@@ -22,7 +22,7 @@ from i2vbench.profiles import load_profile
 from i2vbench.run_file import FORMAT, read_settings
 from i2vbench.store import REFERENCE, Store, folder_name
 from i2vbench.types import FrameSource, Measurement, PlannedClip, Sample
-from tests.conftest import environment
+from tests.conftest import environment, record
 
 SETTINGS = {
     "format": FORMAT, "dataset": {"name": "d", "fingerprint": "0"}, "selection": {}, "models": {}, "metrics": {},
@@ -61,7 +61,7 @@ def test_measurements_come_back_as_they_were(store: Store) -> None:
         Measurement("s1", "a", features=features),
         Measurement("s2", "a", error="too dark"),
     ]
-    store.record("m", [0, 0, 0], made)
+    record(store, "m", [0, 0, 0], made)
     rows = list(store.measurements("a", "m"))
     assert [row.state for row in rows] == ["done", "done", "failed"]
     back = [store.load_measurement(row) for row in rows]
@@ -75,8 +75,8 @@ def test_measurements_come_back_as_they_were(store: Store) -> None:
 
 def test_owing_a_batch_again_forgets_what_was_measured_of_it(store: Store) -> None:
     store.finish_batch("m", {(f"s{i}", 0): ("done", None) for i in range(4)})
-    store.record("m", [0, 0], [Measurement("s0", "a", value=1.0), Measurement("s2", "a", value=1.0)])
-    store.record(REFERENCE, [0], [Measurement("s0", "a", value=2.0)])
+    record(store, "m", [0, 0], [Measurement("s0", "a", value=1.0), Measurement("s2", "a", value=1.0)])
+    record(store, REFERENCE, [0], [Measurement("s0", "a", value=2.0)])
     store.owe_again("m", [0])
     assert store.owed_batches("m") == [0, 2]
     assert [(r.model, r.sample_id) for r in store.measurements("a")] == [(REFERENCE, "s0"), ("m", "s2")]
@@ -86,7 +86,7 @@ def test_a_clip_whose_video_is_gone_is_owed_again(store: Store) -> None:
     store.finish_batch("m", {(f"s{i}", 0): ("done", None) for i in range(4)})
     for clip in store.clips("m")[:3]:
         write_bytes_with_folder(store.folder / clip.video)
-    store.record("m", [0], [Measurement("s0", "a", features=np.ones(3))])
+    record(store, "m", [0], [Measurement("s0", "a", features=np.ones(3))])
     store.lose_missing_files(["other"])
     assert store.owed_batches("m") == [2]
     store.lose_missing_files(["m"])
@@ -94,7 +94,7 @@ def test_a_clip_whose_video_is_gone_is_owed_again(store: Store) -> None:
 
 
 def test_features_that_are_gone_are_owed_again(store: Store) -> None:
-    store.record("m", [0, 0], [Measurement(s, "a", features=np.ones(3)) for s in ("s0", "s1")])
+    record(store, "m", [0, 0], [Measurement(s, "a", features=np.ones(3)) for s in ("s0", "s1")])
     gone, kept = store.measurements("a")
     (store.folder / (gone.features or "")).unlink()
     store.lose_missing_files([])
@@ -104,7 +104,7 @@ def test_features_that_are_gone_are_owed_again(store: Store) -> None:
 def test_real_clips_and_a_model_called_reference_keep_features_of_their_own(store: Store) -> None:
     store.plan("reference", PLAN, batch_size=2)
     for model, value in (("", 1.0), ("reference", 2.0), ("real", 3.0)):
-        store.record(model, [0], [Measurement("s0", "a", features=np.array([value]))])
+        record(store, model, [0], [Measurement("s0", "a", features=np.array([value]))])
     loaded = [store.load_measurement(row).features for row in store.measurements("a")]
     assert sorted(float(f[0]) for f in loaded if f is not None) == [1.0, 2.0, 3.0]
 
@@ -114,6 +114,7 @@ def test_real_clips_and_a_model_called_reference_keep_features_of_their_own(stor
     [
         ("UPDATE measurement SET value = 9e999", "inf"),
         ("UPDATE measurement SET details = '[1]'", "no JSON object"),
+        ("UPDATE measurement SET details = '" + "[" * 100_000 + "'", "nested too deeply"),
         ("UPDATE measurement SET details = '{\"x\": 1e999}'", "not finite"),
         ('UPDATE measurement SET details = \'{"brought": "resized"}\'', "made as"),
         ("UPDATE measurement SET details = '{\"doubts\": 3}'", "no texts"),
@@ -123,7 +124,7 @@ def test_real_clips_and_a_model_called_reference_keep_features_of_their_own(stor
     ],
 )
 def test_a_run_of_somebody_else_is_held_to_its_folder_and_to_numbers(store: Store, sql: str, reason: str) -> None:
-    store.record("m", [0], [Measurement("s0", "a", value=1.0)])
+    record(store, "m", [0], [Measurement("s0", "a", value=1.0)])
     store.close()
     with sqlite3.connect(store.folder / "run.sqlite") as db:
         db.execute(sql)
@@ -131,6 +132,78 @@ def test_a_run_of_somebody_else_is_held_to_its_folder_and_to_numbers(store: Stor
     with Store.open(store.folder) as again, pytest.raises(UserError, match="run.sqlite cannot be read") as refusal:
         read_all(again)
     assert reason in str(refusal.value)
+
+
+def steps_of_a_batch(store: Store, clips: int) -> int:
+    """What SQLite does for one batch of a plan of so many clips, in hundreds of its steps."""
+    samples = [Sample(f"t{i:05}", "Pet", "", FrameSource(Path("x"))) for i in range(clips)]
+    model = f"of {clips}"
+    store.plan(model, [PlannedClip(sample, 0, 0) for sample in samples], batch_size=8)
+    store.finish_batch(model, {(sample.id, 0): ("done", None) for sample in samples})
+    record(store, model, [0] * clips, [Measurement(sample.id, "a", 1.0) for sample in samples])
+    some = store.clips(model, positions=range(clips // 2, clips // 2 + 8))
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    store._db.set_progress_handler(count, 100)
+    assert store.clips(model, batch=some[0].batch) == some
+    assert store.clips(model, positions=range(clips // 2, clips // 2 + 8)) == some
+    assert store.count_clips(model, some[0].batch) == 8
+    assert len(store.measured(model, [(clip.sample_id, clip.seed) for clip in some])) == 8
+    record(store, model, [0] * 8, [Measurement(clip.sample_id, "b", 1.0) for clip in some])
+    store.finish_batch(model, {(clip.sample_id, clip.seed): ("done", None) for clip in some})
+    store.owe_again(model, [some[0].batch])
+    store._db.set_progress_handler(None, 0)
+    return steps
+
+
+def test_a_batch_costs_the_same_in_a_plan_of_any_length(store: Store) -> None:
+    few = steps_of_a_batch(store, 160)
+    assert few > 5
+    assert steps_of_a_batch(store, 3200) < 2 * few
+
+
+def test_what_is_measured_is_asked_for_any_number_of_clips(store: Store) -> None:
+    record(store, "m", [0, 0], [Measurement("s0", "a", value=1.0), Measurement("s4", "a", error="no")])
+    record(store, "m", [0], [Measurement("s4", "b", value=1.0)])
+    record(store, "other", [0], [Measurement("s1", "a", value=1.0)])
+    wanted = [(f"s{i}", seed) for seed in (0, 1) for i in range(700)]
+    assert store.measured("m", wanted) == {("a", "s0", 0), ("a", "s4", 0), ("b", "s4", 0)}
+    assert store.measured("m", []) == set()
+
+
+def test_what_failed_is_counted_found_and_owed_again(store: Store) -> None:
+    store.finish_batch("m", {("s0", 0): ("done", None), ("s1", 0): ("failed", "no memory")})
+    store.finish_batch("m", {("s2", 0): ("done", None), ("s3", 0): ("done", None)})
+    both = [Measurement("s0", "a", value=1.0), Measurement("s3", "a", error="no")]
+    record(store, "m", [0, 0], both)
+    record(store, "m", [0], [Measurement("s2", "b", error="no")])
+    record(store, "other", [0], [Measurement("s0", "a", error="no")])
+    assert store.count_failed() == 4
+    assert [clip.sample_id for clip in store.clips("m", state="failed")] == ["s1"]
+    assert [clip.sample_id for clip in store.clips_failed_by("m", ["a"])] == ["s3"]
+    assert [clip.sample_id for clip in store.clips_failed_by("m", ["b", "a"])] == ["s2", "s3"]
+    store.forget_failed(["m", REFERENCE], ["a"])
+    left = {(row.model, row.sample_id, row.metric) for row in store.measurements()}
+    assert left == {("m", "s0", "a"), ("m", "s2", "b"), ("other", "s0", "a")}
+
+
+@pytest.mark.parametrize("wanted", [["y's"], ["x"], ["x", "y's"], ["y's", "z"], [], None])
+def test_records_come_in_the_order_of_the_plan_with_the_details_that_are_wanted(
+    tmp_path: Path, wanted: list[str] | None
+) -> None:
+    details = {"x": 0.1 + 0.2, "y's": 2, "also": [1]}
+    with Store.create(tmp_path / "back", SETTINGS) as store:
+        store.plan("m", PLAN[::-1], batch_size=2)
+        record(store, "m", [0] * 5, [Measurement(s.id, "a", 1.0, details=details) for s in SAMPLES])
+        record(store, "m", [0], [Measurement("s1", "b", 1.0)])
+        found = list(store.planned_measurements("a", "m", wanted))
+    assert [(position, row.sample_id) for position, row in found] == [(i, f"s{4 - i}") for i in range(5)]
+    kept = {name: value for name, value in details.items() if wanted is None or name in wanted}
+    assert all(row.details == kept for _, row in found)
 
 
 def read_all(store: Store) -> None:

@@ -5,28 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from i2vbench.doubts import grouped
-from i2vbench.rows import MeasurementRow
+from i2vbench.rows import ClipRow, MeasurementRow
 from i2vbench.tables.runs import Record
 
 
-def clip_counts(label: str, records: Sequence[Record]) -> list[str]:
-    """How many clips of a column have no number, and why."""
+def clip_counts(label: str, records: Sequence[Record], planned: Sequence[ClipRow]) -> list[str]:
+    """How many clips of a column have no number, and why.
+
+    Args:
+        label: The column's.
+        records: All of them; or in the same order those alone that are not done, or whose details are noted here.
+        planned: The column's clips.
+    """
     found = []
-    total = len(records)
+    total = len(planned)
     failed = [record for record in records if record.state == "failed"]
     if failed:
         first = failed[0]
-        where = (
-            first.sample.id
-            if len({r.clip.seed for r in records}) == 1
-            else f"{first.sample.id}, seed {first.clip.seed}"
-        )
+        several = len({clip.seed for clip in planned}) > 1
+        where = f"{first.sample.id}, seed {first.clip.seed}" if several else first.sample.id
         found.append(f"{label}: {len(failed)} of {total} clips failed (first: {where}: {first.reason})")
-    found += _not_applicable(label, records)
+    found += _not_applicable(label, records, total)
     slow = sum("repeated_frames" in record.row.details for record in records if record.row is not None)
     if slow:
         found.append(f"{label}: {slow} of {total} clips are slower than the protocol; frames stand there repeatedly")
-    found += _brought(label, records)
+    found += _brought(label, records, total)
     measured = [(record.sample, record.row.details) for record in records if record.row is not None]
     doubted = [(sample, str(doubt)) for sample, details in measured for doubt in details.get("doubts", ())]
     found += [f"{label}: {line}" for line in grouped(doubted, total)]
@@ -38,7 +41,7 @@ def clip_counts(label: str, records: Sequence[Record]) -> list[str]:
     return found
 
 
-def _not_applicable(label: str, records: Sequence[Record]) -> list[str]:
+def _not_applicable(label: str, records: Sequence[Record], total: int) -> list[str]:
     """One line for each reason; what a reason says of its clip alone stands behind a colon."""
     reasons: dict[str, list[Record]] = {}
     for record in records:
@@ -48,18 +51,18 @@ def _not_applicable(label: str, records: Sequence[Record]) -> list[str]:
     for reason, some in reasons.items():
         first = some[0].reason
         why = reason if first == reason else f"{reason}; first: {some[0].sample.id}: {first.partition(': ')[2]}"
-        found.append(f"{label}: {len(some)} of {len(records)} clips not applicable ({why})")
+        found.append(f"{label}: {len(some)} of {total} clips not applicable ({why})")
     return found
 
 
-def _brought(label: str, records: Sequence[Record]) -> list[str]:
+def _brought(label: str, records: Sequence[Record], total: int) -> list[str]:
     """What was done to videos that were not the protocol's."""
     ways: dict[str, list[Record]] = {}
     for record in records:
         if record.row is not None and "brought" in record.row.details:
             ways.setdefault(str(record.row.details["brought"]), []).append(record)
     return [
-        f"{label}: {len(some)} of {len(records)} clips were brought to the protocol: {how} "
+        f"{label}: {len(some)} of {total} clips were brought to the protocol: {how} "
         f"(first: {some[0].sample.id}, made as {some[0].row.details['made_as'] if some[0].row else ''})"
         for how, some in ways.items()
     ]

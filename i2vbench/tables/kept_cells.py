@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from i2vbench.files import file_sha256, write_json
+from i2vbench.kept.keys import code_sha256
 from i2vbench.metrics.base import Metric
-from i2vbench.real_features import code_sha256
 from i2vbench.rows import MeasurementRow
 from i2vbench.statistics import Interval
 from i2vbench.types import Cell
@@ -84,5 +84,5 @@ def _key(metric: Metric, folder: Path, rows: Sequence[MeasurementRow], made_by: 
     for row in rows:
         state = (folder / row.features).stat() if row.features else None
         files.append([row.model, row.sample_id, row.seed, row.value, state and [state.st_size, state.st_mtime_ns]])
-    code = [code_sha256(), file_sha256(Path(inspect.getfile(type(metric)))), type(metric).__qualname__]
+    code = [code_sha256("metrics"), file_sha256(Path(inspect.getfile(type(metric)))), type(metric).__qualname__]
     return hashlib.sha256(json.dumps([code, repr(metric.info), files, *made_by]).encode()).hexdigest()

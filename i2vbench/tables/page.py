@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +9,13 @@ from typing import Any
 from markupsafe import Markup
 
 from i2vbench.files import write_bytes
-from i2vbench.first_frames.record import identity
 from i2vbench.pages import policy_hash, templates
 from i2vbench.profiles import parse_profile
 from i2vbench.rows import SampleRow
 from i2vbench.store import folder_name
 from i2vbench.tables.layout import print_value
 from i2vbench.tables.notes import headline
+from i2vbench.tables.page_clips import PageClips, page_clips
 from i2vbench.tables.previews import EMBED_BYTES, Previews, Wanted, make_previews
 from i2vbench.tables.printed import Table
 from i2vbench.tables.results import Results
@@ -30,10 +27,6 @@ from i2vbench.types import MetricInfo
 _HERE = Path(__file__).parent
 _MAX_POINTS = 64
 
-_Key = tuple[str, str, int]
-"""A clip on the page: what its run was shown, sample, seed. Samples of other data sets or first frames stay apart."""
-
-
 NOT_SHOWN = "this page is made without clips"
 
 
@@ -41,17 +34,20 @@ def write_page(
     results: Results, tables: Sequence[Table], out: Path, embed_bytes: int = EMBED_BYTES, *, clips: bool = True
 ) -> Path:
     """Write `tables.html`, and, if it shows `clips`, `clips/` beside it where these are too many for one file."""
-    keys = _clip_keys(results)
-    wanted = _wanted(results)
+    shown = page_clips(results)
+    wanted = _wanted(shown)
     none = Previews(reasons=dict.fromkeys(wanted, NOT_SHOWN))
     previews = make_previews(wanted, out, embed_bytes) if clips else none
     path = out / "tables.html"
-    write_bytes(path, render(results, tables, _page_data(results, keys, previews), previews.embedded).encode())
+    text = render(results, tables, _page_data(shown, previews), previews.embedded, shown.note)
+    write_bytes(path, text.encode())
     return path
 
 
-def render(results: Results, tables: Sequence[Table], data: Mapping[str, Any], media: Mapping[str, str]) -> str:
-    """The page's text."""
+def render(
+    results: Results, tables: Sequence[Table], data: Mapping[str, Any], media: Mapping[str, str], note: str = ""
+) -> str:
+    """The page's text; `note` says which clips it leaves out."""
     script = (_HERE / "report.js").read_text(encoding="utf-8")
     return (
         templates(_HERE)
@@ -66,6 +62,7 @@ def render(results: Results, tables: Sequence[Table], data: Mapping[str, Any], m
             script_hash=policy_hash(script),
             data=data,
             media=media,
+            note=note,
         )
     )
 
@@ -76,49 +73,12 @@ def _warnings(results: Results) -> list[str]:
     return list(dict.fromkeys(f"Profile {profile.name}: {profile.note}" for profile in profiles if profile.note))
 
 
-def _clip_keys(results: Results) -> dict[_Key, int]:
-    """Every clip's position on the page."""
-    keys: dict[_Key, int] = {}
-    for column in results.columns:
-        for clip in results.runs[column.run].clips[column.model]:
-            keys.setdefault(_key(results, column, clip.sample_id, clip.seed), len(keys))
-    return keys
-
-
-def _key(results: Results, column: Column, sample: str, seed: int) -> _Key:
-    """Clips of one sample and seed stand together; seeds that one run alone has, beside those of the others."""
-    settings = results.runs[column.run].settings
-    shown = f"{settings['dataset']['fingerprint']} {json.dumps(identity(settings), sort_keys=True)}"
-    return shown, sample, _seed_places(results)[column.run][seed]
-
-
-@functools.lru_cache(maxsize=8)
-def _seed_places(results: Results) -> list[dict[int, int]]:
-    """Per run, at which place each of its seeds stands: at that of an equal seed, or else at the first free one."""
-    taken: list[int] = []
-    places: list[dict[int, int]] = []
-    for run in results.runs:
-        own = {seed: taken.index(seed) for seed in run.settings["seeds"] if seed in taken}
-        for seed in run.settings["seeds"]:
-            if seed not in own:
-                own[seed] = next(i for i in itertools.count() if i not in own.values())
-        taken += [seed for seed in own if own[seed] >= len(taken)]
-        places.append(own)
-    return places
-
-
-def _seed_text(results: Results, place: int) -> str:
-    """The runs' seeds at that place, as "seed 0" or "seeds 0, 4"."""
-    found = {str(seed): None for own in _seed_places(results) for seed, at in own.items() if at == place}
-    return f"seed{'s' if len(found) > 1 else ''} {', '.join(found)}"
-
-
-def _wanted(results: Results) -> dict[str, Wanted]:
+def _wanted(shown: PageClips) -> dict[str, Wanted]:
     """The previews that the page shows, by address."""
     found: dict[str, Wanted] = {}
-    for column in results.columns:
-        run = results.runs[column.run]
-        for clip in run.clips[column.model]:
+    for column, clips in shown.clips.items():
+        run = shown.results.runs[column.run]
+        for clip in clips:
             address = _frame_address(column.run, run.samples[clip.sample_id])
             first_frame = run.samples[clip.sample_id].first_frame
             if address and first_frame:
@@ -138,25 +98,24 @@ def _video_address(column: Column, sample: str, seed: int) -> str:
     return f"clips/{folder_name(column.label)}/{folder_name(sample)}-seed{seed}.mp4"
 
 
-def _page_data(results: Results, keys: Mapping[_Key, int], previews: Previews) -> dict[str, Any]:
+def _page_data(shown: PageClips, previews: Previews) -> dict[str, Any]:
     """What the script needs to show clips: each clip once, and its scores by metric and column."""
-    clips: list[dict[str, Any]] = [{} for _ in keys]
-    scores: list[list[list[Any]]] = [[[None] * len(results.columns) for _ in keys] for _ in results.metrics]
+    results = shown.results
+    clips: list[dict[str, Any]] = [{} for _ in shown.places]
+    scores: list[list[list[Any]]] = [[[None] * len(results.columns) for _ in clips] for _ in results.metrics]
     for c, column in enumerate(results.columns):
         for m, info in enumerate(results.metrics):
-            for record in results.records(info.id, column):
-                position = keys[_key(results, column, record.clip.sample_id, record.clip.seed)]
-                scores[m][position][c] = _score(record, info)
+            for place, record in shown.records(info.id, column):
+                scores[m][place][c] = _score(record, info)
         run = results.runs[column.run]
-        for clip in run.clips[column.model]:
-            position = keys[_key(results, column, clip.sample_id, clip.seed)]
-            shown = clips[position]
-            if not shown:
-                seed = _seed_text(results, _seed_places(results)[column.run][clip.seed])
-                shown |= _clip_text(results, column, run.samples[clip.sample_id], seed, previews)
+        for place, clip in shown.of(column):
+            told = clips[place]
+            if not told:
+                seed = shown.seed_text(column, clip.seed)
+                told |= _clip_text(results, column, run.samples[clip.sample_id], seed, previews)
             address = _video_address(column, clip.sample_id, clip.seed)
             reason = clip.reason or "not generated yet" if clip.state != "done" else previews.reasons.get(address, "")
-            shown["videos"][c] = {"why": clean(run.without_paths(reason))} if reason else {"at": address}
+            told["videos"][c] = {"why": clean(run.without_paths(reason))} if reason else {"at": address}
     return {
         "rows": [clean(name) for name in results.categories],
         "columns": [clean(column.label) for column in results.columns],

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from i2vbench.files import write_bytes
+from i2vbench.storage.place import place_of
 from i2vbench.video import VideoError, encode_png, encode_preview, probe, read_image, read_video, resize_and_crop
 
 EMBED_BYTES = 12 * 2**20
@@ -85,13 +86,15 @@ def _make_all(wanted: Sequence[Wanted]) -> Iterator[tuple[str, bytes | str]]:
 
 def _make(wanted: Wanted) -> bytes | str:
     """The preview's bytes, or why there is none."""
-    path = (wanted.folder / wanted.source).resolve()
-    if not path.is_relative_to(wanted.folder.resolve()):
+    if not (wanted.folder / wanted.source).resolve().is_relative_to(wanted.folder.resolve()):
         return "the store names a file outside of the run"
     try:
-        return _video(path) if wanted.kind == "video" else _picture(path)
+        with place_of(wanted.folder).read(wanted.source) as path:
+            return _video(path) if wanted.kind == "video" else _picture(path)
     except VideoError as error:
         return f"{wanted.source}: {error.reason}"
+    except OSError as error:  # of a place that is not reached
+        return f"{wanted.source}: {error.strerror or error}"
 
 
 def _video(path: Path) -> bytes:

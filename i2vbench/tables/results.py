@@ -17,6 +17,7 @@ from i2vbench.tables import intervals, notes
 from i2vbench.tables.cells import Entry, aggregate_column
 from i2vbench.tables.intervals import Resampling
 from i2vbench.tables.runs import Column, Record, Run, columns_of, open_run, records_of
+from i2vbench.tables.scores import Scores, scores_of
 from i2vbench.tables.wanted import NotRun, Wanted, wanted_metrics
 from i2vbench.types import MetricInfo
 
@@ -75,6 +76,10 @@ class Results:
     def records(self, metric: str, column: Column) -> list[Record]:
         """What a metric says of each clip of one column, in the order of the plan; none if the run has it not."""
         return records_of(self.runs[column.run], column.model, metric)
+
+    def scores(self, metric: str, column: Column) -> Scores | None:
+        """The states and numbers alone, for very many clips; None if the run has no such metric."""
+        return scores_of(self.runs[column.run], column.model, metric)
 
 
 def collect(

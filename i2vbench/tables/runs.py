@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from i2vbench.errors import UserError
 from i2vbench.rows import ClipRow, ClipState, MeasurementRow, SampleRow
 from i2vbench.run_file import read_settings
 from i2vbench.store import Store
+
+if TYPE_CHECKING:
+    from i2vbench.tables.scores import Scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,12 +25,19 @@ class Run:
     settings: Mapping[str, Any]
     samples: Mapping[str, SampleRow]
     clips: Mapping[str, Sequence[ClipRow]]
+    scores: dict[str, Mapping[str, Scores]] = field(default_factory=dict, repr=False)
+    """By model and metric, what `scores_of` has read already."""
 
     def without_paths(self, reason: str) -> str:
         """The reason as it reads wherever the run lies."""
-        for folder in {str(self.folder), str(self.folder.resolve())} - {"."}:
-            reason = reason.replace(f"{folder}/", "")
+        if "/" in reason:
+            for folder in {str(self.folder), str(self.folder.resolve())} - {"."}:
+                reason = reason.replace(f"{folder}/", "")
         return reason
+
+    def reason(self, stated: str | None, state: ClipState) -> str:
+        """What is said of a clip in that state for which the store states this."""
+        return self.without_paths(stated) if stated else "not measured yet" if state == "owed" else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +66,17 @@ def open_run(folder: Path) -> Run:
         samples = {sample.id: sample for sample in store.samples()}
         clips: dict[str, list[ClipRow]] = {model: [] for model in settings["models"]}
         for clip in store.clips():
-            if clip.sample_id not in samples or clip.seed not in settings["seeds"]:
+            if clip.sample_id not in samples or clip.seed not in settings["seeds"] or _has_double(clip, clips):
                 raise UserError(f"{folder / 'run.sqlite'} is damaged: its plan and run.json do not fit each other")
             if clip.model in clips:
                 clips[clip.model].append(clip)
     return Run(folder, settings, samples, clips)
+
+
+def _has_double(clip: ClipRow, before: Mapping[str, Sequence[ClipRow]]) -> bool:
+    """Whether its place in the plan is another's too; clips come in the order of the plan."""
+    some = before.get(clip.model, ())
+    return len(some) > 0 and some[-1].position == clip.position
 
 
 def columns_of(runs: Sequence[Run]) -> list[Column]:
@@ -79,20 +95,36 @@ def columns_of(runs: Sequence[Run]) -> list[Column]:
     return columns
 
 
-def records_of(run: Run, model: str, metric: str) -> list[Record]:
-    """What a metric says of each clip of one model, in the order of the plan; none if the run has it not."""
+def source_of(run: Run, metric: str) -> str:
+    """The id that the records of one of the run's metrics are under."""
+    source: str = run.settings["metrics"][metric]["info"].get("features_of") or metric
+    return source
+
+
+def records_of(run: Run, model: str, metric: str, clips: Sequence[ClipRow] | None = None) -> list[Record]:
+    """What a metric says of each clip of one model, in the order of the plan; none if the run has it not.
+
+    Args:
+        run: The run.
+        model: As its column is called.
+        metric: Its id.
+        clips: A few of them; None for all.
+    """
     if metric not in run.settings["metrics"]:
         return []
-    metric = run.settings["metrics"][metric]["info"].get("features_of") or metric
+    source = source_of(run, metric)
     with Store.open(run.folder) as store:
-        return list(clip_records(run, model, store.measurements(metric, model)))
+        if clips is None:
+            return list(clip_records(run, run.clips[model], store.measurements(source, model)))
+        rows = store.measurements_of(source, model, [(clip.sample_id, clip.seed) for clip in clips])
+        return list(clip_records(run, clips, rows))
 
 
-def clip_records(run: Run, model: str, rows: Iterable[MeasurementRow]) -> Iterator[Record]:
-    """Every clip of the plan with what `rows`, the measurements of one metric, say of it."""
+def clip_records(run: Run, clips: Sequence[ClipRow], rows: Iterable[MeasurementRow]) -> Iterator[Record]:
+    """Each of these clips with what `rows`, the measurements of one metric, say of it."""
     measured = {(row.sample_id, row.seed): row for row in rows}
-    for clip in run.clips[model]:
+    for clip in clips:
         row = measured.get((clip.sample_id, clip.seed)) if clip.state == "done" else None
         state: ClipState = clip.state if clip.state != "done" else row.state if row else "owed"
-        reason = (row.reason if row else clip.reason) or ("not measured yet" if state == "owed" else "")
-        yield Record(clip, run.samples[clip.sample_id], state, run.without_paths(reason), row)
+        reason = run.reason(row.reason if row else clip.reason, state)
+        yield Record(clip, run.samples[clip.sample_id], state, reason, row)

@@ -54,6 +54,8 @@ def wanted_metrics(runs: Sequence[Run], wanted: Sequence[str] | None, trusted: S
 class NotRun(Metric):
     """Stands for a metric whose code cannot or may not run, so that its column says why it is empty."""
 
+    reads_details = frozenset()
+
     def __init__(self, spec: str, info: Mapping[str, Any], reason: str) -> None:
         bounds = info.get("range")
         try:

@@ -65,9 +65,9 @@ def take_records(members: Members, allowed: Allowed, folder: Path, store: Store)
         seen.add(key)
         rows.append(_row(line, arrays.next_row(line, where), folder))
         if len(rows) == _AT_ONCE:
-            store.take(rows)
+            store.record(rows)
             rows = []
-    store.take(rows)
+    store.record(rows)
     arrays.check_read()
 
 

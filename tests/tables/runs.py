@@ -15,6 +15,7 @@ from i2vbench.registry import METRICS
 from i2vbench.store import REFERENCE, Store
 from i2vbench.types import FrameSource, Measurement, MetricInfo, ModelInfo, PlannedClip, Sample, Video
 from i2vbench.video import encode_png, write_video
+from tests.conftest import record
 
 FLICKERING = "temporal_flickering"
 METRICS_FILE = Path(__file__).with_name("metrics_for_tests.py")
@@ -107,7 +108,7 @@ def _record(store: Store, metric: str, model: str, plan: Sequence[PlannedClip], 
     for planned, score in zip(plan, scores, strict=True):
         id_ = planned.sample.id
         if isinstance(score, tuple):
-            store.record_not_applicable(metric, model, {(id_, planned.seed): score[1]})
+            measured.append((planned.seed, Measurement(id_, metric, not_applicable=score[1])))
         elif isinstance(score, str):
             measured.append((planned.seed, Measurement(id_, metric, error=score)))
         elif isinstance(score, dict):
@@ -117,7 +118,7 @@ def _record(store: Store, metric: str, model: str, plan: Sequence[PlannedClip], 
         elif score is not None:
             details = {"mae_per_pair": [score, 2 * score, 0.0], "frame_indices": [0, 2], "threshold": 1.5}
             measured.append((planned.seed, Measurement(id_, metric, value=score, details=details)))
-    store.record(model, [seed for seed, _ in measured], [m for _, m in measured])
+    record(store, model, [seed for seed, _ in measured], [m for _, m in measured])
 
 
 def _write_videos(store: Store, spec: RunSpec, plan: Sequence[PlannedClip]) -> None:

@@ -21,7 +21,8 @@ from i2vbench.names import FORMATS
 from i2vbench.profiles import load_profile
 from i2vbench.tables import collect, write_tables
 from i2vbench.tables.layout import all_tables
-from i2vbench.tables.page import _seed_places, render, write_page
+from i2vbench.tables.page import render, write_page
+from i2vbench.tables.page_clips import seed_places
 from i2vbench.tables.previews import Wanted, make_previews, preview_size
 from i2vbench.texts import clean
 from i2vbench.types import Video
@@ -229,7 +230,7 @@ def test_clips_of_other_seeds_stand_beside_each_other(tmp_path: Path) -> None:
 
 def test_equal_seeds_stand_beside_each_other_first() -> None:
     runs = [SimpleNamespace(settings={"seeds": seeds}) for seeds in ([0, 1], [1], [7, 1])]
-    assert _seed_places.__wrapped__(SimpleNamespace(runs=runs)) == [{0: 0, 1: 1}, {1: 1}, {1: 1, 7: 0}]
+    assert seed_places(SimpleNamespace(runs=runs)) == [{0: 0, 1: 1}, {1: 1}, {1: 1, 7: 0}]
 
 
 def test_samples_of_different_data_sets_stand_apart(tmp_path: Path) -> None:
