@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2vbench.cli.options import check_writable, parse_formats, split
+from i2vbench.cli.options import check_writable, parse_formats, run_folder, split
 from i2vbench.errors import UserError
 from i2vbench.registry import METRICS
 from i2vbench.run_file import read_settings
@@ -28,10 +28,8 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    run_a: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    run_b: Annotated[
-        Path | None, typer.Argument(help="Folder of another; left out, both models are of the first.")
-    ] = None,
+    run_a: Annotated[str, typer.Argument(help="Folder or address of a run.")],
+    run_b: Annotated[str | None, typer.Argument(help="Of another; left out, both models are of the first.")] = None,
     model_a: Annotated[str | None, typer.Option(help="A's name in its run, if that has several models.")] = None,
     model_b: Annotated[str | None, typer.Option(help="B's name in its run.")] = None,
     metric: Annotated[list[str] | None, typer.Option(help="Only these metrics, separated by commas.")] = None,
@@ -75,7 +73,8 @@ def compare(
         )
     for spec in trusted:
         METRICS.check_name(spec)
-    folders = [run_a, *([run_b] if run_b is not None else [])]
+    a, b = run_folder(run_a), None if run_b is None else run_folder(run_b)
+    folders = [a, *([b] if b is not None else [])]
     known = [id_ for folder in folders for id_ in read_settings(folder)["metrics"]]
     for name in wanted:
         if name not in known:
@@ -89,7 +88,7 @@ def compare(
     from i2vbench.compare import compare as compare_sides
 
     with redirect_stdout(sys.stderr):  # what a metric prints is not the result
-        sides = open_sides(choose(run_a, run_b, model_a, model_b))
+        sides = open_sides(choose(a, b, model_a, model_b))
         if len(sides.columns) == 1:
             report = report_of_seeds(sides.columns[0].label, seed_noise(sides, wanted or None, trusted))
         else:

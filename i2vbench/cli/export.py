@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2vbench.cli.options import plain, say, split
+from i2vbench.cli.options import plain, run_folder, say, split
 from i2vbench.errors import UserError
 from i2vbench.names import nearest
 from i2vbench.run_file import read_settings
@@ -26,7 +26,7 @@ def _group() -> None:
 
 @app.command("vbench")
 def vbench(
-    run: Annotated[Path, typer.Argument(help="The run's folder.")],
+    run_name: Annotated[str, typer.Argument(metavar="RUN", help="The run's folder, or the address where it is kept.")],
     model: Annotated[
         list[str] | None, typer.Option("--model", "-m", help="Only these models of the run, by the names of columns.")
     ] = None,
@@ -49,6 +49,7 @@ def vbench(
 
     Example: i2vbench export vbench runs/mine --model consisti2v --out evaluation_results
     """
+    run = run_folder(run_name)
     known = list(read_settings(run)["models"])
     wanted = split(model) or known
     for name in wanted:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2vbench.cli.options import check_choice, say, split
+from i2vbench.cli.options import check_choice, run_folder, say, split
 from i2vbench.errors import UserError
 from i2vbench.names import FIGURE_FORMATS, FIGURE_KINDS, PAPER
 from i2vbench.registry import METRICS
@@ -29,7 +29,9 @@ def register(app: typer.Typer) -> None:
 
 
 def figures(
-    runs: Annotated[list[str], typer.Argument(help="Folders of runs, or the word paper: the five published models.")],
+    runs: Annotated[
+        list[str], typer.Argument(help="Folders or addresses of runs, or the word paper: the five published models.")
+    ],
     kind: Annotated[
         list[str] | None,
         typer.Option(help=f"{', '.join(FIGURE_KINDS)}, separated by commas. Default: all that can be drawn."),
@@ -78,11 +80,12 @@ def figures(
     from i2vbench.figures import write_figures
 
     with redirect_stdout(sys.stderr):  # what a metric prints is not the result
-        series = _series(runs, wanted, trust or [], with_published)
+        folders = [] if runs == [PAPER] else list(map(run_folder, runs))
+        series = _series(folders, wanted, trust or [], with_published)
         if models:
             series = series.of_models(models)
         own = len(runs) == 1 and runs != [PAPER] and not (wanted or models)
-        folder = out or (Path(runs[0]) / "figures" if own else Path("figures"))
+        folder = out or (folders[0] / "figures" if own else Path("figures"))
         written = write_figures(series, folder, list(dict.fromkeys(kinds)), list(dict.fromkeys(chosen)), points, wanted)
     if not quiet:
         for reason in written.left_out:
@@ -91,15 +94,16 @@ def figures(
         say("  " + "  ".join(file.name for file in written.files))
 
 
-def _series(runs: Sequence[str], metrics: Sequence[str], trusted: Sequence[str], with_paper: bool) -> Series:
+def _series(runs: Sequence[Path], metrics: Sequence[str], trusted: Sequence[str], with_paper: bool) -> Series:
+    """What is drawn: of runs, or of the paper where there are none."""
     from i2vbench.figures.sources import paper_series, run_series, with_published
 
-    if list(runs) == [PAPER]:
+    if not runs:
         return paper_series().of_metrics(metrics) if metrics else paper_series()
 
     from i2vbench.tables import collect
 
-    results = collect([Path(run) for run in runs], metrics or None, trusted)
+    results = collect(runs, metrics or None, trusted)
     series = run_series(results)
     return with_published(series, results) if with_paper else series
 

@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from i2vbench.cli.options import check_writable, parse_formats, split
+from i2vbench.cli.options import check_writable, parse_formats, run_folder, split
 from i2vbench.errors import UserError
+from i2vbench.place import FOLDERS
 from i2vbench.registry import METRICS
 from i2vbench.run_file import read_settings
 
@@ -19,7 +20,8 @@ from i2vbench.run_file import read_settings
 def correlate(
     study: Annotated[Path, typer.Argument(help="Folder of the study.")],
     runs: Annotated[
-        list[Path], typer.Argument(help="Folders of runs in which the videos that people saw were measured.")
+        list[str],
+        typer.Argument(help="Folders or addresses of runs in which the videos that people saw were measured."),
     ],
     metric: Annotated[list[str] | None, typer.Option(help="Only these metrics, separated by commas.")] = None,
     replicates: Annotated[
@@ -46,7 +48,8 @@ def correlate(
     chosen, wanted, trusted = parse_formats(formats), split(metric), trust or []
     for spec in trusted:
         METRICS.check_name(spec)
-    known = [id_ for folder in runs for id_ in read_settings(folder)["metrics"]]
+    folders = [run_folder(run, FOLDERS) for run in runs]
+    known = [id_ for folder in folders for id_ in read_settings(folder)["metrics"]]
     for name in wanted:
         if name not in known:
             raise UserError(f"no metric '{name}' in these runs: they have {', '.join(dict.fromkeys(known)) or 'none'}")
@@ -63,7 +66,7 @@ def correlate(
 
     with redirect_stdout(sys.stderr):  # what a metric prints is not the result
         counted = count_votes(*open_votes(study), keep_all=keep_all)
-        found = correlate_votes(counted, runs, wanted or None, trusted, replicates, seed)
+        found = correlate_votes(counted, folders, wanted or None, trusted, replicates, seed)
     made = tables(found)
     if json_output:
         print(json.dumps(as_json(found), indent=2, ensure_ascii=False, allow_nan=False))

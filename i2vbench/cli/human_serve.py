@@ -9,10 +9,11 @@ from typing import Annotated, cast
 
 import typer
 
-from i2vbench.cli.options import check_choice, check_pages, check_writable, split
+from i2vbench.cli.options import check_choice, check_pages, check_writable, run_folder, split
 from i2vbench.errors import UserError
 from i2vbench.human.questions import KNOWN, questions_of
 from i2vbench.human.study import MODES, Mode
+from i2vbench.place import FOLDERS
 from i2vbench.run_file import read_settings
 from i2vbench.texts import clean
 
@@ -20,10 +21,10 @@ from i2vbench.texts import clean
 def serve(
     out: Annotated[Path, typer.Option(help="The study's folder: its description, its videos, its votes.")],
     runs: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(
-            help="Folders of runs, whose models are compared on the samples that all have videos of. Left out, the "
-            "study in --out is gone on with."
+            help="Folders or addresses of runs, whose models are compared on the samples that all have videos of. Left "
+            "out, the study in --out is gone on with."
         ),
     ] = None,
     questions: Annotated[
@@ -100,7 +101,8 @@ def serve(
     if checks is not None and math.isnan(checks):
         raise UserError("--checks nan: expected a number from 0 to 0.5")
     text = None if consent is None else _paragraphs(consent)
-    for folder in runs or ():
+    folders = [run_folder(run, FOLDERS) for run in runs or ()]
+    for folder in folders:
         read_settings(folder)
     check_writable("--out", out / "study.json")
     check_pages()
@@ -110,7 +112,7 @@ def serve(
     from i2vbench.human.serving import serve as run
 
     plan = Plan(
-        runs=tuple(runs or ()),
+        runs=tuple(folders),
         models=tuple(model) if model else None,
         categories=tuple(category) if category else None,
         limit=limit,

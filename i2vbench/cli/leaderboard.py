@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from i2vbench.cli.leaderboard_add import add
 from i2vbench.cli.leaderboard_build import build
 from i2vbench.cli.leaderboard_verify import verify
-from i2vbench.cli.options import say
+from i2vbench.cli.options import run_folder, say
 
 app = typer.Typer(
     help="Leaderboards: whether a run may go on one, what a pull request adds, whether it is true, and the pages.",
@@ -24,14 +23,14 @@ def _group() -> None:
 
 
 @app.command("check")
-def check(run: Annotated[Path, typer.Argument(help="The run's folder.")]) -> None:
+def check(run: Annotated[str, typer.Argument(help="The run's folder, or the address where it is kept.")]) -> None:
     """Say whether a run may be submitted to a leaderboard, or else every reason why it may not.
 
     Example: i2vbench leaderboard check runs/mine
     """
     from i2vbench.leaderboards.admission import examine
 
-    verdict = examine(run)
+    verdict = examine(run_folder(run))
     for line in verdict.reasons or ["It may be submitted."]:
         say(line)
     for note in verdict.notes:

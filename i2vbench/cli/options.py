@@ -58,14 +58,14 @@ def check_choice(flag: str, value: str, allowed: Collection[str]) -> None:
         raise UserError(f"{flag} '{value}': expected {' or '.join(allowed)}")
 
 
-def check_device(device: str) -> None:
+def check_device(device: str, flag: str = "--device") -> None:
     """Refuse what no device is called; whether it is there is asked later, of torch.
 
     Raises:
         UserError: With what a device may be called.
     """
     if not DEVICE.fullmatch(device):
-        raise UserError(f"--device '{device}': expected auto, cpu, mps, cuda, cuda:1, ...")
+        raise UserError(f"{flag} '{device}': expected auto, cpu, mps, cuda, cuda:1, ...")
 
 
 def parse_dtype(dtype: str) -> str:
@@ -121,6 +121,29 @@ def check_writable(flag: str, path: Path) -> None:
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         reason = "cannot be written to" if there.is_dir() else "is a file, not a folder"
         raise UserError(f"{flag} {path}: cannot be written: {there} {reason}")
+
+
+def run_folder(text: str, folders: Sequence[str] = ("features",)) -> Path:
+    """The folder of a run that is named by it, or by the address where it is kept; then it is brought here first.
+
+    Args:
+        text: As the user names it. Not a Path: that would make s3:/ of s3://.
+        folders: What is read of what workers made: of an address, these are brought too.
+
+    Raises:
+        UserError: For an address without a run, or one that cannot be reached.
+    """
+    from i2vbench.storage.address import is_address, parse_address
+
+    if not is_address(text):
+        return Path(text)
+
+    from i2vbench.storage.home import brought
+
+    address = parse_address(text)
+    home = brought(address, tuple(folders), lambda line: print(line, file=sys.stderr, flush=True), teller())
+    print(f"{address}: read in {home}", file=sys.stderr, flush=True)
+    return home
 
 
 @contextmanager

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2vbench.cli.options import say
+from i2vbench.cli.options import run_folder, say
 
 if TYPE_CHECKING:
     from i2vbench.store import Store
@@ -21,13 +20,14 @@ def register(app: typer.Typer) -> None:
     app.command("show")(show)
 
 
-def show(run: Annotated[Path, typer.Argument(help="The run's folder.")]) -> None:
+def show(run: Annotated[str, typer.Argument(help="The run's folder, or the address where it is kept.")]) -> None:
     """Say what is done, owed, failed and not applicable in a run, and why."""
     from i2vbench.run_file import read_settings
     from i2vbench.store import Store
 
-    settings = read_settings(run)
-    with Store.open(run) as store:
+    folder = run_folder(run, ())
+    settings = read_settings(folder)
+    with Store.open(folder) as store:
         dataset, protocol = settings["dataset"], settings["profile"]["protocol"]
         say(f"{run}: {dataset['samples']} samples of {dataset['name']}, seeds {settings['seeds']}, profile "
               f"{settings['profile']['name']} ({protocol['num_frames']} frames, {protocol['height']} x "

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2vbench.cli.options import check_writable, cleaned_up, say, split, teller
+from i2vbench.cli.options import check_writable, cleaned_up, run_folder, say, split, teller
 from i2vbench.errors import UserError
+from i2vbench.place import FOLDERS
 from i2vbench.run_file import read_settings
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def submit(
-    run: Annotated[Path, typer.Argument(help="The run's folder.")],
+    run_name: Annotated[str, typer.Argument(metavar="RUN", help="The run's folder, or the address where it is kept.")],
     out: Annotated[Path | None, typer.Option(help="The archive. Default: the run's name and .zip, here.")] = None,
     videos: Annotated[
         bool, typer.Option("--videos", help="Pack the videos too; without it only their hashes go in.")
@@ -39,6 +40,7 @@ def submit(
 
     Example: i2vbench submit runs/mine --videos --contact "A. Author, mine@example.org"
     """
+    run = run_folder(run_name, FOLDERS)
     read_settings(run)
     archive = out or Path(f"{run.resolve().name}.zip")
     if archive.suffix.lower() != ".zip" or archive.is_dir():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2vbench.cli.options import parse_formats, split
+from i2vbench.cli.options import parse_formats, run_folder, split
 from i2vbench.cli.table_paper import OF_PEOPLE, Wish, parse_tables, refuse_not_run, tables_of_paper, tables_of_runs
 from i2vbench.errors import UserError
 from i2vbench.names import PAPER
@@ -29,8 +29,8 @@ def make_tables(
     runs: Annotated[
         list[str],
         typer.Argument(
-            help="Folders of runs; their models stand side by side. Or the word paper: its own tables (./paper is a "
-            "folder)."
+            help="Folders or addresses of runs; their models stand side by side. Or the word paper: its own tables "
+            "(./paper is a folder)."
         ),
     ],
     table: Annotated[
@@ -104,9 +104,9 @@ def make_tables(
     if PAPER in runs:
         tables_of_paper(tables, wish)
     elif tables:
-        tables_of_runs(tables, [Path(run) for run in runs], wish)
+        tables_of_runs(tables, list(map(run_folder, runs)), wish)
     else:
-        _own_tables([Path(run) for run in runs], wanted, wish)
+        _own_tables(list(map(run_folder, runs)), wanted, wish)
 
 
 def _check_together(runs: Sequence[str], tables: bool, wanted: Sequence[str], wish: Wish) -> None:
