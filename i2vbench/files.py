@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -69,6 +70,29 @@ def hold_lock(path: Path, busy: str) -> FileLock:
 def write_bytes(path: Path, data: bytes) -> None:
     with atomic_file(path) as file:
         file.write(data)
+
+
+def link_or_copy(source: Path, path: Path) -> None:
+    """Give a file that nobody writes into a second name; a copy where that cannot be. It is whole or not there.
+
+    One writer of `path` at a time is the caller's business.
+    """
+    if path.exists() and path.samefile(source):
+        return  # to rename one of two names of a file to the other does nothing, and leaves both
+    partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    try:
+        try:
+            os.link(source.resolve(), partial)
+        except OSError:  # another file system, one without links, or too many of them
+            with open(source, "rb") as file, open(partial, "wb") as copy:
+                shutil.copyfileobj(file, copy)
+                copy.flush()
+                os.fsync(copy.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

@@ -13,19 +13,17 @@ import numpy as np
 import pytest
 import torch
 
-from i2vbench import real_features
 from i2vbench.errors import UserError
 from i2vbench.metrics.frechet import frechet_distance
 from i2vbench.metrics.fvd import FVD
 from i2vbench.metrics.networks import i3d
 from i2vbench.progress import Quiet
-from i2vbench.real_features import RealFeatures
 from i2vbench.run import Outcome, default_folder, run
 from i2vbench.settings import RunConfig, config_of
 from i2vbench.tables import collect
 from i2vbench.tables.layout import all_tables
 from i2vbench.tables.results import Results
-from i2vbench.types import Cell, Clip, ClipSource, Measurement, Video
+from i2vbench.types import Cell, Clip, Measurement, Video
 from i2vbench.video import write_video
 from tests.conftest import Cli, make_dataset, moving_frames
 from tests.metrics.looking import lay_out, recipe_state
@@ -123,7 +121,7 @@ def test_a_second_model_pays_nothing_for_the_real_clips(place: Path, small_i3d: 
     go(place, "pan", "first")
     assert sorted(small_i3d) == ["clip-0", "clip-1", "clip-2"], "of the same run"
     small_i3d.clear()
-    go(place, "pan", "second")
+    go(place, "ground_truth", "second")
     assert sorted(small_i3d) == ["clip-0", "clip-1", "clip-2"], "and of another one"
     one, two = (np.load(place / run_ / "features/fvd/real/clip-0-seed0.npy") for run_ in ("first", "second"))
     assert np.array_equal(one, two)
@@ -208,77 +206,6 @@ def test_a_cell_that_took_long_is_kept_until_its_features_change(
     assert len(computed) == 2, "a damaged one is computed again"
 
 
-SETTINGS = {
-    "i2vbench": "1", "versions": {"torch": "2"}, "device": "cpu", "reader": {"name": "pyav", "version": "18"},
-    "profile": {"protocol": {"num_frames": 9, "height": 32, "note": "x"}, "precision": "float32"},
-    "metrics": {"fvd": {"info": {"checkpoints": ["a"]}, "checkpoints": {"a": "00"}}},
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("change", "same"),
-    [
-        ({}, True), ({"i2vbench": "2"}, False), ({"versions": {"torch": "3"}}, False), ({"device": "cuda:1"}, False),
-        ({"reader": {"name": "decord", "version": "18"}}, False),
-        ({"profile": {"protocol": {"num_frames": 9, "height": 32, "note": "y"}, "precision": "float32"}}, True),
-        ({"profile": {"protocol": {"num_frames": 8, "height": 32}, "precision": "float32"}}, False),
-        ({"profile": {"protocol": {"num_frames": 9, "height": 32}, "precision": "float16"}}, False),
-        ({"metrics": {"fvd": {"info": {"checkpoints": ["a"]}, "checkpoints": {"a": "01"}}}}, False),
-        ({"metrics": {"fvd": {"info": {"checkpoints": ["a"]}, "checkpoints": {"a": "00"}, "argument": "v"}}}, False),
-        ({"metrics": {"fvd": {"info": {"checkpoints": ["a"]}, "checkpoints": {"a": "00"}, "package": "p 1"}}}, False),
-    ],
-)  # fmt: skip
-def test_everything_that_decides_features_is_in_their_key(
-    change: dict[str, object], same: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("I2VBENCH_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "a.mp4").write_bytes(b"a clip")
-    source = ClipSource(tmp_path / "a.mp4", 1.0, 2.0, 3)
-    RealFeatures(SETTINGS).keep(Measurement("a", "fvd", features=np.ones(4)), source)
-    assert (RealFeatures({**SETTINGS, **change}).find("fvd", "b", source) is not None) == same
-
-
-def test_a_section_and_its_stride_are_in_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("I2VBENCH_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "a.mp4").write_bytes(b"a clip")
-    source = ClipSource(tmp_path / "a.mp4", 1.0, 2.0, 3)
-    real = RealFeatures(SETTINGS)
-    real.keep(Measurement("a", "fvd", features=np.ones(4)), source)
-    for change in ({"start": 0.0}, {"end": None}, {"stride": 1}, {"stride": None}):
-        assert real.find("fvd", "a", dataclasses.replace(source, **change)) is None  # type: ignore[arg-type]
-    assert real.find("fvd", "a", source) is not None
-
-
-def test_other_code_does_not_find_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("I2VBENCH_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "a.mp4").write_bytes(b"a clip")
-    source = ClipSource(tmp_path / "a.mp4")
-    RealFeatures(SETTINGS).keep(Measurement("a", "fvd", features=np.ones(4)), source)
-    monkeypatch.setattr(real_features, "code_sha256", lambda: "other")
-    assert RealFeatures(SETTINGS).find("fvd", "a", source) is None
-
-
-@pytest.mark.parametrize("contents", [b"", b"PK\x03\x04", b"\x93NUMPY", b"no array"])
-def test_a_damaged_file_is_no_features(contents: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("I2VBENCH_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "a.mp4").write_bytes(b"a clip")
-    source, real = ClipSource(tmp_path / "a.mp4"), RealFeatures(SETTINGS)
-    real.keep(Measurement("a", "fvd", features=np.ones(4)), source)
-    (kept,) = (tmp_path / "cache").rglob("*.npy")
-    kept.write_bytes(contents)
-    assert real.find("fvd", "a", source) is None
-
-
-def test_a_cache_that_cannot_be_written_to_ends_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "real-features").symlink_to(tmp_path / "nowhere" / "else")
-    monkeypatch.setenv("I2VBENCH_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "a.mp4").write_bytes(b"a clip")
-    real, source = RealFeatures(SETTINGS), ClipSource(tmp_path / "a.mp4")
-    real.keep(Measurement("a", "fvd", features=np.ones(4)), source)
-    assert real.find("fvd", "a", source) is None
-
-
 def test_the_same_command_goes_on_once_nothing_is_missing(place: Path) -> None:
     config = RunConfig(models=("pan",), dataset=f"folder:{place / 'data'}", profile=str(place / "nine.toml"))
     skipping = dataclasses.replace(config, skip_missing=True)
@@ -302,8 +229,9 @@ def test_a_profiles_unknown_metric_is_named(place: Path, small_i3d: list[str]) -
 
 def test_damaged_real_features_are_computed_again(place: Path, small_i3d: list[str]) -> None:
     go(place, "static", "first")
-    for kept in (place / "cache" / "real-features").rglob("*.npy"):
-        kept.write_bytes(kept.read_bytes()[:50])
+    for kept in (place / "cache" / "kept" / "measurements").rglob("*"):
+        if kept.is_file():
+            kept.write_bytes(kept.read_bytes()[:90])
     small_i3d.clear()
     assert go(place, "static", "second").failed == 0
     assert len(small_i3d) == 6

@@ -1,4 +1,4 @@
-"""Hashes of files that are too large to be read each time, remembered by size and time of writing."""
+"""Hashes of files that are too large to be read each time, remembered by size and times of writing and change."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _LOCK_SECONDS = 5.0
 def content_sha256(path: Path) -> str:
     """SHA-256 of a file's contents, read only if it is not known.
 
-    The hub's cache names large files by it. Of other large ones it is remembered, for as long as their size and time
-    of writing stay what they were.
+    The hub's cache names large files by it. Of other large ones it is remembered, for as long as their size and times
+    of writing and of change stay what they were: the first of these can be set, the second cannot.
 
     Raises:
         UserError: The file cannot be read.
@@ -35,11 +35,11 @@ def content_sha256(path: Path) -> str:
     state = real.stat()
     if state.st_size <= _SMALL:
         return file_sha256(real)
-    seen = [state.st_size, state.st_mtime_ns]
+    seen = [state.st_size, state.st_mtime_ns, state.st_ctime_ns]
     memory = cache_folder() / "hashes.json"
     known = _read(memory).get(str(real))
-    if isinstance(known, list) and len(known) == 3 and known[:2] == seen:
-        return str(known[2])
+    if isinstance(known, list) and len(known) == 4 and known[:3] == seen:
+        return str(known[3])
     sha256 = file_sha256(real)
     _remember(memory, str(real), [*seen, sha256])
     return sha256

@@ -22,6 +22,8 @@ from i2vbench.types import ModelInfo, Request, Video
 class External(Model):
     """A research repository, run as its own process in its own environment as a TOML file says."""
 
+    kept_over_runs = True
+
     def __init__(self, argument: str) -> None:
         if sys.platform == "win32":
             raise UserError("external models need Linux or macOS: their processes are ended as POSIX has it")

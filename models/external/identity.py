@@ -46,7 +46,7 @@ def code_of(repository: Path) -> dict[str, str]:
     """
     if (repository / ".git").exists():
         commit = _git(repository, "rev-parse", "HEAD")
-        changes = _git(repository, "diff", "HEAD", "--binary", "--no-ext-diff", "--no-color")
+        changes = _git(repository, "diff", "HEAD", "--binary", "--submodule=diff", "--no-ext-diff", "--no-color")
         if commit is not None and changes is not None:
             new = _git(repository, "ls-files", "--others", "--exclude-standard", "-z", "--", "*.py") or b""
             names = [Path(os.fsdecode(name)) for name in new.split(b"\0") if name]

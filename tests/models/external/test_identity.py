@@ -56,6 +56,23 @@ def test_code_is_a_commit_and_what_differs_from_it(tmp_path: Path) -> None:
     assert list(identity.code_of(inside)) == ["python_files_sha256"]
 
 
+def test_what_differs_in_a_submodule_counts(tmp_path: Path) -> None:
+    for name in ("part", "whole"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.py").write_text("1")
+        git(tmp_path / name, "init", "-q")
+    for folder in (tmp_path / "part", tmp_path / "whole"):
+        git(folder, "add", ".")
+        git(folder, "commit", "-qm", "x")
+    git(tmp_path / "whole", "-c", "protocol.file.allow=always", "submodule", "add", str(tmp_path / "part"), "part")
+    git(tmp_path / "whole", "commit", "-qm", "with a part")
+    found = []
+    for text in ("1", "2", "3"):
+        (tmp_path / "whole" / "part" / "x.py").write_text(text)
+        found.append(identity.code_of(tmp_path / "whole").get("changes_sha256"))
+    assert len(set(found)) == 3
+
+
 def test_checkpoints_are_read_once(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repository = make_repository("seine", tmp_path)
     places = Places(External(f"seine={repository}").described)
