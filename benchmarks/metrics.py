@@ -13,7 +13,9 @@ boto3. Object and scene consistency take transformers 4.33.2 on VBench's side: F
 `pip install --no-deps --target FOLDER transformers==4.33.2 tokenizers==0.13.3 huggingface_hub==0.19.4`.
 
 Prints a Markdown table: seconds per clip (the faster of two rounds), clips/s, peak memory above what the process held
-before (resident on a CPU, allocated on a GPU), the ratio, and the largest difference of the scores.
+before (resident on a CPU, allocated on a GPU), the ratio, and the largest difference of the scores. On a GPU also how
+often ours waits for it, in a round of its own that is not timed (tests/waits.py). Frames are brought to the GPU anew
+for each metric and round; in a run they are brought once for all metrics.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ from tests.reference import recipe
 from tests.reference.cases import BUNDLED, Case, bundled_json
 from tests.reference.kinds.recorded import tied_state
 from tests.reference.kinds.tag2text import tag_names
+from tests.waits import Waits
 
 METRIC_FOLDERS = {
     "background_consistency": "clip_vit_b32",
@@ -120,7 +123,7 @@ def main() -> None:
         vbench_side.Published(args.vbench, args.dino, args.detectron2, args.transformers) if args.vbench else None
     )
 
-    columns = "| metric | ours, s | clips/s | MiB |"
+    columns = "| metric | ours, s | clips/s | MiB |" + (" waits |" if args.device.startswith("cuda") else "")
     columns += " VBench, s | clips/s | MiB | ratio | score off by |" if published else ""
     print(columns)
     print("|---" + "|---:" * (columns.count("|") - 2) + "|")
@@ -142,7 +145,10 @@ def row(name: str, ours: Sequence[Scores], theirs: Sequence[Scores], device: str
     """A line of the table: ours and VBench's, in turns, each the faster of its rounds."""
     runs = [[timed(some, device, clips) for some in (ours, theirs) if some] for _ in range(ROUNDS)]
     columns = [Run.best(column) for column in zip(*runs, strict=True)]
-    line = f"| {name} | " + " | ".join(run.text() for run in columns) + " |"
+    texts = [run.text() for run in columns]
+    if device.startswith("cuda"):
+        texts.insert(1, str(count_waits(ours)))
+    line = f"| {name} | " + " | ".join(texts) + " |"
     if theirs:
         our, their = columns
         off = max(abs(a - b) for a, b in zip(our.scores, their.scores, strict=True))
@@ -159,14 +165,22 @@ def our_function(name: str, state: dict[str, torch.Tensor], clips: Sequence[Clip
     metric.load(device, "float32")
 
     def run() -> list[float]:
-        # Anew: what a network has seen of a clip is kept as long as the clip is.
-        measured = metric.measure([replace(clip) for clip in clips])
+        # Anew: what a network has seen of a clip is kept as long as the clip is, and on a GPU its frames are.
+        fresh = [replace(clip, video=replace(clip.video, frames=clip.video.frames.copy())) for clip in clips]
+        measured = metric.measure(fresh)
         for m in measured:
             if m.value is None:
                 raise RuntimeError(f"{name}: {m.error}")
         return [m.value for m in measured if m.value is not None]
 
     return run
+
+
+def count_waits(functions: Sequence[Scores]) -> int:
+    with Waits() as waits:
+        for function in functions:
+            function()
+    return len(waits.places)
 
 
 def timed(functions: Sequence[Scores], device: str, clips: int) -> Run:

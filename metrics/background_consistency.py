@@ -25,4 +25,5 @@ class BackgroundConsistency(ConsistencyMetric):
         source="Appendix C, Table 6; VBench 0.1.5 background_consistency",
         hides="The subject is looked at too, and a still clip scores 100: read it beside the dynamic degree.",
     )
+    kept_over_runs = True
     network = "clip"

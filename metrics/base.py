@@ -35,6 +35,14 @@ class Metric(ABC):
     no_intervals = ""
     """Why its cells have no intervals, as a sentence without its end; "" if they have."""
 
+    reads_details: frozenset[str] = frozenset()
+    """Which of the details `aggregate` and `replicates` look at, so that tables keep no others in memory. A class that
+    overrides one of these and does not say is handed all."""
+    kept_over_runs: bool = False
+    """Whether a run may take over what another one has measured of the same clips. Only if their frames, what
+    `info.reads` names of their samples, `info.checkpoints`, the file or package of the class, and the machine decide
+    it. A class derived from one that says so does not, until it says so itself."""
+
     @property
     def bounds(self) -> tuple[float, float]:
         """What its cells cannot be below and above: where intervals end."""
@@ -88,14 +96,7 @@ class Metric(ABC):
         Returns:
             The mean over clips, with the standard deviation over clips (ddof 1) as the spread.
         """
-        values = [m.value for m in generated if m.value is not None]
-        if not values:
-            return Cell(None, 0, note="no clip was measured")
-        mean = math.fsum(values) / len(values)
-        if len(values) == 1:
-            return Cell(mean, 1)
-        variance = math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1)
-        return Cell(mean, len(values), spread=math.sqrt(variance))
+        return mean_cell([m.value for m in generated if m.value is not None])
 
     def replicates(self, generated: BySample, reference: BySample | None, counts: Counts) -> Iterable[float]:
         """The value of the cell of each resample, for its interval: `aggregate` of clips drawn again.
@@ -121,6 +122,17 @@ class Metric(ABC):
             real = None if reference is None else [m for i in drawn for m in reference[i]]
             value = self.aggregate([m for i in drawn for m in generated[i]], real).value
             yield math.nan if value is None else float(value)
+
+
+def mean_cell(values: Sequence[float]) -> Cell:
+    """The mean of clips' numbers, whatever their order, with their standard deviation (ddof 1) as the spread."""
+    if not values:
+        return Cell(None, 0, note="no clip was measured")
+    mean = math.fsum(values) / len(values)
+    if len(values) == 1:
+        return Cell(mean, 1)
+    variance = math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1)
+    return Cell(mean, len(values), spread=math.sqrt(variance))
 
 
 _IN_MEMORY: WeakValueDictionary[tuple[str, tuple[str, ...], str], nn.Module] = WeakValueDictionary()

@@ -37,6 +37,7 @@ class CLIPSIM(NetworkMetric):
         source="Section 5.2; TorchMetrics 1.9 CLIPScore / 100, CLIP ViT-B/32, all frames",
         hides="The first frame brings most of it: a still clip scores what its picture does.",
     )
+    kept_over_runs = True
     network = "clip"
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
@@ -52,10 +53,11 @@ def prompt_cosines(network: nn.Module, videos: Tensor, prompts: Sequence[str]) -
     import torch
 
     from i2vbench.metrics.networks import clip
+    from i2vbench.transfer import put
 
     sizes: Any = network
     tokens = clip.tokenize(prompts, vocabulary=sizes.vocab_size, context_length=sizes.context_length)
-    texts = clip.text_features(network, tokens.to(videos.device))
+    texts = clip.text_features(network, put(tokens, videos.device))
     parts = videos.flatten(0, 1).split(FRAMES_AT_ONCE)
     images = torch.cat([clip.image_features(network, clip.preprocess(some)) for some in parts])
     return frame_cosines(images.unflatten(0, videos.shape[:2]).cpu().numpy(), texts.cpu().numpy())

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from i2vbench.metrics.cosines import unit
 from i2vbench.metrics.moments import Features, Matrix
 from i2vbench.metrics.variants import ResizingMetric
@@ -89,14 +87,17 @@ def frame_features(clips: Sequence[Clip], look: Callable[[Tensor], Tensor], devi
     """
     import torch
 
+    from i2vbench.transfer import take
+
     sizes: dict[tuple[int, int], list[int]] = {}
     for i, clip in enumerate(clips):
         sizes.setdefault((clip.video.height, clip.video.width), []).append(i)
     found: dict[int, Features] = {}
     for size, members in sizes.items():
-        frames = torch.from_numpy(np.concatenate([clips[i].video.frames for i in members]))
+        videos = [clips[i].video for i in members]
+        frames = take([(video.frames, t) for video in videos for t in range(video.num_frames)], device)
         at_once = max(1, FRAMES_AT_ONCE * min(size) // max(size))
-        seen = torch.cat([look(some.to(device)) for some in frames.split(at_once)]).cpu()
-        parts = seen.split([clips[i].video.num_frames for i in members])
+        seen = torch.cat([look(some) for some in frames.split(at_once)]).cpu()
+        parts = seen.split([video.num_frames for video in videos])
         found |= {i: part.numpy() for i, part in zip(members, parts, strict=True)}
     return [found[i] for i in range(len(clips))]

@@ -89,10 +89,19 @@ def kernel_cell(generated: Iterable[Measurement], reference: Iterable[Measuremen
 
 
 def on_device(clips: Sequence[Clip], device: str) -> Tensor:
-    """The frames of clips of one size and length, uint8 [N, T, H, W, 3]."""
-    import torch
+    """The frames of clips of one size and length, uint8 [N, T, H, W, 3].
 
-    return torch.from_numpy(np.stack([clip.video.frames for clip in clips])).to(device)
+    Raises:
+        ValueError: They are not of one.
+    """
+    from i2vbench.transfer import take
+
+    videos = [clip.video for clip in clips]
+    if len({video.frames.shape for video in videos}) > 1:
+        listing = ", ".join(sorted({str(list(video.frames.shape)) for video in videos}))
+        raise ValueError(f"expected clips of one size and length, got {listing}")
+    frames = take([(video.frames, t) for video in videos for t in range(video.num_frames)], device)
+    return frames.view(len(videos), -1, *frames.shape[1:])
 
 
 def _features(measurements: Iterable[Measurement]) -> Iterator[Features]:

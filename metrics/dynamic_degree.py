@@ -11,6 +11,7 @@ A high number hides what moves: the camera, the subject, or noise.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,6 +77,7 @@ class DynamicDegree(NetworkMetric):
         source="Appendix C, Table 12; VBench 0.1.5 dynamic_degree, RAFT (things), 20 iterations",
         hides="A moving camera, a jump or noise counts as motion; threshold and count go with size, length and rate.",
     )
+    kept_over_runs = True
     network = "raft"
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
@@ -104,7 +106,7 @@ def _too_short(clip: Clip) -> str | None:
 
 def _look(clip: Clip) -> Look:
     kept = kept_frames(clip.video.num_frames, clip.video.fps)
-    return Look(clip.video.frames[kept], [(i, i + 1) for i in range(len(kept) - 1)])
+    return Look(clip.video.frames, list(pairwise(kept)))
 
 
 def _measurement(clip: Clip, magnitudes: list[float]) -> Measurement:

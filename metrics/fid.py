@@ -10,8 +10,6 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from i2vbench.metrics.base import DerivedMetric, NetworkMetric
 from i2vbench.metrics.distances import (
     GROUP_CLIPS,
@@ -45,16 +43,17 @@ class FID(NetworkMetric):
         source="Section 5.2, Appendix B.2; StyleGAN3's Inception 2015-12-05, as torch-fidelity 0.4.0 has it",
         hides="Frames by themselves: a video that jumps scores as one that flows. The number falls as n grows.",
     )
+    kept_over_runs = True
     network = "inception"
     slow_to_resample = True
     bounds = (0.0, math.inf)
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
-        import torch
+        from i2vbench.transfer import take
 
         alike = [first_alike(clip.video.frames) for clip in clips]
         different = dict.fromkeys((c, i) for c, firsts in enumerate(alike) for i in firsts)
-        frames = torch.from_numpy(np.stack([clips[c].video.frames[i] for c, i in different])).to(self._device)
+        frames = take([(clips[c].video.frames, i) for c, i in different], self._device)
         features = frame_features(self._network, frames[:, None])[:, 0].cpu().numpy()  # as videos of one frame
         place = {which: position for position, which in enumerate(different)}
         return [

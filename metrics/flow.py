@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from i2vbench.metrics.sampling import first_alike
 from i2vbench.types import Frames, Video
 
@@ -73,7 +71,7 @@ def strongest_mean(flow: Tensor, share: float) -> Tensor:
     lengths = flow.square().sum(dim=-3).sqrt().flatten(-2)  # [..., H W]
     count = strongest_count(flow.shape[-2], flow.shape[-1], share)
     if count == 0:
-        return torch.full(lengths.shape[:-1], torch.nan, dtype=torch.float64)
+        return lengths.new_full(lengths.shape[:-1], torch.nan, dtype=torch.float64)
     return lengths.topk(count, dim=-1, sorted=False).values.double().mean(dim=-1)
 
 
@@ -95,23 +93,29 @@ def means_of_strongest(
     import torch
 
     from i2vbench.metrics.networks import raft
+    from i2vbench.transfer import take
 
     budget = PIXELS_AT_ONCE.get(device.split(":")[0], PIXELS_AT_ONCE_ELSEWHERE)
-    found: list[list[tuple[float, ...]]] = [[] for _ in looks]
+    asked: list[tuple[int, Pair]] = []
+    looked: list[tuple[int, Pair]] = []
+    seen: list[Tensor] = []  # [shares, pairs] each; read when all is done, since a GPU would be waited for
     for size in dict.fromkeys(look.frames.shape[1:3] for look in looks):
         alike = {i: first_alike(look.frames) for i, look in enumerate(looks) if look.frames.shape[1:3] == size}
-        asked = [(i, (alike[i][first], alike[i][second])) for i in alike for first, second in looks[i].pairs]
-        means_of: dict[tuple[int, Pair], tuple[float, ...]] = {}
-        for part in _stretches(list(dict.fromkeys(asked)), max(2, budget // (size[0] * size[1]))):
+        of_size = [(i, (alike[i][first], alike[i][second])) for i in alike for first, second in looks[i].pairs]
+        asked += of_size
+        for part in _stretches(list(dict.fromkeys(of_size)), max(2, budget // (size[0] * size[1]))):
             used = dict.fromkeys((i, frame) for i, pair in part for frame in pair)
-            seen = torch.from_numpy(np.stack([looks[i].frames[frame] for i, frame in used])).to(device)
+            frames = take([(looks[i].frames, frame) for i, frame in used], device)
             place = {frame: position for position, frame in enumerate(used)}
             pairs = [(place[i, first], place[i, second]) for i, (first, second) in part]
-            flow = network(raft.preprocess(seen), pairs).up
-            means = zip(*(strongest_mean(flow, share).tolist() for share in shares), strict=True)
-            means_of |= zip(part, means, strict=True)
-        for i, pair in asked:
-            found[i].append(means_of[i, pair])
+            flow = network(raft.preprocess(frames), pairs).up
+            seen.append(torch.stack([strongest_mean(flow, share) for share in shares]))
+            looked += part
+    means = torch.cat(seen, dim=1).cpu().T.tolist() if seen else []
+    means_of = dict(zip(looked, map(tuple, means), strict=True))
+    found: list[list[tuple[float, ...]]] = [[] for _ in looks]
+    for i, pair in asked:
+        found[i].append(means_of[i, pair])
     return found
 
 

@@ -52,6 +52,7 @@ class FrameSuccessMetric(NetworkMetric):
     rules: ClassVar[tuple[str, str]]
     variant_title: ClassVar[str]
     words: ClassVar[str]
+    reads_details = frozenset({"frames", "successes"})
 
     def __init__(self, argument: str = "") -> None:
         published, corrected = self.rules

@@ -36,6 +36,7 @@ class FVD(NetworkMetric):
         argument: The variant.
     """
 
+    kept_over_runs = True
     bounds = (0.0, math.inf)
 
     def __init__(self, argument: str = "") -> None:

@@ -49,6 +49,7 @@ class InceptionScore(NetworkMetric):
         source="Section 5.2; StyleGAN-V's protocol, C3D of TGANv2 (UCF-101), ten splits",
         hides="Nothing is compared with real videos, and only actions of UCF-101 count: elsewhere it says little.",
     )
+    kept_over_runs = True
     network = "c3d"
     bounds = (1.0, math.inf)
 

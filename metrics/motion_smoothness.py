@@ -64,6 +64,7 @@ class MotionSmoothness(NetworkMetric):
         source="Appendix C, Table 9; VBench 0.1.5 motion_smoothness, AMT-S (its weights are non-commercial)",
         hides="A clip in which nothing moves scores nearly 100, and a higher frame rate scores higher.",
     )
+    kept_over_runs = True
     network = "amt"
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
@@ -125,17 +126,24 @@ def frame_errors(network: AMT, videos: Mapping[int, Frames], device: str) -> dic
     """
     import torch
 
-    errors: dict[int, list[float]] = {name: [] for name in videos}
+    from i2vbench.transfer import take
+
+    compared: list[tuple[int, int]] = []  # (video, values of a frame) of each comparison
+    seen_of: list[Tensor] = []  # [2, N] each; read when all is done, since a GPU would be waited for
     for part in _parts(videos, device):
-        frames = np.stack([videos[name][[before, after, dropped]] for name, dropped, (before, after) in part])
-        seen = torch.from_numpy(frames).to(device)  # [N, 3, H, W, 3]
+        frames = [(videos[name], i) for name, dropped, (before, after) in part for i in (before, after, dropped)]
+        seen = take(frames, device).unflatten(0, (-1, 3))  # [N, 3, H, W, 3]
         prediction = interpolate(network, seen[:, :2]).permute(0, 2, 3, 1)  # [N, H, W, 3]
         finite = prediction.isfinite().flatten(1).all(1)  # [N]
         levels = (prediction.nan_to_num() * 255).clamp(0, 255).to(torch.uint8)  # the cast cuts
         differences = torch.maximum(levels, seen[:, 2]) - torch.minimum(levels, seen[:, 2])
         sums = differences.flatten(1).sum(1, dtype=torch.int64)  # [N]
-        for (name, *_), total, is_finite in zip(part, sums.tolist(), finite.tolist(), strict=True):
-            errors[name].append(total / differences[0].numel() if is_finite else float("nan"))
+        seen_of.append(torch.stack((sums, finite)))
+        compared += [(name, differences[0].numel()) for name, *_ in part]
+    errors: dict[int, list[float]] = {name: [] for name in videos}
+    totals, all_finite = torch.cat(seen_of, dim=1).cpu().tolist() if seen_of else ([], [])
+    for (name, values), total, is_finite in zip(compared, totals, all_finite, strict=True):
+        errors[name].append(total / values if is_finite else float("nan"))
     return errors
 
 

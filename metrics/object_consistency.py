@@ -40,6 +40,7 @@ class ObjectConsistency(FrameSuccessMetric):
         source="Appendix C, Table 10; VBench 0.1.5 object_class, GRiT (ViT-B) naming objects",
         hides="An object need only be named once a frame; words that the detector never writes always score 0.",
     )
+    kept_over_runs = True
     network = "grit"
     rules = (EXACT, SYNONYMS)
     variant_title = "synonyms"
@@ -50,11 +51,12 @@ class ObjectConsistency(FrameSuccessMetric):
         import torch
 
         from i2vbench.metrics.networks.grit import shrink
+        from i2vbench.transfer import take
 
         alike = first_alike(video.frames)
         indices = [alike[i] for i in frame_indices(video)]
         different = sorted(set(indices))
-        frames = torch.from_numpy(video.frames[different]).to(self._device).permute(0, 3, 1, 2)
+        frames = take([(video.frames, i) for i in different], self._device).permute(0, 3, 1, 2)
         shrunk = shrink(frames)
         back = torch.tensor([video.width / shrunk.shape[3], video.height / shrunk.shape[2]] * 2)
         seen = [replace(frame, boxes=frame.boxes.cpu() * back) for frame in self._network.detect(shrunk)]

@@ -41,16 +41,19 @@ class OverallConsistency(ResizingMetric):
         source="Appendix C, Table 13; VBench 0.1.5 overall_consistency",
         hides="A still clip of what the prompt names scores well; the paper's models lie between 16 and 21.",
     )
+    kept_over_runs = True
     network = "viclip"
 
     def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
         from i2vbench.metrics.networks import viclip
+        from i2vbench.transfer import put
 
         prompts = list(dict.fromkeys(clip.sample.prompt for clip in clips))
         network = self._network
         tokens, cut = viclip.tokenize(prompts, vocabulary=network.vocab_size, context_length=network.context_length)
-        texts = network.text_encoder(tokens.to(self._device)).cpu().numpy()  # [prompts, 768]
+        seen = network.text_encoder(put(tokens, self._device))
         videos = video_features(network, clips, self._device, antialias=self.antialias)
+        texts = seen.cpu().numpy()  # [prompts, 768]
         measured = []
         for clip, video in zip(clips, videos, strict=True):
             place = prompts.index(clip.sample.prompt)
@@ -73,8 +76,9 @@ def _eight_frames(clips: Sequence[Clip], device: str, antialias: bool) -> Tensor
     import torch
 
     from i2vbench.metrics.networks.clip import preprocess_vbench
+    from i2vbench.transfer import take
 
-    videos = [torch.from_numpy(clip.video.frames[frame_indices(clip)]).to(device) for clip in clips]
+    videos = [take([(clip.video.frames, i) for i in frame_indices(clip)], device) for clip in clips]
     return torch.stack([preprocess_vbench(video, rounded=True, antialias=antialias) for video in videos])
 
 

@@ -40,6 +40,7 @@ class SceneConsistency(FrameSuccessMetric):
         source="Appendix C, Table 11; VBench 0.1.5 scene, Tag2Text (Swin-B, 384), frame i captioned from frame i // 3",
         hides="Only the first six of sixteen frames count; a caption may leave the scene out, and 'bar' is in 'barn'.",
     )
+    kept_over_runs = True
     network = "tag2text"
     network_files = 2
     rules = (PUBLISHED, OWN_FRAMES)

@@ -24,4 +24,5 @@ class SubjectConsistency(ConsistencyMetric):
         source="Appendix C, Table 7; VBench 0.1.5 subject_consistency",
         hides="A still clip scores 100: read it beside the dynamic degree.",
     )
+    kept_over_runs = True
     network = "dino"

@@ -60,6 +60,7 @@ class TemporalFlickering(NetworkMetric):
         source="Appendix C, Table 8; VBench 0.1.5 temporal_flickering",
         hides="A still clip scores 100: read it beside the dynamic degree.",
     )
+    kept_over_runs = True
     network = "raft"
 
     def __init__(self, argument: str = "") -> None:

@@ -47,10 +47,17 @@ class Model(ABC):
         info: Declared facts.
         show_progress: Whether to tell on standard error how far a clip is. A run counts clips itself and leaves it
             off; commands that make a single one switch it on.
+        one_holder: Whether one process alone may hold it, the one that directs the run: it keeps a record of its own
+            (what has been paid for), or reads the environment's secrets.
+        kept_over_runs: Whether a run may take over what another one has made of the same batch of requests. Only if
+            these, `settings`, `fingerprint`, the file or package of the class, and the machine decide every byte of
+            it. A class derived from one that says so does not, until it says so itself.
     """
 
     info: ModelInfo
     show_progress: bool = False
+    one_holder: bool = False
+    kept_over_runs: bool = False
 
     def configure(self, options: Mapping[str, object]) -> None:
         """What `i2vbench generate` or a run's profile says beyond a request (sampling steps, guidance, ...), by name.

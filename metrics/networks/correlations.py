@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2vbench.transfer import put
+
 LEVELS, RADIUS = 4, 4
 WINDOW = 2 * RADIUS + 1
 PATCH = WINDOW + 1
@@ -40,10 +42,10 @@ class Correlations:
             inside = part.unflatten(1, (wide + 2 * PATCH, high + 2 * PATCH))[:, PATCH:-PATCH, PATCH:-PATCH]
             inside.copy_(level[:, 0])
         self.runs = cells.view(-1).unfold(0, PATCH, 1)  # run i begins at cell i
-        starts = torch.tensor([sum(areas[:i]) for i in range(LEVELS)], device=device)
+        starts = put(torch.tensor([sum(areas[:i]) for i in range(LEVELS)]), device)
         self.starts = torch.arange(positions, device=device)[:, None] * sum(areas) + starts  # [P h w, 4]
-        self.last = torch.tensor(sizes, device=device) + PATCH  # [4, 2], the corner that sees margin alone
-        self.column = torch.tensor([high + 2 * PATCH for _, high in sizes], device=device)  # cells of one
+        self.last = put(torch.tensor(sizes), device) + PATCH  # [4, 2], the corner that sees margin alone
+        self.column = put(torch.tensor([high + 2 * PATCH for _, high in sizes]), device)  # cells of one
         self.columns = self.column[:, None] * torch.arange(PATCH, device=device)  # [4, 10]
         self.scales = 2.0 ** torch.arange(LEVELS, device=device)[:, None]
         y, x = torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from i2vbench.transfer import put
+
 PIXELS_AT_ONCE = 2**22
 """Of the larger of input and output, resized in one go; three float32 channels of them are 48 MiB."""
 
@@ -77,7 +79,7 @@ def fitted_size(height: int, width: int, short_px: int) -> tuple[int, int]:
 
 def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Grey levels [N, 3, h, w] over 255, less a mean and over a deviation of each channel; in place."""
-    centre, spread = (torch.tensor(x, device=images.device).view(1, 3, 1, 1) for x in (mean, std))
+    centre, spread = put(torch.tensor([mean, std]), images.device).view(2, 1, 3, 1, 1)
     return images.div_(255).sub_(centre).div_(spread)
 
 

@@ -109,11 +109,12 @@ def _interpolate(x: Tensor, dim: int) -> Tensor:
     """Along one dimension of size n: output i lies at i n / 299 of the input, whose last element is repeated."""
     size = x.shape[dim]
     # In float32, as TensorFlow: the last digit of a position decides on steep edges.
-    position = torch.arange(SIZE_PX, dtype=torch.float32) * torch.tensor(size / SIZE_PX, dtype=torch.float32)
+    step = torch.tensor(size / SIZE_PX, dtype=torch.float32)
+    position = torch.arange(SIZE_PX, dtype=torch.float32, device=x.device) * step
     before = position.long()
-    fraction = (position - before).view([-1 if d == dim else 1 for d in range(x.ndim)]).to(x.device)
-    low = x.index_select(dim, before.to(x.device))
-    high = x.index_select(dim, (before + 1).clamp_max(size - 1).to(x.device))
+    fraction = (position - before).view([-1 if d == dim else 1 for d in range(x.ndim)])
+    low = x.index_select(dim, before)
+    high = x.index_select(dim, (before + 1).clamp_max(size - 1))
     return low + (high - low) * fraction
 
 

@@ -32,6 +32,7 @@ from i2vbench.metrics.networks.correlations import LEVELS, WINDOW, Correlations,
 from i2vbench.metrics.networks.frames import Padding, padding_to
 from i2vbench.metrics.networks.layers import FrozenBatchNorm, in_float32
 from i2vbench.metrics.networks.winograd import WinogradConv
+from i2vbench.transfer import put
 
 ITERATIONS = 20
 MULTIPLE_PX = 8
@@ -207,12 +208,12 @@ class RAFT(nn.Module):
             raise ValueError(f"RAFT: expected pairs and iterations, got {len(pairs)} and {iterations}")
         firsts = sorted({first for first, _ in pairs})
         features = _in_chunks(self.feature_encoder, frames)
-        contexts = _in_chunks(self.context_encoder, frames[firsts])
-        places = [(first, second, firsts.index(first)) for first, second in pairs]
+        contexts = _in_chunks(self.context_encoder, frames[put(torch.tensor(firsts), frames.device)])
+        places = put(torch.tensor([(first, second, firsts.index(first)) for first, second in pairs]), frames.device)
         flows = [
             self._refine(features[first], features[second], contexts[context], iterations)
             for first, second, context in (
-                some.unbind(1) for some in torch.tensor(places).split(pairs_at_once(height, width, frames.device))
+                some.unbind(1) for some in places.split(pairs_at_once(height, width, frames.device))
             )
         ]
         return Flow(*(torch.cat(parts) for parts in zip(*flows, strict=True)))

@@ -40,6 +40,8 @@ class ConsistI2V(Model):
         pipeline: The networks, between `load` and `unload`.
     """
 
+    kept_over_runs = True
+
     def __init__(self, argument: str = "") -> None:
         word, path = split_word(argument, [name for name in VARIANTS if name])
         if word not in VARIANTS:
@@ -76,7 +78,9 @@ class ConsistI2V(Model):
         self.sampling = self.sampling.with_options(given)
 
     def settings(self) -> dict[str, object]:
-        return self.sampling.as_dict()
+        # Compiled, the U-Net rounds otherwise: another video of the same seed. Not said where it is not asked for, so
+        # that earlier runs go on.
+        return {**self.sampling.as_dict(), **({"compile": True} if self.compile else {})}
 
     def prepare(self, preparation: Preparation) -> None:
         self.checkpoint_folder()

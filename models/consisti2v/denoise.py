@@ -13,6 +13,7 @@ from i2vbench.errors import UserError
 from i2vbench.models.consisti2v.guidance import Guidance
 from i2vbench.models.consisti2v.noise import standard_normal
 from i2vbench.models.consisti2v.transformer import ProjectedText
+from i2vbench.transfer import put
 
 Generators = Generator | Sequence[Generator] | None
 StepCallback = Callable[[Any, int, Tensor, dict[str, Tensor]], Mapping[str, Tensor] | None]
@@ -67,10 +68,11 @@ def denoise(
     stride = torch.full((1,), steps.frame_stride, device=latents.device)
     with pipeline.progress_bar(total=steps.number) as progress:
         progress.set_description(label)
-        for index, timestep in enumerate(scheduler.timesteps):
+        there = scheduler.timesteps.to(latents.device)  # before the loop: a copy waits for the GPU
+        for index, (timestep, timestep_there) in enumerate(zip(scheduler.timesteps, there, strict=True)):
             prediction = pipeline.unet(
                 torch.cat([latents] * guidance.passes),
-                timestep.to(latents.device, non_blocking=True),
+                timestep_there,
                 encoder_hidden_states=text,
                 first_frame_latents=first_frames,
                 frame_stride=stride,
@@ -78,7 +80,7 @@ def denoise(
             )[0]
             noise = None
             if steps.eta > 0:
-                noise = standard_normal(latents.shape, steps.generator).to(latents.device, latents.dtype)
+                noise = put(standard_normal(latents.shape, steps.generator), latents.device).to(latents.dtype)
             prediction = guidance.combine(prediction)
             latents = scheduler.step(prediction, timestep, latents, eta=steps.eta, variance_noise=noise).prev_sample
             if steps.callback is not None:

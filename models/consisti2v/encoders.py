@@ -48,8 +48,8 @@ def decode_latents(vae: AutoencoderKL, latents: Tensor, device: torch.device | N
     latents = latents.to(device or vae.device, vae.dtype) / vae.config.scaling_factor
     videos = []
     for video in latents.transpose(1, 2):  # [T, 4, h, w]
-        parts = [vae.decode(part).sample.float().cpu() for part in video.split(_batch(size))]
-        videos.append((torch.cat(parts) / 2 + 0.5).clamp(0, 1).transpose(0, 1))  # [3, T, H, W]
+        parts = [vae.decode(part).sample.float() for part in video.split(_batch(size))]
+        videos.append((torch.cat(parts).cpu() / 2 + 0.5).clamp(0, 1).transpose(0, 1))  # [3, T, H, W]
     return torch.stack(videos)
 
 

@@ -38,6 +38,8 @@ class Diffusers(Model):
         pipeline: The networks, between `load` and `unload`.
     """
 
+    kept_over_runs = True
+
     def __init__(self, argument: str) -> None:
         label, where = split_label(argument)
         self.place: Place = find_place(where)

@@ -29,6 +29,8 @@ MOST_AT_ONCE = 32
 class Http(Model):
     """Requests are sent side by side; the ledger in the model's folder makes sure that none is paid for twice."""
 
+    one_holder = True
+
     def __init__(self, argument: str) -> None:
         label, file = split_label(argument)
         stated = load_description(Path(file).expanduser())

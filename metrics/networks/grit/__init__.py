@@ -22,13 +22,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2vbench.checkpoints import fill, unwrap
-from i2vbench.metrics.networks.grit.boxes import LEAST_SCORE, LEVELS, OBJECT_CELLS, Boxes, RoIHeads, pool
+from i2vbench.metrics.networks.grit.boxes import LEAST_SCORE, LEVELS, OBJECT_CELLS, Boxes, RoIHeads, frame_of, pool
 from i2vbench.metrics.networks.grit.proposals import CenterNetHead, propose
 from i2vbench.metrics.networks.grit.pyramid import Pyramid, padded_size
 from i2vbench.metrics.networks.grit.sizes import PUBLISHED, Sizes
 from i2vbench.metrics.networks.grit.words import TextDecoder
 from i2vbench.metrics.networks.layers import in_float32
 from i2vbench.metrics.networks.wordpiece import decode
+from i2vbench.transfer import put
 
 __all__ = ["CAPTIONS", "OBJECTS", "PUBLISHED", "Detections", "GRiT", "Sizes", "Task", "load", "shrink"]
 
@@ -139,7 +140,7 @@ def preprocess(frames: Tensor) -> Tensor:
         float32 [N, 3, H', W'].
     """
     height, width = frames.shape[2:]
-    mean, std = (torch.tensor(x, device=frames.device).view(3, 1, 1) for x in (MEAN, STD))
+    mean, std = put(torch.tensor([MEAN, STD]), frames.device).view(2, 3, 1, 1)
     high, wide = padded_size(height, width)
     return F.pad((frames.float() - mean) / std, (0, wide - width, 0, high - height))
 
@@ -187,12 +188,13 @@ class GRiT(nn.Module):
         found = self.roi_heads(regions, proposals, (frames.shape[2], frames.shape[3]))
         tokens, log_probabilities = self._write(regions, found, task)
 
+        counts = [len(some.boxes) for some in found]
+        all_boxes, all_scores = (torch.cat(parts).cpu() for parts in zip(*(some[:2] for some in found), strict=True))
+        of_frames = (x.split(counts) for x in (all_boxes, all_scores, log_probabilities))
         detections, end = [], 0
-        for some, fine in zip(found, sound, strict=True):
-            start, end = end, end + len(some.boxes)
-            of_words = log_probabilities[start:end]
+        for some, fine, boxes, box_scores, of_words in zip(found, sound, *of_frames, strict=True):
+            start, end = end, end + len(boxes)
             fault = _fault(fine, some.finite, bool(of_words.isfinite().all()))
-            boxes, box_scores = some.boxes.cpu(), some.scores.cpu()
             # The published code drops boxes without area here, after it wrote of them.
             shown = (boxes[:, 2:] > boxes[:, :2]).all(dim=1) & (not fault)
             names = [
@@ -204,8 +206,7 @@ class GRiT(nn.Module):
 
     def _write(self, regions: Sequence[Tensor], found: Sequence[Boxes], task: Task) -> tuple[list[list[int]], Tensor]:
         """Tokens of all boxes of all frames, and their log probabilities, on the CPU."""
-        counts = torch.tensor([len(some.boxes) for some in found], device=regions[0].device)
-        frames = torch.arange(len(found), device=counts.device).repeat_interleave(counts)
+        frames = frame_of([len(some.boxes) for some in found], regions[0].device)
         boxes = torch.cat([some.boxes for some in found])
         tokens: list[list[int]] = []
         log_probabilities = []

@@ -12,6 +12,7 @@ from torchvision.ops import nms, roi_align
 
 from i2vbench.metrics.networks.grit.proposals import Proposals
 from i2vbench.metrics.networks.grit.sizes import PUBLISHED, Sizes
+from i2vbench.transfer import put
 
 LEVELS = 3
 """Of the pyramid, the first ones, which boxes are read from."""
@@ -94,12 +95,11 @@ class RoIHeads(nn.Module):
             size_px: Height and width of the frames without padding, to which boxes are clipped after every stage.
             least: Boxes that score more are kept.
         """
-        counts = torch.tensor([len(some.scores) for some in proposals], device=levels[0].device)
-        frames = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)  # [B]
+        frames = frame_of([len(some.scores) for some in proposals], levels[0].device)  # [B]
         boxes, given = (torch.cat(parts) for parts in zip(*proposals, strict=True))
         rows = torch.cat([torch.arange(len(some.scores), device=boxes.device) for some in proposals])
         total = torch.zeros_like(given)
-        finite = torch.ones(len(counts), dtype=torch.bool, device=boxes.device)
+        finite = torch.ones(len(proposals), dtype=torch.bool, device=boxes.device)
         for number in range(len(DELTA_WEIGHTS)):
             seen = self.stage(number, pool(levels, boxes, frames, BOX_CELLS, self.strides), boxes)
             fine = seen.boxes.isfinite().all(dim=1) & seen.logits.isfinite().all(dim=1)
@@ -133,6 +133,11 @@ class Boxes(NamedTuple):
     finite: bool
 
 
+def frame_of(counts: Sequence[int], device: torch.device) -> Tensor:
+    """Of which frame each box is, given how many each of them has: int64 [B]."""
+    return put(torch.arange(len(counts)).repeat_interleave(torch.tensor(counts, dtype=torch.int64)), device)
+
+
 def best_score(total: Tensor, proposals: Tensor, remaining: int) -> Tensor:
     """A box's score, if it is an object with certainty for all stages that remain.
 
@@ -158,7 +163,8 @@ def moved(boxes: Tensor, deltas: Tensor, weights: Sequence[float]) -> Tensor:
 def clipped(boxes: Tensor, size_px: tuple[int, int]) -> Tensor:
     """Boxes [B, 4] cut off at the sides of a frame of this height and width."""
     height, width = size_px
-    return boxes.clamp(min=0).minimum(boxes.new_tensor([width, height, width, height]))
+    most = torch.tensor([width, height, width, height], dtype=boxes.dtype)
+    return boxes.clamp(min=0).minimum(put(most, boxes.device))
 
 
 def level_of(boxes: Tensor, strides: Sequence[int] = PUBLISHED.strides[:LEVELS]) -> Tensor:

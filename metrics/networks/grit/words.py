@@ -110,9 +110,10 @@ class TextDecoder(nn.Module):
         length = 2
         while length < most_tokens:
             going = (tokens[unfinished, :, length - 1] != SEP).any(dim=1)
-            if not going.any():
+            count = int(going.sum())  # a GPU is waited for here, once a word
+            if not count:
                 break
-            if COPIED_FROM * int(going.sum()) <= len(going):
+            if COPIED_FROM * count <= len(going):
                 unfinished = unfinished[going]
                 memory = memory.take(going.repeat_interleave(beams).nonzero()[:, 0])
             written = tokens[unfinished, :, :length]  # [r, beams, length]

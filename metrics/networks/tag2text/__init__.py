@@ -30,6 +30,7 @@ from i2vbench.metrics.networks.tag2text.tagging import (
     detected,
     tag_pieces,
 )
+from i2vbench.transfer import put
 
 __all__ = ["PUBLISHED", "Caption", "Sizes", "Tag2Text", "load", "published_order", "tensors"]
 
@@ -185,7 +186,7 @@ class Tag2Text(nn.Module):
             pixels = preprocess(
                 part if isinstance(part, Tensor) else torch.from_numpy(part.copy()), self.sizes.image_px
             )
-            tokens.append(self.visual_encoder(pixels.to(device)))
+            tokens.append(self.visual_encoder(put(pixels, device)))
         return torch.cat(tokens)
 
     def tag_features(self, image: Tensor) -> Iterator[Tensor]:
@@ -202,5 +203,5 @@ class Tag2Text(nn.Module):
     def tag_states(self, texts: Sequence[str], image: Tensor) -> Tensor:
         """What captions are written from: of each text of tags and the image that it is of, [N, 40, 768]."""
         ids, mask = tag_pieces(texts, self.sizes)
-        states: Tensor = self.tag_encoder(ids.to(image.device), mask.to(image.device), image)
+        states: Tensor = self.tag_encoder(put(ids, image.device), put(mask, image.device), image)
         return states

@@ -15,6 +15,7 @@ from i2vbench.metrics.networks.layers import in_float32
 from i2vbench.metrics.networks.tag2text.bert import EPS, Embeddings, KeysValues, Layer, Layers
 from i2vbench.metrics.networks.tag2text.search import Hypothesis, Rules, beam_search
 from i2vbench.metrics.networks.tag2text.sizes import PUBLISHED, Sizes
+from i2vbench.transfer import put
 
 PROMPT = "a picture of "
 
@@ -51,15 +52,14 @@ class Memory:
     def keep(self, rows: list[int], beams: int) -> None:
         """Of the sequences these, in this order; of the images those that they are about, `beams` of each."""
         images = [row // beams for row in rows[::beams]]
-        self.own = [_select(pair, rows) for pair in self.own]
+        self.own = _select(self.own, rows)
         if len(images) < len(self.source[0][0]):
-            self.source = [_select(pair, images) for pair in self.source]
+            self.source = _select(self.source, images)
 
 
-def _select(pair: KeysValues, rows: list[int]) -> KeysValues:
-    keys, values = pair
-    index = torch.tensor(rows, device=keys.device)
-    return keys.index_select(0, index), values.index_select(0, index)
+def _select(layers: list[KeysValues], rows: list[int]) -> list[KeysValues]:
+    index = put(torch.tensor(rows), layers[0][0].device)
+    return [(keys.index_select(0, index), values.index_select(0, index)) for keys, values in layers]
 
 
 class CaptionDecoder(nn.Module):
@@ -87,7 +87,7 @@ class CaptionDecoder(nn.Module):
         Every place of the states is seen, also where the tags' text was filled up: the published code masks none.
         """
         memory = Memory(self._sources(states), [])
-        start = torch.tensor([list(prompt)] * len(states), device=states.device)
+        start = put(torch.tensor([list(prompt)] * len(states)), states.device)
         logits = self.cls.predictions(self._read(start, memory)[:, -1:])  # [N, 1, V]
         memory.own = [(k.repeat_interleave(rules.beams, 0), v.repeat_interleave(rules.beams, 0)) for k, v in memory.own]
 

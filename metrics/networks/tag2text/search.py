@@ -14,6 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from i2vbench.transfer import put
+
 NEVER = -1e9
 """What all beams but the first start with, since all would say the same."""
 
@@ -70,7 +72,8 @@ def beam_search(logits: Tensor, follow: Follow, prompt: Sequence[int], rules: Ru
         log_probs = logits.log_softmax(2)
         if length < rules.min_length:
             log_probs[..., rules.end] = -torch.inf  # the others are not made more probable by it
-        log_probs += log_probs.new_tensor([search.totals for search in left]).unsqueeze(2)
+        sums = torch.tensor([search.totals for search in left], dtype=log_probs.dtype)
+        log_probs += put(sums, log_probs.device).unsqueeze(2)
         totals, places = log_probs.flatten(1).topk(2 * rules.beams)  # [M, 6]
         parents, tokens = places // logits.shape[2], places % logits.shape[2]
         going, rows = [], []
@@ -87,7 +90,8 @@ def beam_search(logits: Tensor, follow: Follow, prompt: Sequence[int], rules: Ru
         left = going
         if not left or length + 1 == rules.max_length:
             break
-        logits = follow(rows, torch.tensor([ids[-1] for search in left for ids in search.open], device=logits.device))
+        last = torch.tensor([ids[-1] for search in left for ids in search.open])
+        logits = follow(rows, put(last, logits.device))
     return [search.best() for search in searches]
 
 

@@ -64,9 +64,9 @@ class Scores(nn.Module):
 
 def detected(logits: Tensor) -> list[list[int]]:
     """The tags of each image, in the order of their indices: logits [N, tags]."""
-    kept = logits.sigmoid() > THRESHOLD
+    kept = (logits.sigmoid() > THRESHOLD).cpu()
     kept[:, [index for index in REMOVED if index < logits.shape[1]]] = False
-    return [row.nonzero().flatten().tolist() for row in kept.cpu()]
+    return [row.nonzero().flatten().tolist() for row in kept]
 
 
 def tag_pieces(texts: Sequence[str], sizes: Sizes = PUBLISHED) -> tuple[Tensor, Tensor]:

@@ -121,7 +121,9 @@ def test_compiling_is_asked_for_by_an_option(tiny: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self: compiled.append(self))
     assert loaded(str(tiny)).pipeline is not None
     assert compiled == []
+    assert "compile" not in loaded(str(tiny)).settings()
     model = loaded(str(tiny), compile=True)
+    assert model.settings()["compile"] is True, "run.json would not say why its videos differ"
     assert model.pipeline is not None
     assert compiled == [model.pipeline.unet]
 

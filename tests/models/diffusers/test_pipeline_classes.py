@@ -10,7 +10,8 @@ import pytest
 
 from i2vbench.adapter.check import check_model
 from i2vbench.errors import UserError
-from i2vbench.generate import build_request, check_size
+from i2vbench.fitting import check_size
+from i2vbench.generate import build_request
 from i2vbench.types import Request
 from tests.conftest import Cli
 from tests.models.diffusers.parts import (

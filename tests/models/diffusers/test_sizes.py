@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL.Image import fromarray
 
 from i2vbench.errors import UserError
-from i2vbench.generate import check_frames, check_protocol, check_size
+from i2vbench.fitting import check_frames, check_protocol, check_size
 from i2vbench.models.diffusers.classes import PipelineClass, choose_class
 from i2vbench.models.diffusers.shapes import Shapes, frames_to_ask, made_of, shapes_of
 from i2vbench.one_clip import make_request
