@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from i2vbench.datasets.base import Dataset
 from i2vbench.errors import UserError
+from i2vbench.first_frames.base import FirstFrames
+from i2vbench.job import Tools
+from i2vbench.kept.keys import Keys
 from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model
 from i2vbench.names import ALL, nearest, split_label
+from i2vbench.place import Place
 from i2vbench.profiles import Profile, load_profile
 from i2vbench.registry import DATASETS, FIRST_FRAMES, METRICS, MODELS
 from i2vbench.settings import RunConfig
+from i2vbench.storage.address import home_of, parse_address
 
 FLICKERING = "temporal_flickering"
 STATIC_ONLY = f"{FLICKERING}:static-only"
 
 
 def absolute(config: RunConfig) -> RunConfig:
-    """The same wish with the paths in its names absolute and the seeds in order."""
+    """The same wish with the paths in its names absolute, the seeds in order, and the folder of a run at an address.
+
+    Raises:
+        UserError: Something in it names nothing; `out` besides `storage`.
+    """
+    if config.storage is not None:
+        address = parse_address(config.storage)
+        if config.out not in (None, home_of(address)):
+            raise UserError(f"out: a run at an address is worked on in {home_of(address)}; leave it out")
+        config = replace(config, storage=address, out=home_of(address))
     return replace(
         config,
         models=tuple(MODELS.absolute(spec) for spec in config.models),
@@ -131,3 +146,40 @@ def _narrowed(specs: Sequence[str]) -> list[str]:
     if FLICKERING not in specs and STATIC_ONLY not in specs:
         raise UserError(f"--static-only is about {FLICKERING}, which is not among the metrics")
     return [STATIC_ONLY if spec == FLICKERING else spec for spec in specs]
+
+
+def assemble(
+    config: RunConfig,
+    profile: Profile,
+    models: Mapping[str, tuple[Model, str]],
+    metrics: Mapping[str, tuple[Metric, str]],
+    skipped: Collection[str],
+    recorded: Mapping[str, Any],
+    place: Place,
+    first_frames: FirstFrames | None,
+) -> Tools:
+    """What a run's work is done with.
+
+    Args:
+        config: The run's.
+        profile: What its name comes to.
+        models: Of `create_models`, prepared.
+        metrics: Of `create_metrics`; what aggregates another one's features measures nothing itself.
+        skipped: Ids of metrics that are left out.
+        recorded: What run.json says.
+        place: Where files are kept.
+        first_frames: Prepared; None where they are the data set's own.
+    """
+    return Tools(
+        place=place,
+        models={name: model for name, (model, _) in models.items()},
+        metrics={
+            id_: metric for id_, (metric, _) in metrics.items() if id_ not in skipped and not metric.info.features_of
+        },
+        keys=Keys(recorded) if config.cache else None,
+        protocol=profile.protocol,
+        reader=config.reader,
+        dtype=config.dtype,
+        precision=profile.precision,
+        first_frames=first_frames,
+    )

@@ -1,127 +1,192 @@
-"""The first half of the work: a model's owed batches become stored videos."""
+"""The first half of the work: a batch of a model's plan becomes stored videos, wherever that is done."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-from i2vbench.attempt import Failure, attempt, describe, free_memory, one_each, try_once
+from i2vbench.attempt import Failure, attempt, describe, one_each, try_once
 from i2vbench.clips import read_first_frame
-from i2vbench.errors import UserError
 from i2vbench.files import is_disk_error, write_bytes
-from i2vbench.job import Job
+from i2vbench.fitting import fault_of
+from i2vbench.job import Tools
+from i2vbench.kept.keys import is_as_hashed
+from i2vbench.kept.videos import keep_videos, take_videos
 from i2vbench.models.base import Model
+from i2vbench.place import Place
 from i2vbench.profiles import Protocol
 from i2vbench.rows import ClipRow, ClipState
+from i2vbench.timings import timed
 from i2vbench.types import Image, ModelInfo, Request, Sample, Video
 from i2vbench.video import encode_png, write_video
 
 _log = logging.getLogger("i2vbench")
-_WRITERS = 2
 
 
-def generate_owed(name: str, job: Job, finished: Callable[[int], None]) -> None:
-    """Generate every owed batch of one model, store its videos, and call `finished` with the batch's number."""
-    batches = job.store.owed_batches(name)
-    stage = f"generate {name}"
-    total = job.store.count_clips(name)
-    job.progress.start(stage, total, total - sum(job.store.count_clips(name, batch) for batch in batches))
-    if not batches:
-        return
-    model = job.models[name]
-    unseen = {row.id for row in job.store.samples() if row.first_frame is None}
-    loaded = try_once(lambda: model.load(job.device, job.dtype), f"{name}: load")
-    try:
-        with ThreadPoolExecutor(_WRITERS) as writers:
-            for batch in batches:
-                if job.stop.is_set():
-                    return
-                rows = job.store.clips(name, batch=batch)
-                _generate_batch(name, model, rows, loaded, job, writers, unseen)
-                finished(batch)
-                job.progress.advance(stage, len(rows), doing=rows[-1].sample_id)
-    finally:
-        if loaded is None:
-            try_once(model.unload, f"{name}: unload")
-        free_memory()
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Neighbouring clips of one model's plan that are generated together, whenever they are generated.
+
+    Attributes:
+        model: The model's column.
+        number: The batch's, in the plan of this model.
+        clips: All of it.
+        samples: Theirs, by id.
+        unseen: Ids of those whose first frame is to be kept in the run, too.
+    """
+
+    model: str
+    number: int
+    clips: Sequence[ClipRow]
+    samples: Mapping[str, Sample]
+    unseen: frozenset[str]
 
 
-def _generate_batch(
-    name: str,
-    model: Model,
-    rows: Sequence[ClipRow],
-    loaded: Failure | None,
-    job: Job,
-    writers: ThreadPoolExecutor,
-    unseen: set[str],
-) -> None:
-    """Generate one batch; its videos are on disk before the store says so, for the whole batch at once.
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """What became of a batch; its files are where the run keeps them.
+
+    Attributes:
+        states: Of every clip, by (sample id, seed), with the reason where there is no video.
+        first_frames: Paths of pictures, relative to the run, by sample id.
+        taken_from: The folder of the run that had made the videos; "" if they were made now.
+    """
+
+    states: Mapping[tuple[str, int], tuple[ClipState, str | None]]
+    first_frames: Mapping[str, str]
+    taken_from: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadBatch:
+    """A batch as the model is asked for it.
+
+    Attributes:
+        batch: What is owed.
+        requests: By (sample id, seed): what the model is asked for, or why it is not asked.
+        key: Under which its videos are kept over runs; None if they are not.
+        taken_from: The folder of the run whose videos of it are in this one already; "" if there is none.
+    """
+
+    batch: Batch
+    requests: Mapping[tuple[str, int], Request | Failure]
+    key: str | None
+    taken_from: str
+
+    @property
+    def is_known(self) -> bool:
+        """Whether nothing is left to generate."""
+        return bool(self.taken_from)
+
+    @property
+    def asked(self) -> dict[tuple[str, int], Request]:
+        """The requests that there are."""
+        return {key: request for key, request in self.requests.items() if isinstance(request, Request)}
+
+    @property
+    def videos(self) -> list[str]:
+        """Where the run keeps what comes of them."""
+        paths = {(row.sample_id, row.seed): row.video for row in self.batch.clips}
+        return [paths[key] for key in self.asked]
+
+
+def read_batch(batch: Batch, tools: Tools, device: str) -> ReadBatch:
+    """What the model is asked for, clip by clip, and its videos where another run has made them; needs no model.
+
+    Raises:
+        OSError: The disk is at fault.
+    """
+    model = tools.models[batch.model]
+    requests = {
+        (row.sample_id, row.seed): _request(row, batch.samples[row.sample_id], model.info, tools) for row in batch.clips
+    }
+    read = ReadBatch(batch, requests, None, "")
+    if tools.keys is None:
+        return read
+    with timed("known"):
+        key = tools.keys.of_videos(batch.model, model, list(read.asked.values()), device)
+        return replace(read, key=key, taken_from=(key and take_videos(key, read.videos, tools.place)) or "")
+
+
+def generate_batch(read: ReadBatch, loaded: Failure | None, tools: Tools, writers: ThreadPoolExecutor) -> Made:
+    """Generate a batch and keep its videos.
 
     Args:
-        name: The model's column.
-        model: Loaded, unless `loaded` says otherwise.
-        rows: The batch.
-        loaded: Why the model could not be loaded, or None.
-        job: The run's work.
+        read: What is owed.
+        loaded: Why the model could not be loaded; None if it is there.
+        tools: What to work with.
         writers: Threads that write videos.
-        unseen: Samples whose first frame is not stored yet; those of this batch are taken out.
+
+    Raises:
+        OSError: The disk is at fault, which is no fault of a clip.
     """
-    states: dict[tuple[str, int], tuple[ClipState, str | None]] = {}
-    requests: dict[tuple[str, int], Request] = {}
-    for row in rows:
-        key = (row.sample_id, row.seed)
-        sample = job.samples[row.sample_id]
-        lacks = sample.lacks(model.info.reads)
-        request = Failure(lacks, not_applicable=True) if lacks else _request(row, sample, model.info, job, loaded)
-        if isinstance(request, Failure):
-            states[key] = _state(request)
-        else:
-            requests[key] = request
-    videos = attempt(list(requests.values()), lambda some: _generate(model, some), f"{name}: generate")
-    new = {row.sample_id: requests.get((row.sample_id, row.seed)) for row in rows if row.sample_id in unseen}
-    _store_first_frames(new, job)
-    unseen -= new.keys()
-    paths = {(row.sample_id, row.seed): job.store.folder / row.video for row in rows}
-    written = writers.map(_write, [paths[key] for key in requests], videos)
-    states |= {
-        key: ("done", None) if failure is None else _state(failure)
-        for key, failure in zip(requests, written, strict=True)
-    }
-    job.store.finish_batch(name, states)
+    batch, asked = read.batch, read.asked
+    videos, together = _videos(read, loaded, tools.models[batch.model])
+    shown = {row.sample_id: asked.get((row.sample_id, row.seed)) for row in batch.clips}
+    first_frames = _keep_first_frames({id_: shown[id_] for id_ in shown if id_ in batch.unseen}, batch.samples, tools)
+    pending = writers.map(lambda name, video: _write(tools.place, name, video), read.videos, videos)
+    with timed("wait for files"):
+        written = list(pending)
+    if read.key is not None and together and not any(written) and is_as_hashed("models"):
+        keep_videos(read.key, read.videos, tools.place)
+    refused = {key: request for key, request in read.requests.items() if isinstance(request, Failure)}
+    failures = {**refused, **dict(zip(asked, written, strict=True))}
+    return Made({key: _state(failures[key]) for key in read.requests}, first_frames, read.taken_from)
 
 
-def _write(path: Path, video: Video | Failure) -> Failure | None:
-    """Store one video; None if it is there, else why not.
+def _videos(read: ReadBatch, loaded: Failure | None, model: Model) -> tuple[Sequence[Video | Failure | None], bool]:
+    """A video, None if it is there, or why there is none, of each request; and whether all were made at once."""
+    requests = list(read.asked.values())
+    if read.is_known:
+        return [None] * len(requests), False
+    if loaded is not None:
+        reason = f"the model could not be loaded: {loaded.reason}"
+        return [Failure(reason, loaded.not_applicable)] * len(requests), False
+    calls = 0
+
+    def call(some: Sequence[Request]) -> list[Video]:
+        nonlocal calls
+        calls += 1
+        return _generate(model, some)
+
+    with timed("generate", read.batch.model, len(requests)):
+        return attempt(requests, call, f"{read.batch.model}: generate"), calls == 1
+
+
+def _write(place: Place, name: str, video: Video | Failure | None) -> Failure | None:
+    """Store one video that is not there; None once it is, else why not.
 
     Raises:
         OSError: If the disk is at fault, which is no fault of the clip.
     """
-    if isinstance(video, Failure):
+    if video is None or isinstance(video, Failure):
         return video
-    path.parent.mkdir(exist_ok=True)
     try:
-        write_video(path, video)
+        with timed("write", clips=1), place.write(name) as path:
+            write_video(path, video)
     except Exception as error:
         if is_disk_error(error):
             raise
-        _log.exception("storing %s failed", path)
+        _log.exception("storing %s failed", name)
         return Failure(f"the video could not be stored: {describe(error)}")
     return None
 
 
-def _request(row: ClipRow, sample: Sample, info: ModelInfo, job: Job, loaded: Failure | None) -> Request | Failure:
+def _request(row: ClipRow, sample: Sample, info: ModelInfo, tools: Tools) -> Request | Failure:
     """What the model is asked for, at its native size where it has one, else at the protocol's."""
-    if loaded is not None:
-        return Failure(f"the model could not be loaded: {loaded.reason}", loaded.not_applicable)
-    if job.first_frames is not None and (missing := job.first_frames.missing(sample)):
+    if lacks := sample.lacks(info.reads):
+        return Failure(lacks, not_applicable=True)
+    if tools.first_frames is not None and (missing := tools.first_frames.missing(sample)):
         return missing
     return try_once(
-        lambda: build_request(sample, row.request_seed, info, job.protocol, job.reader), f"first frame of {sample.id}"
+        lambda: build_request(sample, row.request_seed, info, tools.protocol, tools.reader),
+        f"first frame of {sample.id}",
     )
 
 
+@timed("first frame", clips=1)
 def build_request(sample: Sample, seed: int, info: ModelInfo, protocol: Protocol, reader: str) -> Request:
     """The request for one sample: native size, frames and rate of the model where it has them, else the protocol's.
 
@@ -142,82 +207,39 @@ def build_request(sample: Sample, seed: int, info: ModelInfo, protocol: Protocol
     )
 
 
-def check_protocol(info: ModelInfo, protocol: Protocol) -> None:
-    """Refuse a model that cannot make the protocol's size, or clips as long as it, before it has tried them all.
-
-    Raises:
-        UserError: With what it makes and what the protocol takes.
-    """
-    if info.any_output:
-        return
-    check_size(info, info.height or protocol.height, info.width or protocol.width)
-    frames, fps = info.num_frames or protocol.num_frames, info.fps or protocol.fps
-    check_frames(info, frames)
-    try:
-        protocol.frame_indices([i / fps for i in range(frames)], fps)
-    except ValueError as error:
-        raise UserError(f"model '{info.name}': its native clip {error}; choose a --profile that takes less") from error
-
-
-def check_size(info: ModelInfo, height: int, width: int) -> None:
-    """Refuse a size that a model cannot make.
-
-    Raises:
-        UserError: With the nearest size that it can.
-    """
-    if info.sizes and (height, width) not in info.sizes:
-        nearest = min(info.sizes, key=lambda size: abs(size[0] - height) + abs(size[1] - width))
-        makes = "one size," if len(info.sizes) == 1 else f"{len(info.sizes)} sizes; the nearest is"
-        raise UserError(f"size {height}x{width}: model '{info.name}' makes {makes} {nearest[0]}x{nearest[1]}")
-    step = info.size_multiple or 1
-    if height % step or width % step:
-        near = "x".join(str(max(step, round(side / step) * step)) for side in (height, width))
-        raise UserError(
-            f"size {height}x{width}: model '{info.name}' makes heights and widths that are multiples of {step}, "
-            f"such as {near}"
-        )
-
-
-def check_frames(info: ModelInfo, num_frames: int) -> None:
-    """Refuse a length that a model cannot make.
-
-    Raises:
-        UserError: With the nearest length that it can.
-    """
-    step = info.frames_step or 1
-    if (num_frames - 1) % step:
-        near = max(1, round((num_frames - 1) / step)) * step + 1
-        raise UserError(
-            f"{num_frames} frames: model '{info.name}' makes clips of 1 frame more than a multiple of {step}, "
-            f"such as {near}"
-        )
-
-
-def _store_first_frames(requests: Mapping[str, Request | None], job: Job) -> None:
-    """Keep the picture that models are shown, at the protocol's size, for the pages that show results.
+@timed("picture")
+def _keep_first_frames(
+    shown: Mapping[str, Request | None], samples: Mapping[str, Sample], tools: Tools
+) -> dict[str, str]:
+    """Keep the pictures that models are shown, at the protocol's size, for the pages that show results.
 
     Args:
-        requests: By sample id; a request of that size has the picture already.
-        job: The run's work.
+        shown: By sample id; a request of that size has the picture already.
+        samples: By id.
+        tools: What to work with.
+
+    Returns:
+        Where they are in the run, by sample id.
     """
-    protocol = job.protocol
-    paths = {}
-    for id_, request in requests.items():
-        if job.first_frames is not None and job.first_frames.missing(job.samples[id_]):
+    protocol = tools.protocol
+    size = protocol.height, protocol.width
+    names = {}
+    for id_, request in shown.items():
+        sample = samples[id_]
+        if tools.first_frames is not None and tools.first_frames.missing(sample):
             continue
-        source = job.samples[id_].first_frame
-        size = protocol.height, protocol.width
         if request is not None and (request.height, request.width) == size:
             frame: Image | Failure = request.first_frame
         else:
             frame = try_once(
-                lambda: read_first_frame(source, *size, protocol.interpolation, job.reader),  # noqa: B023
+                lambda: read_first_frame(sample.first_frame, *size, protocol.interpolation, tools.reader),  # noqa: B023
                 f"first frame of {id_}",
             )
         if not isinstance(frame, Failure):  # a frame that cannot be read is the reason its clips fail for
-            paths[id_] = f"first_frames/{id_}.png"
-            write_bytes(job.store.folder / paths[id_], encode_png(frame))
-    job.store.finish_first_frames(paths)
+            names[id_] = f"first_frames/{id_}.png"
+            with tools.place.write(names[id_]) as path:
+                write_bytes(path, encode_png(frame))
+    return names
 
 
 def _generate(model: Model, requests: Sequence[Request]) -> list[Video]:
@@ -234,23 +256,7 @@ def _generate(model: Model, requests: Sequence[Request]) -> list[Video]:
     return videos
 
 
-def fault_of(video: object, request: Request, info: ModelInfo) -> str | None:
-    """What the contract finds wrong with one returned video; None if nothing."""
-    if not isinstance(video, Video):
-        return f"returned {type(video).__name__}; expected i2vbench.types.Video"
-    if info.any_output:
-        return None
-    asked = (request.num_frames, request.height, request.width)
-    got = (video.num_frames, video.height, video.width)
-    if got != asked:
-        return (
-            f"returned {got[0]} frames of {got[1]} x {got[2]} pixels; "
-            f"asked for were {asked[0]} frames of {asked[1]} x {asked[2]}"
-        )
-    if abs(video.fps - request.fps) > 1e-6:
-        return f"returned a video of {video.fps:g} fps; asked for were {request.fps:g} fps"
-    return None
-
-
-def _state(failure: Failure) -> tuple[ClipState, str]:
+def _state(failure: Failure | None) -> tuple[ClipState, str | None]:
+    if failure is None:
+        return "done", None
     return ("not_applicable" if failure.not_applicable else "failed"), failure.reason

@@ -1,131 +1,159 @@
-"""The second half of the work: each clip is decoded once and handed to every metric that is still owed a number."""
+"""The second half of the work: each clip is decoded once and handed to every metric that owes a number of it."""
 
 from __future__ import annotations
 
 import json
-import queue
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from i2vbench.attempt import Failure, attempt, free_memory, one_each, try_once
 from i2vbench.clips import read_clip, read_to_protocol
-from i2vbench.job import Job
+from i2vbench.errors import UserError
+from i2vbench.files import file_sha256
+from i2vbench.job import Tools
+from i2vbench.kept.keys import Seen, is_as_hashed, is_kept
+from i2vbench.kept.measurements import find_measurements, keep_measurements
 from i2vbench.metrics.base import Metric
-from i2vbench.rows import parse_details
-from i2vbench.store import REFERENCE
+from i2vbench.rows import MeasurementRow, parse_details
+from i2vbench.store import REFERENCE, keep
+from i2vbench.timings import timed
 from i2vbench.types import Clip, ClipSource, Measurement, MetricInfo, Sample
-
-DECODERS = 2
-"""Threads that decode; on a GPU machine the networks are slower than two of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A clip to be measured: whose it is, and the file it is read from."""
+    """A clip to be measured: whose it is, and where it is in the run; a sample's real clip if that is ""."""
 
     sample: Sample
     seed: int
-    source: ClipSource
+    video: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """Neighbouring clips of the plan that are measured together, whenever they are measured.
+    """Neighbouring clips of the plan that are measured together, whenever and wherever they are measured.
 
     Attributes:
         model: Whose clips; REFERENCE for the real ones.
         targets: The clips that there are.
         size: How many clips of the plan it stands for, those that failed included.
-        owed: Per metric id, the positions in `targets` that it owes a record.
+        owed: Ids of the metrics that owe a record of any of them; each looks at all of them again, because a network's
+            rounding may depend on what it is batched with.
     """
 
     model: str
     targets: Sequence[Target]
     size: int
-    owed: Mapping[str, Sequence[int]]
+    owed: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadGroup:
-    """A group with its clips in memory, or the reason why one could not be read."""
+    """A group with its clips in memory, or the reason why one could not be read.
+
+    Attributes:
+        group: What was read.
+        clips: In the order of its targets; nothing where no metric needs to look.
+        keys: Under which the measurements of all of them are kept over runs, by metric id; without those that are not.
+        known: What another run has measured already of all of them, by metric id.
+    """
 
     group: Group
-    clips: Mapping[int, Clip | Failure]
+    clips: Sequence[Clip | Failure]
+    keys: Mapping[str, str]
+    known: Mapping[str, Sequence[Measurement]]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether nothing is left to look at."""
+        return len(self.known) == len(self.group.owed)
 
 
-def model_group(name: str, positions: range, job: Job) -> Group:
-    """The clips that `name` has made of this stretch of the plan, with what is owed of them."""
-    rows = job.store.clips(name, positions=positions)
-    targets = [
-        Target(job.samples[row.sample_id], row.seed, ClipSource(job.store.folder / row.video))
-        for row in rows
-        if row.state == "done"
-    ]
-    return Group(name, targets, len(rows), _owed(name, targets, job.metrics, job))
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """What became of a group; its features are where the run keeps them.
 
-
-def reference_groups(job: Job) -> Iterator[Group]:
-    """The real clips, for the metrics that compare with them; each clip once, whatever the seeds.
-
-    What another run has measured of them is taken over first.
+    Attributes:
+        records: Of all clips, metric by metric.
+        known: How many of them another run had made.
     """
-    metrics = {id_: metric for id_, metric in job.metrics.items() if "reference" in metric.info.reads}
-    targets = [Target(sample, 0, sample.reference) for sample in job.samples.values() if sample.reference is not None]
-    for start in range(0, len(targets) if metrics else 0, job.measure_batch):
-        some = targets[start : start + job.measure_batch]
-        _take_over(some, metrics, job)
-        yield Group(REFERENCE, some, len(some), _owed(REFERENCE, some, metrics, job))
+
+    records: Sequence[Sequence[MeasurementRow]]
+    known: int = 0
 
 
-def _take_over(targets: Sequence[Target], metrics: Mapping[str, Metric], job: Job) -> None:
-    """Record what other runs have measured of these real clips."""
-    done = job.store.measured(REFERENCE, [(target.sample.id, 0) for target in targets])
-    for id_ in metrics:
-        owed = [target for target in targets if (id_, target.sample.id, 0) not in done]
-        known = [job.real.find(id_, target.sample.id, target.source) for target in owed]
-        found = [measurement for measurement in known if measurement is not None]
-        job.store.record(REFERENCE, [0] * len(found), found)
+def read_group(group: Group, tools: Tools, decoders: Executor, device: str) -> ReadGroup:
+    """Decode each clip once and bring it to the protocol, unless all that is owed of it is known."""
+    keys = _keys(group, tools, decoders, device)
+    ids = [target.sample.id for target in group.targets]
+    with timed("known"):
+        known = {id_: found for id_, key in keys.items() if (found := find_measurements(id_, key, ids))}
+    wanted = group.targets if len(known) < len(group.owed) else ()
+    return ReadGroup(group, list(decoders.map(lambda target: _read(target, group, tools), wanted)), keys, known)
 
 
-def _owed(model: str, targets: Sequence[Target], metrics: Mapping[str, Metric], job: Job) -> dict[str, Sequence[int]]:
-    measured = job.store.measured(model, [(t.sample.id, t.seed) for t in targets])
-    owed: dict[str, Sequence[int]] = {}
-    for id_ in metrics:
-        if any((id_, t.sample.id, t.seed) not in measured for t in targets):
-            # The whole group again: a network's rounding may depend on what it is batched with.
-            owed[id_] = range(len(targets))
-    return owed
+@timed("known")
+def _keys(group: Group, tools: Tools, decoders: Executor, device: str) -> dict[str, str]:
+    """The keys of what the metrics say of a group."""
+    metrics = [tools.metrics[id_] for id_ in group.owed]
+    # Without a network a clip is measured as fast as it is looked up: such metrics are known beside others only.
+    if tools.keys is None or not any(is_kept(metric) and metric.info.checkpoints for metric in metrics):
+        return {}
+    seen = list(decoders.map(lambda target: _seen(target, group, tools), group.targets))
+    clips = [clip for clip in seen if clip is not None]
+    if len(clips) < len(seen):
+        return {}
+    found = {metric.info.id: tools.keys.of_measurements(metric, clips, device) for metric in metrics}
+    return {id_: key for id_, key in found.items() if key is not None}
 
 
-def measure(groups: Iterable[Group], job: Job, metrics: Metrics) -> None:
-    """Measure every group; reading runs ahead by at most two groups, so memory does not grow with the clips."""
-    with ThreadPoolExecutor(DECODERS) as decoders:
-        for read in run_ahead((_read(group, job, decoders) for group in groups), depth=1):
-            if job.stop.is_set():
-                return
-            for id_, positions in read.group.owed.items():
-                _measure_group(id_, positions, read, job, metrics)
-            doing = read.group.targets[-1].sample.id if read.group.targets else ""
-            job.progress.advance("measure", read.group.size, doing=doing)
+def _seen(target: Target, group: Group, tools: Tools) -> Seen | None:
+    try:
+        if group.model == REFERENCE:
+            return Seen(target.sample, file_sha256(_real(target).path), _real(target))
+        with tools.place.read(target.video) as path:
+            return Seen(target.sample, file_sha256(path))
+    except (UserError, OSError):  # it is not to be read; `_read` says why
+        return None
+
+
+def _real(target: Target) -> ClipSource:
+    assert target.sample.reference is not None  # or it would be no target
+    return target.sample.reference
+
+
+def _read(target: Target, group: Group, tools: Tools) -> Clip | Failure:
+    def real() -> Clip:
+        return Clip(target.sample, read_to_protocol(_real(target), tools.protocol, tools.reader))
+
+    if group.model == REFERENCE:
+        with timed("read", "real clips", clips=1):
+            return try_once(real, f"reading {_real(target).path}")
+    with tools.place.read(target.video) as path:  # what cannot be fetched is no fault of the clip's
+
+        def made() -> Clip:
+            return read_clip(target.sample, ClipSource(path), tools.protocol, tools.reader)
+
+        with timed("read", group.model, clips=1):
+            return try_once(made, f"reading {target.video}")
 
 
 class Metrics:
     """The run's metrics, each loaded when it is first needed."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    def __init__(self, tools: Tools, device: str) -> None:
+        self._tools, self._device = tools, device
         self._loaded: dict[str, Metric | Failure] = {}
 
     def get(self, id_: str) -> Metric | Failure:
         """The metric, ready to measure; or why it is not."""
         if id_ not in self._loaded:
-            metric = self._job.metrics[id_]
-            device, precision = self._job.device, self._job.precision
-            failure = try_once(lambda: metric.load(device, precision), f"{id_}: load")
+            metric, precision = self._tools.metrics[id_], self._tools.precision
+            with timed("load", id_):
+                failure = try_once(lambda: metric.load(self._device, precision), f"{id_}: load")
             self._loaded[id_] = metric if failure is None else failure
         return self._loaded[id_]
 
@@ -138,30 +166,42 @@ class Metrics:
         free_memory()
 
 
-def _read(group: Group, job: Job, decoders: ThreadPoolExecutor) -> ReadGroup:
-    def read(target: Target) -> Clip | Failure:
-        def clip() -> Clip:
-            if group.model == REFERENCE:
-                return Clip(target.sample, read_to_protocol(target.source, job.protocol, job.reader))
-            return read_clip(target.sample, target.source, job.protocol, job.reader)
+def measure_group(read: ReadGroup, tools: Tools, metrics: Metrics, writers: Executor) -> Measured:
+    """Measure a group with every metric that owes it something.
 
-        return try_once(clip, f"reading {target.source.path}")
+    Args:
+        read: The group with its clips.
+        tools: What to work with.
+        metrics: Loaded, or to be.
+        writers: Threads that write features while the next metric looks.
 
-    wanted = sorted({i for positions in group.owed.values() for i in positions})
-    return ReadGroup(group, dict(zip(wanted, decoders.map(read, [group.targets[i] for i in wanted]), strict=True)))
+    Raises:
+        OSError: The disk is at fault, which is no fault of a clip.
+    """
+    group, pending = read.group, []
+    for id_ in group.owed:
+        measurements = read.known.get(id_) or _measure(id_, read, tools, metrics)
+        pending.append(
+            [
+                writers.submit(keep, measurement, group.model, target.seed, tools.place)
+                for target, measurement in zip(group.targets, measurements, strict=True)
+            ]
+        )
+    with timed("wait for files"):
+        records = [[row.result() for row in rows] for rows in pending]
+    return Measured(records, len(read.known) * len(group.targets))
 
 
-def _measure_group(id_: str, positions: Sequence[int], read: ReadGroup, job: Job, metrics: Metrics) -> None:
-    """Measure the clips at these positions with one metric and record the results together."""
-    info = job.metrics[id_].info
-    not_applicable: dict[tuple[str, int], str] = {}
+def _measure(id_: str, read: ReadGroup, tools: Tools, metrics: Metrics) -> list[Measurement]:
+    """What one metric says of each clip of a group, kept for other runs where that is to be."""
+    info = tools.metrics[id_].info
     results: dict[int, Measurement] = {}
     clips: dict[int, Clip] = {}
-    for i in positions:
-        target, clip = read.group.targets[i], read.clips[i]
+    together = True
+    for i, (target, clip) in enumerate(zip(read.group.targets, read.clips, strict=True)):
         lacks = target.sample.lacks(info.reads)
         if lacks:
-            not_applicable[target.sample.id, target.seed] = lacks
+            results[i] = Measurement(target.sample.id, id_, not_applicable=lacks)
         elif isinstance(clip, Failure):
             results[i] = Measurement(target.sample.id, id_, error=clip.reason)
         else:
@@ -172,28 +212,38 @@ def _measure_group(id_: str, positions: Sequence[int], read: ReadGroup, job: Job
             reason = f"the metric could not be loaded: {metric.reason}"
             results |= {i: Measurement(clip.sample.id, id_, error=reason) for i, clip in clips.items()}
         else:
-            results |= dict(zip(clips, measure_clips(metric, list(clips.values())), strict=True))
-    job.store.record_not_applicable(id_, read.group.model, not_applicable)
-    ordered = sorted(results)
-    job.store.record(read.group.model, [read.group.targets[i].seed for i in ordered], [results[i] for i in ordered])
-    if read.group.model == REFERENCE:
-        for i in ordered:
-            job.real.keep(results[i], read.group.targets[i].source)
+            with timed("measure", id_, len(clips)):
+                measured, together = _measure_clips(metric, list(clips.values()))
+            results |= dict(zip(clips, measured, strict=True))
+    measurements = [results[i] for i in range(len(results))]
+    if together and id_ in read.keys and is_as_hashed("metrics"):
+        with timed("known"):
+            keep_measurements(id_, read.keys[id_], measurements)
+    return measurements
 
 
 def measure_clips(metric: Metric, clips: Sequence[Clip]) -> list[Measurement]:
     """One checked measurement per clip; a clip that the metric fails on gets the reason."""
+    return _measure_clips(metric, clips)[0]
+
+
+def _measure_clips(metric: Metric, clips: Sequence[Clip]) -> tuple[list[Measurement], bool]:
+    """The same; and whether it looked at all of them at once, and not at fewer after that had failed."""
     info = metric.info
+    calls = 0
 
     def call(some: Sequence[Clip]) -> list[Measurement]:
+        nonlocal calls
+        calls += 1
         measurements = one_each(some, metric.measure(some))
         return [_checked(m, clip, info) for m, clip in zip(measurements, some, strict=True)]
 
     results = attempt(clips, call, f"{info.id}: measure")
-    return [
+    measurements = [
         Measurement(clip.sample.id, info.id, error=result.reason) if isinstance(result, Failure) else result
         for clip, result in zip(clips, results, strict=True)
     ]
+    return measurements, calls == 1
 
 
 def _plain(value: object) -> object:
@@ -230,38 +280,3 @@ def _checked(measurement: Measurement, clip: Clip, info: MetricInfo) -> Measurem
             error = f"the value {measurement.value!r} lies outside {low:g} to {high:g}"
             return replace(measurement, value=None, error=error)
     return measurement
-
-
-def run_ahead(items: Iterator[ReadGroup], depth: int) -> Iterator[ReadGroup]:
-    """The same items, made in a thread of its own that is at most `depth` finished ones ahead."""
-    ready: queue.Queue[ReadGroup | BaseException | None] = queue.Queue(depth)
-    abandoned = threading.Event()
-
-    def offer(item: ReadGroup | BaseException | None) -> None:
-        while not abandoned.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-                return
-            except queue.Full:
-                continue
-
-    def work() -> None:
-        try:
-            for item in items:
-                offer(item)
-                if abandoned.is_set():
-                    return
-        except BaseException as error:  # noqa: BLE001 - it is raised again where the items are used
-            offer(error)
-        offer(None)
-
-    thread = threading.Thread(target=work, name="read-ahead", daemon=True)
-    thread.start()
-    try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        abandoned.set()
-        thread.join()

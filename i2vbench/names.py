@@ -11,6 +11,9 @@ READERS = ("pyav", "decord")
 FORMATS = ("csv", "latex", "markdown", "html")
 """What tables are written as."""
 
+ENGINE_NAMES = ("local", "ray")
+"""Who does a run's work."""
+
 DTYPES = ("float32", "bfloat16", "float16")
 """Number types of the networks, as torch names them."""
 

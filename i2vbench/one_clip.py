@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from i2vbench.errors import NotApplicable, UserError
-from i2vbench.generate import check_frames, check_size, fault_of
+from i2vbench.fitting import check_frames, check_size, fault_of
 from i2vbench.log import plain_warnings
 from i2vbench.models.base import Model, Preparation
 from i2vbench.profiles import load_profile

@@ -7,41 +7,42 @@ settings is refused. Models and metrics may be added to a finished run; what is 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import shlex
-import signal
-import sqlite3
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 
 from i2vbench.clips import read_to_protocol
-from i2vbench.create import absolute, choose_profile, configure_models, create_metrics, create_models
+from i2vbench.create import absolute, assemble, choose_profile, configure_models, create_metrics, create_models
 from i2vbench.datasets.base import Dataset
 from i2vbench.doubts import doubts
-from i2vbench.engine import LocalEngine
+from i2vbench.endings import stop_on_signal, writable
+from i2vbench.engine import choose
+from i2vbench.engine.base import Engine
+from i2vbench.engine.directing import execute
+from i2vbench.engine.kit import Kit
 from i2vbench.errors import UserError
-from i2vbench.files import is_disk_error
 from i2vbench.first_frames.base import FirstFrames
 from i2vbench.first_frames.making import forget_unmade
-from i2vbench.generate import check_protocol
-from i2vbench.job import Job
+from i2vbench.fitting import check_protocol
+from i2vbench.job import Job, Tools
 from i2vbench.log import log_to
 from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model, Preparation
 from i2vbench.plan import make_plan, resolve_categories, samples_of, select
 from i2vbench.profiles import Profile
 from i2vbench.progress import Progress
-from i2vbench.real_features import RealFeatures
 from i2vbench.registry import DATASETS, FIRST_FRAMES
 from i2vbench.run_file import read_settings
-from i2vbench.settings import RunConfig, Settings, merge_settings, resolve_device
+from i2vbench.settings import RunConfig, Settings, merge_settings
+from i2vbench.storage.keeping import kept
+from i2vbench.storage.limits import check_models, check_workers
+from i2vbench.storage.place import place_of
 from i2vbench.store import REFERENCE, Store, folder_name
+from i2vbench.timings import timed
 from i2vbench.types import ClipSource, PlannedClip, Sample
 from i2vbench.video import VideoError
 from i2vbench.weights.needs import lacking
@@ -52,14 +53,21 @@ class Outcome:
     """How a run ended.
 
     Attributes:
-        folder: Where it is.
+        folder: Where it is on this machine.
         failed: Clips without a video, and measurements without a number, because something failed.
         stopped: The name of the signal that stopped it before the end; None if it ended by itself.
+        storage: The address where it is kept; None of one that is kept in its folder.
     """
 
     folder: Path
     failed: int
     stopped: str | None
+    storage: str | None = None
+
+    @property
+    def name(self) -> str:
+        """As the user names it."""
+        return self.storage or str(self.folder)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +79,8 @@ class _Asked:
         folder: The run's.
         chosen: The samples with the data set's own first frames.
         plan: The same under every seed, with the first frames that models are shown.
+        sample_ids: Of the whole data set.
+        engine: Who does the work.
         skipped: By metric id, why it is left out.
     """
 
@@ -84,6 +94,8 @@ class _Asked:
     first_frames: FirstFrames | None
     chosen: Sequence[Sample]
     plan: Sequence[PlannedClip]
+    sample_ids: frozenset[str]
+    engine: Engine
 
     @property
     def samples(self) -> dict[str, Sample]:
@@ -96,22 +108,44 @@ def run(config: RunConfig, progress: Progress) -> Outcome:
     Raises:
         UserError: For anything the user must mend; nothing is half-written then.
     """
-    asked = _resolve(absolute(config))
+    with closing(choose(config)) as engine:
+        return _run(_resolve(absolute(config), engine), progress)
+
+
+def _run(asked: _Asked, progress: Progress) -> Outcome:
     for line in _notes(asked):
         progress.say(f"note: {line}")
-    settings, folder = _settings(asked).as_dict(), asked.folder
-    if config.resume and not (folder / "run.json").exists():
-        raise UserError(f"there is no run at {folder} to resume")
-    with _writable(folder), Store.create(folder, settings, merge_settings) as store, log_to(folder):
+    storage, resume = asked.config.storage, asked.config.resume
+    if storage is None:
+        if resume and not (asked.folder / "run.json").exists():
+            raise UserError(f"there is no run at {asked.folder} to resume")
+        with writable(str(asked.folder)):
+            return _work(asked, progress, lambda stop: nullcontext())
+    with writable(storage), kept(storage, resume, progress.say) as keeper:
+        outcome = _work(asked, progress, keeper.going_on)
+        if not outcome.stopped:
+            keeper.bring_features()
+        return outcome
+
+
+def _work(
+    asked: _Asked, progress: Progress, around: Callable[[threading.Event], AbstractContextManager[None]]
+) -> Outcome:
+    """Do what is owed; `around` is handed what stops the work, and lasts as long."""
+    folder, config = asked.folder, asked.config
+    with Store.create(folder, _settings(asked).as_dict(), merge_settings) as store, log_to(folder):
         job = _record(asked, store, progress)
         if config.retry_failed:
             forget_failures(job)
-        with stop_on_signal(job.stop, folder, progress) as received:
-            LocalEngine(job).execute()
-        return Outcome(folder, count_failed(store), received[0] if received else None)
+        name = config.storage or str(folder)
+        with around(job.stop), stop_on_signal(job.stop, name, progress) as received:
+            execute(job, lambda: asked.engine.crew(job, lambda: _kit(asked, job)))
+        job.tell_taken_over()
+        return Outcome(folder, store.count_failed(), received[0] if received else None, config.storage)
 
 
-def _resolve(config: RunConfig) -> _Asked:
+@timed("plan")
+def _resolve(config: RunConfig, engine: Engine) -> _Asked:
     """Everything that names stand for, held to each other; nothing is written.
 
     Raises:
@@ -132,10 +166,12 @@ def _resolve(config: RunConfig) -> _Asked:
         check_protocol(model.info, profile.protocol)
         own = folder / "models" / folder_name(name)
         model.prepare(Preparation(plan, ids, profile.protocol, config.reader, own))
+    if config.storage is not None:
+        check_models(config.storage, {name: model for name, (model, _) in models.items()})
     # The device comes last: asking for it imports torch, and a faulty data set is told at once without.
-    config = replace(config, categories=categories, device=resolve_device(config.device))
+    config = replace(config, categories=categories, device=engine.device(config.device))
     skipped = lacking({id_: metric.info for id_, (metric, _) in metrics.items()}, config.skip_missing)
-    return _Asked(config, folder, dataset, profile, models, metrics, skipped, first_frames, chosen, plan)
+    return _Asked(config, folder, dataset, profile, models, metrics, skipped, first_frames, chosen, plan, ids, engine)
 
 
 def _notes(asked: _Asked) -> Iterator[str]:
@@ -151,6 +187,7 @@ def _notes(asked: _Asked) -> Iterator[str]:
     yield from doubts(measured, list(asked.samples.values()))
 
 
+@timed("plan")
 def _settings(asked: _Asked) -> Settings:
     """What decides the numbers of a run."""
     return Settings(
@@ -164,33 +201,39 @@ def _settings(asked: _Asked) -> Settings:
         skipped=asked.skipped,
         profile=asked.profile,
         first_frames=asked.first_frames,
+        engine=asked.engine.name,
+        versions=asked.engine.versions(asked.config.device),
     )
 
 
+@timed("plan")
 def _record(asked: _Asked, store: Store, progress: Progress) -> Job:
     """Write the plan, and hand back what is to be done of it."""
     recorded = read_settings(asked.folder)
     for name in asked.models:
         store.plan(name, asked.plan, recorded["models"][name]["batch_size"])
-    store.lose_missing_files(asked.models)
-    return Job(
-        store=store,
-        samples=asked.samples,
-        models={name: model for name, (model, _) in asked.models.items()},
-        metrics={
-            id_: metric
-            for id_, (metric, _) in asked.metrics.items()
-            if id_ not in asked.skipped and not metric.info.features_of
-        },
-        real=RealFeatures(recorded),
-        protocol=asked.profile.protocol,
-        reader=asked.config.reader,
-        device=asked.config.device,
-        dtype=asked.config.dtype,
-        precision=asked.profile.precision,
-        measure_batch=recorded["measure_batch"],
-        progress=progress,
-        first_frames=asked.first_frames,
+    place = place_of(asked.folder.resolve())
+    store.lose_missing_files(asked.models, place)
+    tools = assemble(
+        asked.config, asked.profile, asked.models, asked.metrics, asked.skipped, recorded, place, asked.first_frames
+    )
+    return Job(store, asked.samples, tools, asked.config.device, recorded["measure_batch"], progress)
+
+
+def _kit(asked: _Asked, job: Job) -> Kit:
+    """What workers in other processes are sent."""
+    torch = sys.modules.get("torch")
+    if asked.config.storage is not None:
+        check_workers(asked.config.storage, asked.engine.name, asked.folder, asked.plan)
+    return Kit(
+        config=asked.config,
+        profile=asked.profile,
+        plan=asked.plan,
+        sample_ids=asked.sample_ids,
+        skipped=frozenset(asked.skipped),
+        recorded=read_settings(asked.folder),
+        place=job.tools.place,
+        threads=torch.get_num_threads() if torch else None,
     )
 
 
@@ -214,83 +257,24 @@ def default_folder(config: RunConfig, dataset_name: str) -> Path:
     return Path("runs") / folder_name(f"{dataset_name}-{models[:60]}-{digest}")
 
 
-def count_failed(store: Store) -> int:
-    """Clips and measurements that failed."""
-    clips = sum(clip.state == "failed" for clip in store.clips())
-    return clips + sum(row.state == "failed" for row in store.measurements())
-
-
 def forget_failures(job: Job) -> None:
     """Owe again what failed of the job's models and metrics, and stored videos that cannot be read any more."""
     store = job.store
-    for name in job.models:
-        clips = [clip for clip in store.clips(name) if clip.state == "failed"]
+    for name in job.tools.models:
+        clips = store.clips(name, state="failed")
         forget_unmade(job, {clip.sample_id for clip in clips})
         batches = {clip.batch for clip in clips}
-        rows = [row for row in store.measurements(model=name) if row.state == "failed" and row.metric in job.metrics]
-        failed = {(row.sample_id, row.seed) for row in rows}
-        for clip in store.clips(name):
-            if (clip.sample_id, clip.seed) in failed and not _readable(store.folder / clip.video, job):
+        for clip in store.clips_failed_by(name, job.tools.metrics):
+            if not _readable(clip.video, job.tools):
                 batches.add(clip.batch)
         store.owe_again(name, sorted(batches))
-    for row in list(store.measurements()):
-        ours = row.metric in job.metrics and (row.model == REFERENCE or row.model in job.models)
-        if row.state == "failed" and ours:
-            store.forget_measurement(row.model, row.sample_id, row.seed, row.metric)
+    store.forget_failed([REFERENCE, *job.tools.models], job.tools.metrics)
 
 
-def _readable(path: Path, job: Job) -> bool:
-    try:
-        read_to_protocol(ClipSource(path), job.protocol, job.reader)
-    except VideoError:
-        return False
+def _readable(video: str, tools: Tools) -> bool:
+    with tools.place.read(video) as path:
+        try:
+            read_to_protocol(ClipSource(path), tools.protocol, tools.reader)
+        except VideoError:
+            return False
     return True
-
-
-@contextmanager
-def stop_on_signal(stop: threading.Event, folder: Path, progress: Progress) -> Iterator[list[str]]:
-    """Turn the first Ctrl-C or SIGTERM into a wish to stop, a second one into an end at once.
-
-    Yields:
-        The names of the signals received.
-    """
-    received: list[str] = []
-
-    def handle(number: int, _: FrameType | None) -> None:
-        if received:
-            # Whatever a model is amid of, the store is whole at any instant.
-            show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # the bars have hidden it
-            print(f"{show_cursor}\n{resume_hint(folder)}", file=sys.stderr, flush=True)
-            os._exit(128 + number)
-        received.append(signal.Signals(number).name)
-        stop.set()
-        progress.say("Stopping after the batch at hand (Ctrl-C again: at once) ...")
-
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def resume_hint(folder: Path) -> str:
-    """How to go on with a run that was stopped."""
-    return f"Stopped. Go on with: i2vbench run --resume --out {shlex.quote(str(folder))}"
-
-
-@contextmanager
-def _writable(folder: Path) -> Iterator[None]:
-    """A disk that is full or read-only is the user's to mend, wherever in the run it shows."""
-    try:
-        yield
-    except (OSError, sqlite3.OperationalError) as error:
-        if not is_disk_error(error):
-            raise
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(
-            f"the run {folder} cannot be written to: {reason}. What is done is kept; mend it and run the same command"
-        ) from error

@@ -46,6 +46,9 @@ PACKAGES = (
 _GROWS = ("models", "metrics")
 """A finished run may be given more of these; everything else must stay."""
 
+ENGINES = "engines"
+"""Those that have worked on the run; they decide no number."""
+
 _INCIDENTAL = re.compile(r"dataset\.(name|note)|(.*\.)?spec")
 """How something was named, and what is said of it; what it came to is compared instead."""
 
@@ -70,9 +73,18 @@ class RunConfig:
         batch_size: Requests a model is handed at once, where it takes so many.
         reader: "pyav" or "decord".
         out: The run's folder; None makes one up under `runs/` from the rest.
+        storage: An address of fsspec where the run is kept instead; it is worked on in a folder of the cache then.
         resume: Refuse to begin a new run.
         retry_failed: Do again what failed before.
         skip_missing: Leave out metrics whose checkpoints are not here.
+        engine: "local" or "ray": who does the work.
+        devices: Where the local engine's workers are, a process each, as torch names them. None given: every GPU where
+            `device` comes to "cuda", else this process.
+        timings: Count where the time goes, in every process that works.
+        cache: Whether to take over what other runs have made, and to keep for others what this one makes.
+        address: Of a Ray cluster; None takes that of RAY_ADDRESS, or begins one on this machine for the run.
+        workers: How many Ray is asked for; None as many as the cluster has room for when the run begins.
+        gpus_per_worker: Of the cluster's GPUs, for each worker; fractions share one. None is 1.
     """
 
     models: tuple[str, ...]
@@ -93,13 +105,22 @@ class RunConfig:
     resume: bool = False
     retry_failed: bool = False
     skip_missing: bool = False
+    # Who works decides no number; the names of runs without are hashes of the rest.
+    engine: str = field(default="local", repr=False)
+    devices: tuple[str, ...] = field(default=(), repr=False)
+    timings: bool = field(default=False, repr=False)
+    cache: bool = field(default=True, repr=False)
+    storage: str | None = field(default=None, repr=False)
+    address: str | None = field(default=None, repr=False)
+    workers: int | None = field(default=None, repr=False)
+    gpus_per_worker: float | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The resolved settings of a run; models and metrics come with the text that named them.
 
-    `skipped` says of metrics by id why they are left out.
+    `skipped` says of metrics by id why they are left out, `engine` who works, `versions` what can move a number there.
     """
 
     config: RunConfig
@@ -110,6 +131,8 @@ class Settings:
     metrics: Mapping[str, tuple[Metric, str]]
     skipped: Mapping[str, str]
     profile: Profile
+    engine: str
+    versions: Mapping[str, str]
     first_frames: FirstFrames | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -137,7 +160,8 @@ class Settings:
             "reader": {"name": config.reader, "version": reader_version(config.reader)},
             "batch_size": config.batch_size,
             "measure_batch": MEASURE_BATCH,
-            "versions": versions(config.device),
+            "versions": dict(self.versions),
+            ENGINES: [self.engine],
             "models": {
                 name: {
                     "spec": spec,
@@ -231,7 +255,7 @@ def merge_settings(before: dict[str, Any], now: Mapping[str, Any]) -> dict[str, 
     Raises:
         UserError: If anything else differs, listing each difference.
     """
-    fixed = [key for key in now if key not in (*_GROWS, first_frames.KEY)]
+    fixed = [key for key in now if key not in (*_GROWS, first_frames.KEY, ENGINES)]
     differences = [line for key in fixed for line in _differences(key, before.get(key), now[key])]
     differences += first_frames.differences(before, now)
     for kind in _GROWS:
@@ -245,10 +269,11 @@ def merge_settings(before: dict[str, Any], now: Mapping[str, Any]) -> dict[str, 
             "the run in this folder was made under another configuration; go on with that one, or name another --out:"
             f"{listed}"
         )
-    grown = {kind: {**before[kind], **_newer(before[kind], now[kind])} for kind in _GROWS}
+    grown: dict[str, Any] = {kind: {**before[kind], **_newer(before[kind], now[kind])} for kind in _GROWS}
     # A prompt that was checked and stayed is the same sample; what is said of the data set is what is true now.
     data_set = {**before["dataset"], "spec": now["dataset"]["spec"], "note": now["dataset"].get("note")}
     named = {first_frames.KEY: now[first_frames.KEY]} if first_frames.KEY in now else {}
+    grown[ENGINES] = list(dict.fromkeys([*before.get(ENGINES, []), *now[ENGINES]]))
     return {**before, **named, **grown, "dataset": {key: value for key, value in data_set.items() if value is not None}}
 
 
@@ -287,5 +312,5 @@ def resolve_device(name: str) -> str:
     number = int(name.partition(":")[2] or 0)
     there = torch.backends.mps.is_available() if name == "mps" else number < torch.cuda.device_count()
     if not there:
-        raise UserError(f"device '{name}': torch {torch.__version__} finds no such GPU here; use --device cpu")
+        raise UserError(f"device '{name}': torch {torch.__version__} finds no such GPU here; name another, or cpu")
     return name

@@ -118,6 +118,39 @@ class Holds(Noise):
         del self.weights
 
 
+class Kept(Holds):
+    """May be taken over by other runs."""
+
+    info = ModelInfo(name="kept", title="", max_batch=4)
+    kept_over_runs = True
+
+
+class FromKept(Kept):
+    """Says nothing of that itself."""
+
+
+class KeptOneByOne(Kept):
+    """Makes another video where it is asked for several at once, which fails here."""
+
+    kept_over_runs = True
+
+    def generate(self, requests: Sequence[Request]) -> list[Video]:
+        if len(requests) > 1:
+            raise MemoryError("CUDA out of memory")
+        return super().generate(requests)
+
+
+class KeptButForOne(FailsOnOne):
+    info = ModelInfo(name="kept", title="", max_batch=4)
+    kept_over_runs = True
+
+
+class Paid(Noise):
+    """Keeps a record that no other process may hold."""
+
+    one_holder = True
+
+
 class Short(Noise):
     info = ModelInfo(name="short", title="", num_frames=3, fps=24)
 
@@ -143,6 +176,55 @@ class One(Metric):
 
     def of(self, clip: Clip) -> Measurement:
         return Measurement(clip.sample.id, "one", value=1.0)
+
+
+class Looking(One):
+    """Stands for a metric with a network, whose measurements may be taken over by other runs."""
+
+    info = replace(One.info, id="looking", range=None, checkpoints=("tiny_c3d_mean",))
+    kept_over_runs = True
+
+    def of(self, clip: Clip) -> Measurement:
+        mean = float(clip.video.frames.mean()) / 3
+        return Measurement(clip.sample.id, self.info.id, value=mean, details={"thirds": [mean / 3, 1 / 3]})
+
+
+class LookingAgain(Looking):
+    """Features, and two clips that it does not judge."""
+
+    info = replace(Looking.info, id="again")
+    kept_over_runs = True
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        note("again", [c.sample.id for c in clips])
+        return [self.of(c) for c in clips]
+
+    def of(self, clip: Clip) -> Measurement:
+        if clip.sample.id in ("clip-1", "clip-3"):
+            return Measurement(clip.sample.id, "again", not_applicable="odd", details={"pixels": 1.5})
+        return Measurement(clip.sample.id, "again", features=clip.video.frames.mean((0, 1, 2), dtype=np.float32))
+
+
+class FromLooking(Looking):
+    """Says nothing of that itself."""
+
+
+class LookingOneByOne(Looking):
+    kept_over_runs = True
+
+    def measure(self, clips: Sequence[Clip]) -> list[Measurement]:
+        if len(clips) > 1:
+            raise MemoryError("CUDA out of memory")
+        return super().measure(clips)
+
+
+class LookingFailsOnOne(Looking):
+    kept_over_runs = True
+
+    def of(self, clip: Clip) -> Measurement:
+        if clip.sample.id == "clip-1":
+            raise ZeroDivisionError("no pixels")
+        return super().of(clip)
 
 
 class NotForTwoClips(One):

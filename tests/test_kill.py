@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from i2vbench.store import Store
+from tests import processes
 from tests.conftest import command, environment, make_dataset
 
 KILLS = 20
@@ -93,9 +94,7 @@ def test_killed_twenty_times_a_run_ends_with_the_same_tables(place: Path) -> Non
     print(f"{killed} of {KILLS} kills landed, at {len(states)} different points of the work")
     assert killed >= KILLS // 2
     assert len(states) >= 4, f"the kills fell at different points of the work: {sorted(states)}"
-    resumed = subprocess.run(
-        [*arguments(place, "killed"), "--resume"], cwd=place, env=environment(), capture_output=True, check=False
-    )
+    resumed = processes.run([*arguments(place, "killed"), "--resume"], cwd=place, env=environment())
     assert resumed.returncode == 0, resumed.stderr
     assert tables(place / "killed") == tables(place / "whole")
     assert len(tables(place / "whole")) >= 8
@@ -120,10 +119,7 @@ def test_stopped_by_hand_a_run_says_how_to_go_on_and_does(place: Path, number: i
     with Store.open(place / "run") as store:
         left = sum(clip.state == "owed" for clip in store.clips())
     assert left > 0
-    resumed = subprocess.run(
-        command("run", "--resume", "--out", "run", "--quiet"),
-        cwd=place, env=environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    resumed = processes.run(command("run", "--resume", "--out", "run", "--quiet"), cwd=place, env=environment())
     assert resumed.returncode == 0, resumed.stderr
     with Store.open(place / "run") as store:
         assert all(clip.state != "owed" for clip in store.clips())

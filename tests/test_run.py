@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from i2vbench.errors import UserError
-from i2vbench.measure import Group, ReadGroup, run_ahead
 from i2vbench.plan import request_seed, resolve_categories, select
 from i2vbench.store import REFERENCE, Store
 from i2vbench.tables import collect
@@ -211,8 +208,8 @@ def test_on_one_gpu_generating_and_measuring_take_turns(
     go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # No GPU is needed to see the order of the work: these models and metrics do not use the device.
-    monkeypatch.setattr("i2vbench.run.resolve_device", lambda name: "cuda")
-    monkeypatch.setattr("i2vbench.settings.versions", lambda device: {})
+    monkeypatch.setattr("i2vbench.engine.local.resolve_device", lambda name: "cuda")
+    monkeypatch.setattr("i2vbench.engine.local.versions", lambda device: {})
     outcome = go([Holds, "static"], [One, Colours])
     kinds = [json.loads(line)[0] for line in (tmp_path / "calls").read_text().splitlines()]
     assert kinds == ["load", "generate", "generate", "unload", "measure", "measure"]
@@ -222,7 +219,7 @@ def test_on_one_gpu_generating_and_measuring_take_turns(
 def test_a_group_is_measured_as_a_whole(go: Go) -> None:
     outcome = go([Noise], [ByGroup])
     with Store.create(outcome.folder, {}, lambda before, _: before) as store:
-        store.forget_measurement("noise", "clip-2", 0, "one")
+        store.forget_measurements([("noise", "clip-2", 0, "one")])
     go([Noise], [ByGroup])
     with Store.open(outcome.folder) as store:
         assert {row.value for row in store.measurements("one")} == {6.0}
@@ -258,32 +255,6 @@ def test_a_native_clip_that_is_too_short_is_refused_before_any_work(go: Go, tmp_
     with pytest.raises(UserError, match="model 'short': its native clip lasts"):
         go([Short])
     assert not (tmp_path / "run").exists()
-
-
-def test_reading_runs_ahead_by_a_bounded_number_of_groups() -> None:
-    made: list[int] = []
-
-    def groups() -> Iterator[ReadGroup]:
-        for i in range(100):
-            made.append(i)
-            yield ReadGroup(Group("m", [], i, {}), {})
-
-    ahead = run_ahead(groups(), depth=1)
-    first = next(ahead)
-    time.sleep(0.3)
-    assert first.group.size == 0
-    assert len(made) <= 4
-    ahead.close()
-    assert len(made) <= 5, "and stops when nobody wants more"
-
-
-def test_an_error_while_reading_ahead_is_raised_where_the_groups_are_used() -> None:
-    def groups() -> Iterator[ReadGroup]:
-        raise RuntimeError("disk on fire")
-        yield
-
-    with pytest.raises(RuntimeError, match="disk on fire"):
-        list(run_ahead(groups(), depth=1))
 
 
 def test_the_same_command_again_does_nothing(go: Go, tmp_path: Path) -> None:

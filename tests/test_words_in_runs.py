@@ -72,7 +72,7 @@ def go(place: Path, out: str, objects: str, scene: str) -> tuple[Path, dict[str,
         writer.writerows(table)
     config = RunConfig(
         models=("pan",), metrics=METRICS, dataset=f"folder:{data}", profile=str(place / "sixteen.toml"), device="cpu",
-        out=place / out,
+        out=place / out, cache=False,
     )  # fmt: skip
     outcome = run(config, Lines())
     assert outcome.failed == 0

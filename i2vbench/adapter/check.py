@@ -17,7 +17,8 @@ import numpy as np
 
 from i2vbench.attempt import describe, free_memory
 from i2vbench.errors import NotApplicable, UserError
-from i2vbench.generate import build_request, check_protocol, fault_of
+from i2vbench.fitting import check_protocol, fault_of
+from i2vbench.generate import build_request
 from i2vbench.models.base import Model, Preparation
 from i2vbench.one_clip import model_folder
 from i2vbench.profiles import Protocol

@@ -9,6 +9,7 @@ import typer
 from i2vbench import __version__
 from i2vbench.cli import (
     adapter,
+    cache,
     catalogue,
     compare,
     data,
@@ -68,6 +69,7 @@ compare.register(app)
 show.register(app)
 submit.register(app)
 catalogue.register(app)
+cache.register(app)
 app.add_typer(adapter.app, name="adapter")
 app.add_typer(data.app, name="data")
 app.add_typer(export.app, name="export")

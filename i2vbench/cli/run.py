@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
-from i2vbench.cli.options import DEVICE_HELP, DTYPE_HELP, check_choice, check_device, parse_dtype, split
+from i2vbench.cli.options import DEVICE_HELP, DTYPE_HELP, check_choice, check_device, parse_dtype, run_folder, split
 from i2vbench.errors import UserError
-from i2vbench.names import ALL, FORMATS, READERS
+from i2vbench.names import ALL, READERS
 from i2vbench.profiles import load_profile
 from i2vbench.run_file import read_settings
-
-if TYPE_CHECKING:
-    from i2vbench.run import Outcome
+from i2vbench.storage.address import is_address
+from i2vbench.timings import collecting
 
 
 def register(app: typer.Typer) -> None:
@@ -87,6 +85,31 @@ def run(
         list[str] | None, typer.Option(help="Only these categories, separated by commas: other clips, other numbers.")
     ] = None,
     device: Annotated[str, typer.Option(help=f"{DEVICE_HELP} Networks round differently on each; recorded.")] = "auto",
+    devices: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A process on each of these, separated by commas: cuda:0,cuda:2 or cpu,cpu. Default: every GPU of one "
+            "kind. Moves no number."
+        ),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="local (this machine) or ray (a Ray cluster; docs/cluster.md). Moves no number.")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="HOST:PORT of a Ray cluster's head, or auto for the one that this machine is in. Default: "
+            "RAY_ADDRESS, or a cluster begun on this machine for the run."
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many to ask Ray for. Default: as many as the cluster has room for now."),
+    ] = None,
+    gpus_per_worker: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="GPUs that Ray gives each worker; 0.5 has two share one. Default: 1."),
+    ] = None,
     dtype: Annotated[
         str, typer.Option(help=f"{DTYPE_HELP} for the models' networks. Moves the numbers; recorded.")
     ] = "float32",
@@ -97,7 +120,13 @@ def run(
         str,
         typer.Option(help="pyav or decord, which decode some files differently by a grey level or so; recorded."),
     ] = "pyav",
-    out: Annotated[Path | None, typer.Option(help="The run's folder. Default: a readable name under runs/.")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            help="The run's folder, or an address of fsspec (s3://bucket/run, gs://...). Default: a readable name "
+            "under runs/."
+        ),
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with a run that is there (the same command without it does so too)."),
@@ -107,6 +136,15 @@ def run(
     ] = False,
     skip_missing: Annotated[
         bool, typer.Option("--skip-missing", help="Leave metrics out whose checkpoints are not here; cells say so.")
+    ] = False,
+    timings: Annotated[
+        bool, typer.Option("--timings", help="Say on standard error where the time went. Takes a little itself.")
+    ] = False,
+    no_cache: Annotated[
+        bool,
+        typer.Option(
+            "--no-cache", help="Make all anew, though another run has made the same, and keep nothing for others."
+        ),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     json_output: Annotated[
@@ -121,12 +159,9 @@ def run(
     """
     check_choice("--reader", reader, READERS)
     dtype = parse_dtype(dtype)
-    check_device(device)
+    _check_devices(device, split(devices))
     models, wanted = tuple(m for m in model or () if m), tuple(split(metrics))
-    if out is not None and str(out) in ("", ".") and not resume:
-        raise UserError("--out: expected the name of a folder of its own")
-    if resume and out is not None:
-        read_settings(out)
+    folder, storage = _place(out, resume)
     if not models and not (resume and out is not None):
         raise UserError("name at least one --model (or --resume --out RUN to go on with a run); see `i2vbench models`")
     if not models:
@@ -138,9 +173,22 @@ def run(
     _check_names(models, wanted, dataset, first_frame)
 
     from i2vbench import progress as progress_module
+    from i2vbench.cli.ended import tell
     from i2vbench.run import run as run_job
     from i2vbench.settings import RunConfig, config_of
 
+    # Neither what a run is nor its numbers depend on these: they hold for this command alone.
+    anew: dict[str, Any] = {
+        "storage": storage,
+        "retry_failed": retry_failed,
+        "engine": engine,
+        "devices": tuple(split(devices)),
+        "address": address,
+        "workers": workers,
+        "gpus_per_worker": gpus_per_worker,
+        "timings": timings,
+        "cache": not no_cache,
+    }
     if models:
         config = RunConfig(
             models=models,
@@ -157,24 +205,52 @@ def run(
             dtype=dtype,
             batch_size=batch_size,
             reader=reader,
-            out=out,
+            out=folder,
             resume=resume,
-            retry_failed=retry_failed,
             skip_missing=skip_missing,
+            **anew,
         )
     else:
-        assert out is not None
-        recorded = config_of(out)
-        config = replace(
-            recorded,
-            metrics=(*recorded.metrics, *wanted),
-            retry_failed=retry_failed,
-            skip_missing=skip_missing or recorded.skip_missing,
-        )
+        assert folder is not None
+        recorded = config_of(folder)
+        measured, skips = (*recorded.metrics, *wanted), skip_missing or recorded.skip_missing
+        config = replace(recorded, metrics=measured, skip_missing=skips, **anew)
     # What a model or metric prints is not the result: standard output is for the tables alone.
-    with redirect_stdout(sys.stderr), progress_module.choose(quiet) as progress:
-        outcome = run_job(config, progress)
-    _finish(outcome, json_output, quiet)
+    with collecting() if timings else nullcontext():
+        with redirect_stdout(sys.stderr), progress_module.choose(quiet) as progress:
+            outcome = run_job(config, progress)
+        tell(outcome, json_output, quiet)
+
+
+def _place(out: str | None, resume: bool) -> tuple[Path | None, str | None]:
+    """The run's folder, and the address where it is kept; one that is resumed is brought here.
+
+    Raises:
+        UserError: It is to be gone on with, and is not there; or it would lie among other things.
+    """
+    if out is None:
+        return None, None
+    storage = out if is_address(out) else None
+    if resume:
+        folder = run_folder(out, ())
+        read_settings(folder)
+        return folder, storage
+    if str(Path(out)) == ".":
+        raise UserError("--out: expected the name of a folder of its own")
+    return (None if storage else Path(out)), storage
+
+
+def _check_devices(device: str, devices: Sequence[str]) -> None:
+    """Refuse what no device is called, and two options that say different things.
+
+    Raises:
+        UserError: With what is expected instead.
+    """
+    check_device(device)
+    for each in devices:
+        check_device(each, "--devices")
+    if devices and device not in ("auto", devices[0].partition(":")[0]):
+        raise UserError(f"--device {device}: --devices {','.join(devices)} says where the work is; leave --device out")
 
 
 def _check_given(context: typer.Context) -> None:
@@ -184,6 +260,7 @@ def _check_given(context: typer.Context) -> None:
         UserError: For an option that would change them.
     """
     free = {"resume", "out", "metrics", "retry_failed", "skip_missing", "quiet", "json_output"}
+    free |= {"engine", "devices", "address", "workers", "gpus_per_worker", "timings", "no_cache"}
     given = [
         f"--{name.replace('_', '-')}"
         for name in context.params
@@ -205,28 +282,3 @@ def _check_names(models: tuple[str, ...], metrics: tuple[str, ...], dataset: str
     DATASETS.check_name(dataset)
     if first_frame is not None:
         FIRST_FRAMES.check_name(first_frame)
-
-
-def _finish(outcome: Outcome, json_output: bool, quiet: bool) -> None:
-    """Say how the run ended, and print its tables."""
-    if outcome.stopped:
-        from i2vbench.run import resume_hint
-
-        print(resume_hint(outcome.folder), file=sys.stderr, flush=True)
-        # Threads of a model's own may still be at work; the store is closed, so nothing is lost by leaving them.
-        os._exit(130 if outcome.stopped == "SIGINT" else 143)
-    from i2vbench.cli.table import print_results
-    from i2vbench.tables import collect, write_tables
-
-    with redirect_stdout(sys.stderr):
-        results = collect([outcome.folder])
-        files = write_tables(results, outcome.folder / "tables", FORMATS)
-    print_results(results, files, json_output, quiet)
-    if outcome.failed or results.failed_cells:
-        failed = f"{outcome.failed} clips or measurements" if outcome.failed else f"{results.failed_cells} cells"
-        print(
-            f"{failed} failed; `i2vbench show {shlex.quote(str(outcome.folder))}` and the tables say why, "
-            "--retry-failed does them again.",
-            file=sys.stderr,
-        )
-        raise typer.Exit(1)

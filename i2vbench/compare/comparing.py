@@ -88,7 +88,7 @@ def _compare_metric(
     records = (sides.records(0, id_), sides.records(1, id_))
     remarks = list(notes.metric_differences(id_, sides.columns, sides.runs, used))
     for column, some in zip(sides.columns, records, strict=True):
-        remarks += clip_notes.clip_counts(column.label, some)
+        remarks += clip_notes.clip_counts(column.label, some, [record.clip for record in some])
     planned = {category: _planned(sides, category) for category in (*categories, None)}
     if why := _why_not(sides, id_, metric, records):
         rows = [Difference(planned=counts, note=why) for counts in planned.values()]

@@ -16,6 +16,7 @@ import numpy as np
 
 from i2vbench.errors import UserError
 from i2vbench.names import READERS
+from i2vbench.timings import timed
 from i2vbench.types import Image, Video
 from i2vbench.video.container import VideoError, count_all, demux, fps_of, opened, times_of
 from i2vbench.video.decode import decoded, orientation, read_pyav
@@ -131,7 +132,8 @@ def read_video(
     else:
         pictures = read_pyav(path, info.num_frames, sorted(slots))
     for index, picture in pictures:
-        fitted = resize_and_crop(picture[None], height, width, interpolation)[0] if size else picture
+        with timed("resize"):
+            fitted = resize_and_crop(picture[None], height, width, interpolation)[0] if size else picture
         for slot in slots[index]:
             frames[slot] = fitted
     return Video(frames, info.fps)

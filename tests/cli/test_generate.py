@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import av
@@ -13,6 +12,7 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from i2vbench.video import read_video
+from tests import processes
 from tests.cli.inside import Inside, call_inside
 from tests.conftest import Cli, command, environment, moving_frames
 from tests.models.consisti2v.tiny import FRAMES, SIDE, save_tiny_checkpoint
@@ -212,8 +212,7 @@ def test_from_the_shell(place: Path, checkpoint: Path) -> None:
         "generate", "--model", f"consisti2v:{checkpoint}", "--image", "dog.png", "--prompt", "a dog", "--seed", 0,
         "--out", "dog.mp4", "--size", "32x32", "--frames", 4, "--steps", 1, "--device", "cpu",
     )  # fmt: skip
-    env = environment() | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(args, cwd=place, env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = processes.run(args, cwd=place, env=environment(), timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].startswith("dog.mp4: 4 frames of 32 x 32 at 8 fps, made in ")
     assert read_video(place / "dog.mp4").frames.shape == (4, 32, 32, 3)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 
 from i2vbench.models.consisti2v import ConsistI2VPipeline
 from i2vbench.models.consisti2v.runtime import Job, measure
+from tests import processes
 from tests.cli.inside import Inside, call_inside
 from tests.conftest import command, environment
 from tests.models.consisti2v.tiny import FRAMES, SIDE, save_tiny_checkpoint
@@ -27,8 +27,7 @@ def test_a_measured_row_says_how_it_was_measured(tmp_path: Path) -> None:
         "profile", "--model", "consisti2v", "--variants", "no-frameinit-no-temporal", "--checkpoint", checkpoint,
         "--size", f"{SIDE}x{SIDE}", "--frames", FRAMES, "--steps", 1, "--device", "cpu", "--json",
     )  # fmt: skip
-    env = environment() | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(args, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=180, check=False)
+    done = processes.run(args, cwd=tmp_path, env=environment(), timeout=180)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     (row,) = found["rows"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from i2vbench.leaderboards.submission.pack import Wish as Packing
 from i2vbench.leaderboards.submission.pack import pack
+from tests import processes
 from tests.conftest import command, environment
 
 
@@ -30,12 +30,12 @@ def submitted(tmp_path_factory: pytest.TempPathFactory) -> Submitted:
     adapter = folder / "rolling.py"
     shutil.copy(Path(__file__).parent / "submission" / "rolling.py", adapter)
     metrics = "temporal_flickering,fid,kid,fvd,clipsim"
-    made = subprocess.run(
+    made = processes.run(
         command(
             *("run", "--model", "static", "--model", f"{adapter}:Rolling", "--metrics", metrics, "--profile", "tiny"),
             *("--dataset", "demo", "--limit", 3, "--device", "cpu", "--out", folder / "run", "--quiet"),
         ),
-        cwd=folder, env=environment(), capture_output=True, text=True, check=False,
+        cwd=folder, env=environment(),
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
     for name, videos in (("whole.zip", True), ("bare.zip", False)):

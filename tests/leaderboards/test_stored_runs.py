@@ -22,7 +22,7 @@ from i2vbench.store import Store
 from i2vbench.types import Measurement, Sample, Video
 from i2vbench.video import write_video
 from tests import parts
-from tests.conftest import Cli, Go, moving_frames
+from tests.conftest import Cli, Go, moving_frames, record
 from tests.leaderboards.settings import Settings, change, recorded, settings_of, whole
 from tests.tables.runs import FLICKERING, RunSpec, make_run, sample
 
@@ -86,8 +86,8 @@ def test_a_surplus_of_records_hides_no_lack(tmp_path: Path) -> None:
     run = make_msrvtt(tmp_path / "run", models=("static", "pan"), scores={("clipsim", "static"): [0.5, None]})
     settings = read_settings(run)
     with Store.create(run, settings) as store:
-        store.record("pan", [5], [Measurement("a", "clipsim", value=0.5)])
-        store.record("static", [5], [Measurement("a", "clipsim", value=0.5)])
+        record(store, "pan", [5], [Measurement("a", "clipsim", value=0.5)])
+        record(store, "static", [5], [Measurement("a", "clipsim", value=0.5)])
     assert examine(run).reasons == ["It is not finished: 1 clips of static are not measured with clipsim yet."]
 
 
