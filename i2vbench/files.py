@@ -82,17 +82,15 @@ def link_or_copy(source: Path, path: Path) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
     try:
-        try:
-            os.link(source.resolve(), partial)
-        except OSError:  # another file system, one without links, or too many of them
-            with open(source, "rb") as file, open(partial, "wb") as copy:
-                shutil.copyfileobj(file, copy)
-                copy.flush()
-                os.fsync(copy.fileno())
+        os.link(source.resolve(), partial)
+    except OSError:  # another file system, one without links, or too many of them
+        with open(source, "rb") as file, atomic_file(path) as copy:
+            shutil.copyfileobj(file, copy)
+        return
+    try:
         os.replace(partial, path)
-    except BaseException:
+    finally:
         partial.unlink(missing_ok=True)
-        raise
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

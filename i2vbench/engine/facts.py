@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from i2vbench.errors import UserError
 from i2vbench.job import Tools
+from i2vbench.kept.keys import processor
 from i2vbench.names import ALL
 from i2vbench.registry import FIRST_FRAMES, METRICS, MODELS
 from i2vbench.settings import RunConfig, versions
@@ -45,7 +45,7 @@ def machine(device: str) -> dict[str, str]:
     # Kernels are chosen by it, and more of them by the processor itself where nothing else computes.
     found = {"instruction set": torch.backends.cpu.get_cpu_capability()}
     if device == "cpu":
-        return found | {"processor": _processor()}
+        return found | {"processor": processor()}
     return found | {name: text for name, text in versions(device).items() if name in ON_GPU}
 
 
@@ -86,13 +86,3 @@ def code_sha256() -> str:
             if package is not i2vbench or name.partition("/")[0] not in _BESIDE:
                 total.update(f"{package.__name__} {name}\0".encode() + path.read_bytes())
     return total.hexdigest()
-
-
-def _processor() -> str:
-    """As its maker calls it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor()
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor())

@@ -161,19 +161,20 @@ def _lasting(device: str) -> dict[str, Any]:
         "i2vbench": i2vbench.__version__,
         "versions": versions(device, _MORE),
         "device": device.partition(":")[0],
-        "processor": _processor(),
+        "processor": processor(),
         "kernels": torch.backends.cpu.get_cpu_capability(),
         "environment": {name: os.environ[name] for name in _CHOOSES if name in os.environ},
     }
 
 
-def _processor() -> str:
-    """Its name: libraries choose kernels by it."""
+def processor() -> str:
+    """As its maker calls it: libraries choose kernels by it."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return platform.processor()
-    return next((line for line in lines if line.startswith("model name")), platform.processor())
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor())
 
 
 @cache

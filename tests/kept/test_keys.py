@@ -206,7 +206,7 @@ def test_the_whole_batch_is_in_the_key() -> None:
 SURROUNDINGS: list[tuple[str, Callable[[pytest.MonkeyPatch], object]]] = [
     ("threads", lambda patch: patch.setattr(torch, "get_num_threads", lambda: 77)),
     ("kernels", lambda patch: patch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "OLD")),
-    ("processor", lambda patch: patch.setattr(keys, "_processor", lambda: "another")),
+    ("processor", lambda patch: patch.setattr(keys, "processor", lambda: "another")),
     ("versions", lambda patch: patch.setattr(keys, "versions", lambda device, more: {"torch": "1"})),
     ("i2vbench", lambda patch: patch.setattr(i2vbench, "__version__", "0")),
     ("environment", lambda patch: patch.setenv("ATEN_CPU_CAPABILITY", "default")),
