@@ -5,13 +5,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 TYPES := .typecheck
 
-.PHONY: demo test lint types pytest clean
+.PHONY: demo test lint types imports pytest clean
 
 demo: $(VENV)/.demo
 	HF_HUB_OFFLINE=1 $(BIN)/i2vbench run --model consisti2v --model static --model pan --model ground_truth \
 		--metrics all --profile tiny
 
-test: lint types pytest
+test: lint types imports pytest
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -23,6 +23,10 @@ types: $(VENV)/.test
 	mkdir -p $(TYPES)/i2vbench
 	ln -s $(CURDIR)/i2vbench/* $(CURDIR)/models $(CURDIR)/metrics $(CURDIR)/datasets $(CURDIR)/leaderboards $(TYPES)/i2vbench/
 	cd $(TYPES) && ../$(BIN)/mypy --config-file ../pyproject.toml -p i2vbench
+
+# Of the same layout: which room imports which, as pyproject.toml has it.
+imports: types
+	cd $(TYPES) && ../$(BIN)/lint-imports --no-logo --no-cache ../pyproject.toml
 
 pytest: $(VENV)/.test
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from i2vbench.entry import Entry
@@ -211,3 +212,14 @@ FIRST_FRAMES: Registry[FirstFrames] = Registry(
         ),
     },
 )
+
+
+def open_dataset(what: str) -> Dataset:
+    """A data set as `--dataset` names it; a path of a folder is one, too.
+
+    Raises:
+        UserError: There is none.
+    """
+    if what not in DATASETS.builtin and os.path.isdir(os.path.expanduser(what)):
+        return DATASETS.create(f"folder:{what}")
+    return DATASETS.create(what)

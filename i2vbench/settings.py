@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import platform
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +16,8 @@ from i2vbench.first_frames import record as first_frames
 from i2vbench.first_frames.base import FirstFrames
 from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model
-from i2vbench.names import DEVICE
 from i2vbench.profiles import Profile, parse_profile
-from i2vbench.registry import METRICS, MODELS
+from i2vbench.registry import FIRST_FRAMES, METRICS, MODELS
 from i2vbench.run_file import FORMAT, read_settings
 from i2vbench.types import MetricInfo, ModelInfo
 from i2vbench.video import reader_version
@@ -28,20 +25,6 @@ from i2vbench.weights import sha256_of
 
 MEASURE_BATCH = 8
 """Neighbouring clips of the plan that are measured together."""
-
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "timm",
-    "open_clip_torch",
-    "diffusers",
-    "transformers",
-    "numpy",
-    "av",
-    "decord",
-    "pillow",
-)
-"""Packages whose version can move a number."""
 
 _GROWS = ("models", "metrics")
 """A finished run may be given more of these; everything else must stay."""
@@ -135,6 +118,12 @@ class Settings:
     versions: Mapping[str, str]
     first_frames: FirstFrames | None = None
 
+    def _first_frames(self) -> dict[str, Any]:
+        spec = self.config.first_frame
+        if self.first_frames is None or spec is None:
+            return {}
+        return first_frames.recorded(self.first_frames, spec, FIRST_FRAMES.origin(spec))
+
     def as_dict(self) -> dict[str, Any]:
         """As `run.json` holds it."""
         config = self.config
@@ -148,7 +137,7 @@ class Settings:
                 "samples": self.num_samples,
                 "fingerprint": self.fingerprint,
             },
-            **first_frames.recorded(self.first_frames, config.first_frame),
+            **self._first_frames(),
             "selection": {
                 "limit": config.limit,
                 "categories": None if config.categories is None else list(config.categories),
@@ -222,21 +211,6 @@ def config_of(folder: Path) -> RunConfig:
         raise UserError(f"{folder / 'run.json'} is damaged: {error!r}") from error
 
 
-def versions(device: str, more: Sequence[str] = ()) -> dict[str, str]:
-    """Versions of what can move a number (and of `more` packages), and the machine's kind."""
-    found = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
-    for package in (*PACKAGES, *more):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    if device.startswith("cuda"):
-        import torch
-
-        found |= {"gpu": torch.cuda.get_device_name(device), "cuda": str(torch.version.cuda)}
-    return found
-
-
 def info_as_dict(info: ModelInfo | MetricInfo) -> dict[str, Any]:
     """The declared facts as JSON holds them."""
     return {
@@ -293,24 +267,3 @@ def _differences(key: str, before: Any, now: Any) -> list[str]:
     if key.startswith("models.") and key.endswith(".fingerprint"):
         return [f"{key.removesuffix('.fingerprint')}: its files (a checkpoint, or videos) have changed since"]
     return [f"{key}: {before!r} there, {now!r} here"]
-
-
-def resolve_device(name: str) -> str:
-    """The device to work on; "auto" is a GPU where there is one.
-
-    Raises:
-        UserError: For a device that is not there.
-    """
-    if name == "cpu":
-        return name
-    if not DEVICE.fullmatch(name):
-        raise UserError(f"unknown device '{name}': expected auto, cpu, mps, cuda, cuda:1, ...")
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    number = int(name.partition(":")[2] or 0)
-    there = torch.backends.mps.is_available() if name == "mps" else number < torch.cuda.device_count()
-    if not there:
-        raise UserError(f"device '{name}': torch {torch.__version__} finds no such GPU here; name another, or cpu")
-    return name

@@ -9,11 +9,11 @@ from typing import cast
 
 from i2vbench.engine.worker import Holding, Result, Task
 from i2vbench.errors import UserError
-from i2vbench.first_frames.making import STAGE, Pictures, owed_pictures
 from i2vbench.generate import Batch, Made
 from i2vbench.job import Job
 from i2vbench.kept.entries import kept_folder
 from i2vbench.measure import Group, Measured, Target
+from i2vbench.pictures import STAGE, Pictures, owed_pictures
 from i2vbench.rows import MeasurementRow
 from i2vbench.store import REFERENCE
 from i2vbench.timings import timed

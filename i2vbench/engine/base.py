@@ -31,7 +31,7 @@ class Engine(ABC):
 
     @abstractmethod
     def versions(self, device: str) -> dict[str, str]:
-        """Versions of what can move a number there, as `settings.versions`."""
+        """Versions of what can move a number there, as `machine.versions`."""
 
     @abstractmethod
     def crew(self, job: Job, kit: Callable[[], Kit]) -> Crew:

@@ -10,9 +10,10 @@ from typing import Any
 from i2vbench.errors import UserError
 from i2vbench.job import Tools
 from i2vbench.kept.keys import processor
+from i2vbench.machine import versions
 from i2vbench.names import ALL
 from i2vbench.registry import FIRST_FRAMES, METRICS, MODELS
-from i2vbench.settings import RunConfig, versions
+from i2vbench.settings import RunConfig
 from i2vbench.weights.needs import lacking
 
 _CODE = (".py", ".toml")

@@ -14,8 +14,8 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
 from i2vbench.engine.crew import Crew, Member
+from i2vbench.engine.inside import Inside
 from i2vbench.engine.kit import Kit
-from i2vbench.engine.local import Inside
 from i2vbench.engine.remote import Answer, Far, RemoteMember, held_here, outcome, sendable
 from i2vbench.engine.worker import Task
 from i2vbench.job import Job

@@ -16,8 +16,9 @@ from i2vbench.engine.crew import Crew
 from i2vbench.engine.facts import ON_GPU, facts, machine
 from i2vbench.engine.kit import Kit
 from i2vbench.errors import UserError
+from i2vbench.extras import need
 from i2vbench.job import Job
-from i2vbench.settings import versions
+from i2vbench.machine import versions
 
 _log = logging.getLogger("i2vbench")
 _HERE = "local"
@@ -148,15 +149,14 @@ def _import_ray(of_its_own: bool) -> Any:
     Args:
         of_its_own: Whether a cluster is to be begun here.
     """
+    need("--engine ray", "ray")
     if "ray" not in sys.modules:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         if of_its_own and "RAY_AUTH_MODE" not in os.environ:
             # It listens on every network that this machine is in, and whoever is let in can run what he likes.
             os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    try:
-        import ray
-    except ModuleNotFoundError as error:
-        raise UserError('--engine ray needs Ray: pip install "i2vbench[ray]"') from error
+    import ray
+
     return ray
 
 

@@ -16,8 +16,8 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError, RuntimeEnvSetupError
 
 from i2vbench.engine.crew import Crew, Member
+from i2vbench.engine.inside import Inside
 from i2vbench.engine.kit import Kit
-from i2vbench.engine.local import Inside
 from i2vbench.engine.ray_actor import FarActor, Here, Terms
 from i2vbench.engine.remote import RemoteMember, held_here
 from i2vbench.engine.worker import Task

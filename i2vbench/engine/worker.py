@@ -9,10 +9,10 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Literal
 
 from i2vbench.attempt import Failure, free_memory, try_once
-from i2vbench.first_frames.making import STAGE, Pictures, make_pictures
 from i2vbench.generate import Batch, Made, ReadBatch, generate_batch, read_batch
 from i2vbench.job import Tools
 from i2vbench.measure import Group, Measured, Metrics, ReadGroup, measure_group, read_group
+from i2vbench.pictures import STAGE, Pictures, make_pictures
 from i2vbench.timings import Pauses, timed
 
 Task = Batch | Group | Pictures

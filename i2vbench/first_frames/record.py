@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from i2vbench.first_frames.base import FirstFrames
-from i2vbench.registry import FIRST_FRAMES
 
 KEY = "first_frames"
 """In `run.json`; a run that was shown the data set's own first frames has none."""
@@ -19,12 +18,9 @@ _NAMES = ("spec", "title")
 Settings = Mapping[str, Any]
 
 
-def recorded(first_frames: FirstFrames | None, spec: str | None) -> dict[str, Any]:
-    """As `run.json` holds them; nothing where they are the data set's own."""
-    if first_frames is None or spec is None:
-        return {}
-    named = {"spec": spec, "title": first_frames.title}
-    return {KEY: {**named, **FIRST_FRAMES.origin(spec), **first_frames.decides()}}
+def recorded(first_frames: FirstFrames, spec: str, origin: Mapping[str, str]) -> dict[str, Any]:
+    """As `run.json` holds them: what named them, and whose code that is (`Registry.origin`)."""
+    return {KEY: {"spec": spec, "title": first_frames.title, **origin, **first_frames.decides()}}
 
 
 def spec_of(settings: Settings) -> str | None:

@@ -10,30 +10,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from i2vbench import weights
 from i2vbench.datasets.synthetic import held_out
-from i2vbench.models.consisti2v.checkpoint import fill
 from i2vbench.models.consisti2v.components import ddim_scheduler
-from i2vbench.models.consisti2v.sampling import PredictionType
 from i2vbench.models.consisti2v.spatial import SpatialSelfAttention
 from i2vbench.models.consisti2v.temporal import Gate, TemporalConvolution, TemporalSelfAttention, TemporalTransformer
+from i2vbench.models.consisti2v.tiny import FULL, NO_CONDITIONING, NO_TEMPORAL, UNETS, VAE
+from i2vbench.models.consisti2v.tiny.networks import (
+    NUM_FRAMES,
+    PREDICTION,
+    filled_unet,
+    load_unet,
+    load_vae,
+    unet_config,
+)
+from i2vbench.models.consisti2v.tiny.text import read_text_encoder
 from i2vbench.models.consisti2v.training.objective import Draws, Objective, drop_texts, training_step
 from i2vbench.models.consisti2v.unet import ConsistI2VUNet
-from i2vbench.tiny import vae
-from i2vbench.tiny.latents import NUM_FRAMES, Kept, LatentClips, encode_clips
+from i2vbench.tiny.latents import Kept, LatentClips, encode_clips
 from i2vbench.tiny.recipe import Curve, Recipe
-from i2vbench.tiny.text import read_text_encoder
 from i2vbench.tiny.video_scores import denoising_scores, sample_scores
 
-FULL, NO_TEMPORAL, NO_CONDITIONING = "tiny_unet", "tiny_unet_no_temporal", "tiny_unet_no_conditioning"
-UNETS = (FULL, NO_TEMPORAL, NO_CONDITIONING)
-
-PREDICTION: PredictionType = "v_prediction"
 HELD_OUT = 32
 
 
@@ -68,24 +69,6 @@ OWN = (Stage(side_px=128, clips=1200, batch=2, num_frames=NUM_FRAMES, learning_r
 """Of each by itself."""
 
 
-def unet_config(name: str) -> dict[str, Any]:
-    """config.json of a U-Net, with the catalogue's sizes."""
-    return {"sample_size": 16, "n_frames": NUM_FRAMES, **weights.entry(name).sizes}
-
-
-def load_unet(name: str, state: Mapping[str, Tensor]) -> ConsistI2VUNet:
-    """A U-Net of the catalogue with these tensors, float32, in evaluation mode.
-
-    What the published layout stores and never uses is not in the bundled files, and zero here.
-
-    Raises:
-        CheckpointError: Naming every key that is missing, left over or of another shape.
-    """
-    unet = _filled(name, state)
-    unet.eval().requires_grad_(False)
-    return unet
-
-
 class ConsistI2VTiny(Recipe):
     name = "consisti2v"
     checkpoint = FULL
@@ -116,7 +99,7 @@ class ConsistI2VTiny(Recipe):
     extras = (NO_TEMPORAL, NO_CONDITIONING)
 
     def train(self, log: Curve) -> dict[str, Tensor]:
-        autoencoder, text = vae.load(weights.read(vae.CHECKPOINT)), read_text_encoder()
+        autoencoder, text = load_vae(weights.read(VAE)), read_text_encoder()
         small, large = (
             encode_clips(range(stage.clips), autoencoder, *text, side_px=stage.side_px) for stage in (SHARED[0], OWN[0])
         )
@@ -135,7 +118,7 @@ class ConsistI2VTiny(Recipe):
         return self.score_extra(FULL, state)
 
     def score_extra(self, name: str, state: Mapping[str, Tensor]) -> dict[str, float]:
-        unet, autoencoder, text = load_unet(name, state), vae.load(weights.read(vae.CHECKPOINT)), read_text_encoder()
+        unet, autoencoder, text = load_unet(name, state), load_vae(weights.read(VAE)), read_text_encoder()
         clips = encode_clips(range(held_out(0), held_out(HELD_OUT)), autoencoder, *text)
         return {
             **denoising_scores(unet, clips, _objective(), self.seed),
@@ -159,7 +142,7 @@ def train_own(
     name: str, shared: Mapping[str, Tensor], clips: LatentClips, seed: int, steps: Sequence[int], rows: _Rows
 ) -> dict[str, Tensor]:
     """The stages of one U-Net by itself; all three see the same clips, noise and steps."""
-    return _train(_filled(name, shared), clips, OWN, seed + len(SHARED), steps, rows, (name,))
+    return _train(filled_unet(name, shared), clips, OWN, seed + len(SHARED), steps, rows, (name,))
 
 
 class _Rows:
@@ -182,13 +165,6 @@ class _Rows:
         if write:
             self._log.row(self._done, stage=self._stage, loss=sum(self._losses) / len(self._losses))
             self._losses.clear()
-
-
-def _filled(name: str, state: Mapping[str, Tensor]) -> ConsistI2VUNet:
-    unet: ConsistI2VUNet = ConsistI2VUNet.from_config(unet_config(name))
-    unused = {key: torch.zeros_like(value) for key, value in unet.named_parameters() if not value.requires_grad}
-    fill(unet, {**unused, **state}, f"ConsistI2V-tiny's U-Net {name}")
-    return unet
 
 
 @torch.no_grad()

@@ -13,8 +13,8 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from i2vbench.datasets.synthetic import draw_clip
 from i2vbench.models.consisti2v.encoders import encode_prompts
+from i2vbench.models.consisti2v.tiny.networks import NUM_FRAMES
 
-NUM_FRAMES = 16
 SOURCE_FPS = 24.0
 STRIDES = (3, 1, 3, 2, 3, 4, 3, 5)
 """The paper's 1 to 5; half of the clips at the 8 frames a second that the benchmark asks for."""
@@ -60,12 +60,11 @@ def encode_clips(
     vae: AutoencoderKL,
     text_encoder: CLIPTextModel,
     tokenizer: CLIPTokenizer,
-    strides: Sequence[int] = STRIDES,
     side_px: int = 128,
 ) -> LatentClips:
-    """The clips of these seeds, square; the i-th has the i-th stride, over and over."""
+    """The clips of these seeds, square; the i-th has the i-th of `STRIDES`, over and over."""
     moments, captions = [], []
-    used = [strides[index % len(strides)] for index in range(len(seeds))]
+    used = [STRIDES[index % len(STRIDES)] for index in range(len(seeds))]
     for seed, stride in zip(seeds, used, strict=True):
         clip = draw_clip(seed, NUM_FRAMES, SOURCE_FPS / stride, side_px, side_px)
         posterior = vae.encode(torch.from_numpy(clip.frames).permute(0, 3, 1, 2) / 127.5 - 1).latent_dist

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +12,10 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from i2vbench.datasets.synthetic import draw_clip, held_out
-from i2vbench.models.consisti2v.checkpoint import fill
+from i2vbench.models.consisti2v.tiny import VAE as NAME
+from i2vbench.models.consisti2v.tiny.networks import load_vae, vae_config
 from i2vbench.tiny.recipe import Curve, Recipe
-from i2vbench.weights import entry
 
-CHECKPOINT = "tiny_vae"
 PICTURES, BATCH = 3000, 16
 CROPS_PX = (32, 64)
 """Sides of crops in the first and the second half: they cost a sixteenth and a quarter of a picture, and teach a
@@ -34,38 +32,9 @@ FIRST_LOG_VARIANCE = -6.0
 HELD_OUT = 64
 
 
-def vae_config() -> dict[str, Any]:
-    """config.json of the autoencoder, with the catalogue's sizes.
-
-    Its latents have mean 0 and deviation 1 in each channel by `_normalise`, so the scaling factor is 1.
-    """
-    sizes = entry(CHECKPOINT).sizes
-    levels = len(sizes["block_out_channels"])
-    return {
-        "down_block_types": ["DownEncoderBlock2D"] * levels,
-        "up_block_types": ["UpDecoderBlock2D"] * levels,
-        "mid_block_add_attention": False,
-        "sample_size": 128,
-        "scaling_factor": 1.0,
-        **sizes,
-    }
-
-
-def load(state: Mapping[str, Any]) -> AutoencoderKL:
-    """The autoencoder with these tensors, float32, in evaluation mode.
-
-    Raises:
-        CheckpointError: Naming every key that is missing, left over or of another shape.
-    """
-    with torch.device("meta"):
-        vae = AutoencoderKL.from_config(vae_config())
-    fill(vae, state, "ConsistI2V-tiny's VAE", dtype=torch.float32)
-    return vae.eval().requires_grad_(False)
-
-
 class VAE(Recipe):
     name = "vae"
-    checkpoint = CHECKPOINT
+    checkpoint = NAME
     title = "ConsistI2V's autoencoder (Stable Diffusion 2.1's VAE), of 0.6 million parameters instead of 84"
     data = f"{PICTURES} pictures of the synthetic world, in crops of 32 x 32, later 64 x 64, half in other colours."
     method = (
@@ -103,7 +72,7 @@ class VAE(Recipe):
         return state
 
     def score(self, state: Mapping[str, Tensor]) -> dict[str, float]:
-        vae = load(state)
+        vae = load_vae(state)
         pixels = _to_unit(_pictures(range(held_out(0), held_out(HELD_OUT))))  # [N, 3, 128, 128]
         with torch.no_grad():
             made = torch.cat([vae.decode(vae.encode(part).latent_dist.mean).sample for part in pixels.split(8)])

@@ -14,9 +14,10 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from i2vbench.datasets.synthetic import draw_clip, held_out
 from i2vbench.models.consisti2v.components import ddim_scheduler
 from i2vbench.models.consisti2v.pipeline import ConsistI2VPipeline
+from i2vbench.models.consisti2v.tiny.networks import NUM_FRAMES
 from i2vbench.models.consisti2v.training.objective import Draws, Objective, training_step
 from i2vbench.models.consisti2v.unet import ConsistI2VUNet
-from i2vbench.tiny.latents import NUM_FRAMES, SOURCE_FPS, Kept, LatentClips
+from i2vbench.tiny.latents import SOURCE_FPS, Kept, LatentClips
 
 SAMPLES, SIDE_PX = 8, 128
 STEPS, GUIDANCE, FRAME_STRIDE = 12, 2.0, 3

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from i2vbench.leaderboards.published import TABLES, clip_counts, numbers
+from i2vbench.parsing import parse_toml
 
 _FILE = Path(__file__).with_name("tables.toml")
 
@@ -166,7 +166,7 @@ def source_of(dataset: str, metric: str) -> Source:
 
 @functools.cache
 def _read() -> dict[str, Any]:
-    return tomllib.loads(_FILE.read_text(encoding="utf-8"))
+    return parse_toml(_FILE.read_text(encoding="utf-8"))
 
 
 def _source(file: Mapping[str, Any], name: str, metrics: set[str]) -> Source:

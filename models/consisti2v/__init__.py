@@ -10,6 +10,7 @@
     adapter.py                                the harness
     cost.py, figures.py                       Table 3's cost, Figures 4, 6 and 7    Section 5.4
     checkpoint.py                             the published files
+    tiny/                                     the small networks that come with i2vbench
     training/                                 Section 5.1, Appendix A.2
 
 What is matched is the published implementation (TIGER-AI-Lab/ConsistI2V) that the published checkpoint was trained

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from i2vbench.checkpoints import weight_file
 from i2vbench.errors import UserError
 from i2vbench.models.base import Model, Preparation
-from i2vbench.models.consisti2v.checkpoint import LICENCE, TINY, find_variant
+from i2vbench.models.consisti2v.checkpoint import LICENCE
 from i2vbench.models.consisti2v.long_video import chunks_needed
 from i2vbench.models.consisti2v.sampling import VARIANTS, Sampling
+from i2vbench.models.consisti2v.tiny.folder import TINY, find_variant
 from i2vbench.names import nearest, split_word
 from i2vbench.types import ModelInfo, Request, Video
 from i2vbench.weights.hashes import content_sha256

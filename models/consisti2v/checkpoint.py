@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
@@ -14,19 +13,16 @@ from torch import nn
 from i2vbench import checkpoints
 from i2vbench.checkpoints import WEIGHT_FILES, weight_file
 from i2vbench.errors import UserError
-from i2vbench.models.consisti2v.sampling import Variant
+from i2vbench.names import is_hub_name
+from i2vbench.weights import hub
 from i2vbench.weights.catalogue import entry
 
 PUBLISHED = entry("consisti2v")
 HUB_ID = PUBLISHED.repository
 LICENCE = PUBLISHED.licence
 
-TINY = "tiny"
-"""As a checkpoint: the small networks that come with i2vbench; a folder of that name is written ./tiny."""
-
 _NEEDED = ("unet/config.json", "vae/config.json", "text_encoder/config.json")
 _TOKENIZERS = (("vocab.json", "merges.txt"), ("tokenizer.json",))
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 _OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 """What Stable Diffusion's own VAE files call the projections of the middle attention."""
@@ -51,9 +47,7 @@ def find_checkpoint(where: str | os.PathLike[str] | None = None, *, download: bo
     except FileNotFoundError as error:
         if name == HUB_ID:
             raise UserError(_missing_line(f"the ConsistI2V checkpoint {error}")) from error
-        fetch = (
-            f": fetch it with `hf download {name}`, or name the folder it is in" if _HUB_NAME.fullmatch(name) else ""
-        )
+        fetch = f": fetch it with `hf download {name}`, or name the folder it is in" if is_hub_name(name) else ""
         raise UserError(f"checkpoint '{name}' {error}{fetch}") from error
     lacking = lacking_files(folder)
     if lacking and name == HUB_ID:
@@ -63,44 +57,31 @@ def find_checkpoint(where: str | os.PathLike[str] | None = None, *, download: bo
     return folder
 
 
-def find_variant(where: str | os.PathLike[str] | None, variant: Variant) -> Path:
-    """As `find_checkpoint`, for one of the ablations: of the small networks each has a folder with its own U-Net.
-
-    Args:
-        where: As `find_checkpoint`, or `TINY`.
-        variant: One of `sampling.VARIANTS`.
-    """
-    if where != TINY:
-        return find_checkpoint(where)
-    from i2vbench.tiny.checkpoint import checkpoint_folder
-
-    return checkpoint_folder(variant.unet)
-
-
 def find_folder(name: str, *, download: bool = False) -> Path:
     """A pipeline's folder, by its path or its name on the Hugging Face hub.
 
     Args:
-        name: A folder, or a name on the hub, looked for in the local cache.
+        name: A folder, or OWNER/REPO[@REVISION], looked for in the local cache.
         download: Whether to fetch what the cache lacks.
 
     Raises:
         FileNotFoundError: With what is wrong, in words that go on from the name.
     """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder
-    if not _HUB_NAME.fullmatch(name) or folder.exists():
-        raise FileNotFoundError("is not a folder")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    if download and is_hub_name(name):
+        from huggingface_hub import snapshot_download
 
+        repo, revision = hub.split_hub_name(name)
+        try:
+            return Path(snapshot_download(repo, revision=revision, allow_patterns=list(PUBLISHED.patterns)))
+        except OSError as error:  # no network, no such repository, no permission
+            raise FileNotFoundError(f"could not be fetched ({str(error).splitlines()[0]})") from error
     try:
-        return Path(snapshot_download(name, allow_patterns=list(PUBLISHED.patterns), local_files_only=not download))
-    except LocalEntryNotFoundError as error:
-        raise FileNotFoundError("is not here") from error
-    except OSError as error:  # no network, no such repository, no permission
-        raise FileNotFoundError(f"could not be fetched ({str(error).splitlines()[0]})") from error
+        folder = hub.find_folder(name)
+    except UserError as error:
+        raise FileNotFoundError("is not a folder") from error
+    if folder is None:
+        raise FileNotFoundError("is not here")
+    return folder
 
 
 def lacking_files(folder: Path) -> list[str]:

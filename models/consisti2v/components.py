@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from i2vbench.files import write_bytes, write_json
 from i2vbench.models.consisti2v.checkpoint import fill, find_checkpoint
 from i2vbench.models.consisti2v.unet import ConsistI2VUNet
 from i2vbench.names import nearest
+from i2vbench.parsing import parse_json
 
 
 def load_components(
@@ -109,7 +109,7 @@ def complete_layout(folder: Path, text_encoder: CLIPTextModel, tokenizer: CLIPTo
     state = {f"text_model.{name.removeprefix('text_model.')}": x for name, x in text_encoder.state_dict().items()}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     save_file(tensors, folder / "text_encoder" / "model.safetensors", metadata={"format": "pt"})
-    words = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
+    words = parse_json(tokenizer.backend_tokenizer.to_str())["model"]
     merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in words["merges"]]
     write_json(folder / "tokenizer" / "vocab.json", words["vocab"])
     write_bytes(folder / "tokenizer" / "merges.txt", "\n".join(["#version: 0.2", *merges, ""]).encode())
@@ -166,7 +166,7 @@ def read_json(path: Path) -> dict[str, Any]:
         UserError: It cannot be read, or is something else.
     """
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(config, dict):

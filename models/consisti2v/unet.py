@@ -7,7 +7,6 @@ twice (see spatial.py, temporal.py, transformer.py).
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from i2vbench.models.consisti2v.positions import PositionKind
 from i2vbench.models.consisti2v.temporal import GROUPS, Gate
 from i2vbench.models.consisti2v.transformer import ProjectedText, TextAttention
 from i2vbench.models.consisti2v.unet_blocks import BlockShape, DownBlock, MidBlock, UpBlock
+from i2vbench.parsing import parse_json
 
 FirstFrameMode = Literal["concat", "input_only", "none", "conv2d"]
 """concat: in the input and in spatial attention. input_only: in the input alone. none: no first frame (text to video).
@@ -171,7 +171,7 @@ class ConsistI2VUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffuser
             config: Keys of other classes of diffusers are passed over.
             **overrides: Win over the configuration's, as in the published scripts.
         """
-        given = config if isinstance(config, Mapping) else json.loads(Path(config).read_text(encoding="utf-8"))
+        given = config if isinstance(config, Mapping) else parse_json(Path(config).read_text(encoding="utf-8"))
         known = {key: value for key, value in given.items() if not key.startswith("_")}
         return cast("ConsistI2VUNet", super().from_config(known, **overrides))
 

@@ -19,14 +19,17 @@ from i2vbench.metrics.networks.clip import Sizes
 from i2vbench.models.consisti2v.adapter import ConsistI2V
 from i2vbench.models.consisti2v.sampling import VARIANTS
 from i2vbench.models.consisti2v.temporal import TemporalTransformer
+from i2vbench.models.consisti2v.tiny import FULL, UNETS, VAE, text
+from i2vbench.models.consisti2v.tiny import folder as tiny_folder
+from i2vbench.models.consisti2v.tiny.networks import load_unet, load_vae, unet_config
 from i2vbench.models.consisti2v.unet import ConsistI2VUNet
 from i2vbench.progress import Quiet
-from i2vbench.tiny import checkpoint, consisti2v, latents, text, vae, video_scores
+from i2vbench.tiny import consisti2v, latents, video_scores
 from i2vbench.tiny.recipe import Curve
 from i2vbench.types import Request
 
 VOCABULARY = 600
-UNETS = {"": 0, "no-frameinit": 0, "no-frameinit-no-temporal": 1, "no-frameinit-no-temporal-no-spatial": 2}
+OF_VARIANT = {"": 0, "no-frameinit": 0, "no-frameinit-no-temporal": 1, "no-frameinit-no-temporal-no-spatial": 2}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -74,9 +77,9 @@ def test_the_recipe_gives_three_networks_and_the_same_tensors_twice(tmp_path: Pa
     recipe, state = trained(tmp_path)
     again = trained(tmp_path)[1]
     assert all(torch.equal(state[name], again[name]) for name in state)
-    for name in consisti2v.UNETS:
-        made = state if name == consisti2v.FULL else recipe.extra(name)
-        unet = consisti2v.load_unet(name, {key: value.half() for key, value in made.items()})
+    for name in UNETS:
+        made = state if name == FULL else recipe.extra(name)
+        unet = load_unet(name, {key: value.half() for key, value in made.items()})
         assert set(made) < set(unet.state_dict()), "what is stored and never used is left out"
     assert any(not torch.equal(state[name], recipe.extra(consisti2v.NO_TEMPORAL)[name]) for name in state)
     scores = recipe.score({name: tensor.half() for name, tensor in state.items()})
@@ -87,7 +90,7 @@ def test_the_recipe_gives_three_networks_and_the_same_tensors_twice(tmp_path: Pa
 @torch.no_grad()
 def test_one_network_is_each_of_the_three_in_turn() -> None:
     torch.manual_seed(0)
-    shared = ConsistI2VUNet.from_config(consisti2v.unet_config(consisti2v.FULL)).eval()
+    shared = ConsistI2VUNet.from_config(unet_config(FULL)).eval()
     used = {key: value for key, value in shared.named_parameters() if value.requires_grad}
     clip, words = torch.randn(1, 4, 3, 16, 16), torch.randn(1, 5, 64)
 
@@ -100,10 +103,10 @@ def test_one_network_is_each_of_the_three_in_turn() -> None:
         if isinstance(module, TemporalTransformer):
             torch.nn.init.normal_(module.proj_out.weight)  # else it says nothing yet
     seen = []
-    for name in reversed(consisti2v.UNETS):
+    for name in reversed(UNETS):
         consisti2v._condition_as(shared, name)
         seen.append(predict(shared))
-        torch.testing.assert_close(predict(consisti2v.load_unet(name, used)), seen[-1])
+        torch.testing.assert_close(predict(load_unet(name, used)), seen[-1])
     assert not torch.allclose(seen[0], seen[1])
     assert not torch.allclose(seen[1], seen[2])
 
@@ -137,7 +140,7 @@ def test_published_temporal_convolutions_keep_their_groups() -> None:
 
 
 def test_kept_clips_are_what_the_autoencoder_gives() -> None:
-    autoencoder = vae.load(weights.read(vae.CHECKPOINT))
+    autoencoder = load_vae(weights.read(VAE))
     clips = latents.encode_clips([7, 8], autoencoder, *text_encoder())
     drawn = latents.draw_clip(8, latents.NUM_FRAMES, latents.SOURCE_FPS / latents.STRIDES[1])
     with torch.no_grad():
@@ -172,14 +175,14 @@ def bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read, sha256_of = weights.read, weights.sha256_of
 
     def random(name: str) -> dict[str, Tensor]:
-        if name not in consisti2v.UNETS:
+        if name not in UNETS:
             return read(name)
-        torch.manual_seed(consisti2v.UNETS.index(name))
-        unet = ConsistI2VUNet.from_config(consisti2v.unet_config(name))
+        torch.manual_seed(UNETS.index(name))
+        unet = ConsistI2VUNet.from_config(unet_config(name))
         return {key: value.detach() for key, value in unet.named_parameters() if value.requires_grad}
 
     monkeypatch.setattr(weights, "read", random)
-    monkeypatch.setattr(weights, "sha256_of", lambda name: sha256_of(name) if name == vae.CHECKPOINT else name)
+    monkeypatch.setattr(weights, "sha256_of", lambda name: sha256_of(name) if name == VAE else name)
     monkeypatch.setenv("I2VBENCH_CACHE", str(tmp_path))
 
 
@@ -191,11 +194,11 @@ def tiny_model(variant: str = "") -> ConsistI2V:
 
 @pytest.mark.usefixtures("bundled")
 def test_each_variant_reads_the_network_that_was_trained_for_it() -> None:
-    for variant, index in UNETS.items():
-        folder = checkpoint.checkpoint_folder(VARIANTS[variant].unet)
-        assert folder.name.startswith(f"{consisti2v.UNETS[index]}-")
+    for variant, index in OF_VARIANT.items():
+        folder = tiny_folder.checkpoint_folder(VARIANTS[variant].unet)
+        assert folder.name.startswith(f"{UNETS[index]}-")
     with pytest.raises(UserError, match="first_frame_condition_mode"):
-        checkpoint.checkpoint_folder({"first_frame_condition_mode": "conv2d"})
+        tiny_folder.checkpoint_folder({"first_frame_condition_mode": "conv2d"})
 
 
 @pytest.mark.usefixtures("bundled")
@@ -208,9 +211,9 @@ def test_the_model_makes_clips_of_the_folder(tmp_path: Path) -> None:
     first = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
     (video,) = model.generate([Request("a", first, "a red ball moves left", 16, 128, 128, 8.0, 0)])
     assert video.frames.shape == (16, 128, 128, 3)
-    fingerprints = {tiny_model(variant).fingerprint() for variant in UNETS}
+    fingerprints = {tiny_model(variant).fingerprint() for variant in OF_VARIANT}
     assert len(fingerprints) == 3
-    assert sorted(path.name.rpartition("-")[0] for path in (tmp_path / "tiny").iterdir()) == sorted(consisti2v.UNETS)
+    assert sorted(path.name.rpartition("-")[0] for path in (tmp_path / "tiny").iterdir()) == sorted(UNETS)
 
 
 @pytest.mark.usefixtures("bundled")
@@ -220,10 +223,10 @@ def test_a_folder_is_laid_out_once_and_whole(tmp_path: Path, monkeypatch: pytest
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr(checkpoint, "_write", interrupted)
+        broken.setattr(tiny_folder, "_write", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            checkpoint.checkpoint_folder()
+            tiny_folder.checkpoint_folder()
         assert list((tmp_path / "tiny").iterdir()) == []
-    folder = checkpoint.checkpoint_folder()
-    monkeypatch.setattr(checkpoint, "_write", interrupted)
-    assert checkpoint.checkpoint_folder() == folder
+    folder = tiny_folder.checkpoint_folder()
+    monkeypatch.setattr(tiny_folder, "_write", interrupted)
+    assert tiny_folder.checkpoint_folder() == folder

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from diffusers import AutoencoderKL
 from torch import Tensor
 
 from i2vbench import weights
+from i2vbench.models.consisti2v.tiny import VAE
+from i2vbench.models.consisti2v.tiny.networks import load_vae, vae_config
 from i2vbench.progress import Quiet
 from i2vbench.tiny import vae
 from i2vbench.tiny.recipe import Curve
@@ -22,7 +25,7 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="module")
 def bundled() -> dict[str, Tensor]:
-    return weights.read(vae.CHECKPOINT)
+    return weights.read(VAE)
 
 
 def test_the_bundled_one_beats_a_small_picture(bundled: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,14 +39,14 @@ def test_its_latents_are_as_noise_is(bundled: dict[str, Tensor]) -> None:
     """Mean 0 and deviation 1 in each channel, as the scaling factor of 1 says."""
     pixels = vae._to_unit(vae._pictures(range(1_000_100, 1_000_116)))
     with torch.no_grad():
-        means = vae.load(bundled).encode(pixels).latent_dist.mean
+        means = load_vae(bundled).encode(pixels).latent_dist.mean
     torch.testing.assert_close(means.mean(dim=(0, 2, 3)), torch.zeros(4), atol=0.3, rtol=0)
     torch.testing.assert_close(means.std(dim=(0, 2, 3)), torch.ones(4), atol=0.3, rtol=0)
 
 
 def test_normalising_changes_latents_alone() -> None:
     torch.manual_seed(0)
-    made = vae.AutoencoderKL.from_config(vae.vae_config()).eval()
+    made = AutoencoderKL.from_config(vae_config()).eval()
     pictures = vae._pictures(range(4))
     pixels = vae._to_unit(pictures[:, :, :64, :64])
     with torch.no_grad():
@@ -90,7 +93,7 @@ def test_the_recipe_gives_the_same_tensors_twice(tmp_path: Path, monkeypatch: py
         recipe.steps = 7
         with Curve(tmp_path / f"{turn}.csv", Quiet(), recipe.name, recipe.steps) as curve:
             made.append(recipe.train(curve))
-    vae.load({name: tensor.half() for name, tensor in made[0].items()})
+    load_vae({name: tensor.half() for name, tensor in made[0].items()})
     assert all(torch.equal(made[0][name], made[1][name]) for name in made[0])
 
 

@@ -8,7 +8,6 @@ when one is read: tensors come from safetensors files, the optimizer's from torc
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from i2vbench.errors import UserError
 from i2vbench.files import write_json
+from i2vbench.parsing import parse_json
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -49,7 +49,7 @@ class Checkpoints:
             UserError: If it is damaged.
         """
         try:
-            state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
+            state = parse_json((checkpoint / STATE).read_text(encoding="utf-8"))
             if not isinstance(state, dict) or not isinstance(state.get("step"), int):
                 raise ValueError("it names no step")
         except (OSError, ValueError) as error:

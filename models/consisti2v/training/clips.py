@@ -6,8 +6,7 @@ lines, so its source keeps where each line begins and reads a line when it is as
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,7 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from i2vbench.datasets.base import Dataset
 from i2vbench.errors import UserError
+from i2vbench.parsing import parse_json
 from i2vbench.types import Sample
 
 WEBVID = "webvid:"
@@ -43,18 +44,19 @@ class ClipError(UserError):
     """A clip that the source cannot give; one sentence that names the line."""
 
 
-def open_clips(spec: str, video_folder: str = "") -> Sequence[TrainingClip]:
+def open_clips(spec: str, open_dataset: Callable[[str], Dataset], video_folder: str = "") -> Sequence[TrainingClip]:
     """The clips that `--data` names.
 
     Args:
-        spec: `webvid:FILE.jsonl`, or a data set as the registry names it.
+        spec: `webvid:FILE.jsonl`, or a data set as `open_dataset` takes it.
+        open_dataset: Finds a data set by its name.
         video_folder: Where WebVid's videos lie; empty for the folder of the jsonl.
 
     Raises:
         UserError: For data that is not there, is faulty, or has no video in it.
     """
     if not spec.startswith(WEBVID):
-        return _from_dataset(spec)
+        return _from_dataset(spec, open_dataset(spec))
     file = Path(spec.removeprefix(WEBVID)).expanduser()
     if not file.is_file():
         raise UserError(f"data {spec}: {'not a file' if file.exists() else 'no such file'}; expected {KINDS}")
@@ -64,12 +66,9 @@ def open_clips(spec: str, video_folder: str = "") -> Sequence[TrainingClip]:
     return WebVidClips(file, folder)
 
 
-def _from_dataset(spec: str) -> list[TrainingClip]:
+def _from_dataset(spec: str, dataset: Dataset) -> list[TrainingClip]:
     """The samples of a data set that have a reference clip."""
-    from i2vbench.registry import DATASETS
-
-    DATASETS.check_name(spec)
-    samples = DATASETS.create(spec).samples()
+    samples = dataset.samples()
     clips = [clip for sample in samples if (clip := _from_sample(sample))]
     if not clips:
         raise UserError(f"data {spec}: none of its {len(samples)} samples has a video; training needs videos")
@@ -122,7 +121,7 @@ class WebVidClips(Sequence[TrainingClip]):
             line = stream.readline()
         where = f"{self._file}, clip {int(index) + 1}"
         try:
-            entry = json.loads(line)
+            entry = parse_json(line)
         except ValueError as error:
             raise ClipError(f"{where}: its line is not JSON ({error})") from error
         if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in ("text", "file")):

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from i2vbench.errors import UserError
+from i2vbench.extras import need
 from i2vbench.types import Video
 from i2vbench.video import write_gif
 
@@ -23,12 +23,9 @@ class CurveLog:
     """
 
     def __init__(self, folder: Path, step: int) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise UserError(
-                "training logs to TensorBoard, which is not installed: `pip install tensorboard`"
-            ) from error
+        need("the log of a training", "train", "tensorboard")
+        from torch.utils.tensorboard import SummaryWriter
+
         self._writer = SummaryWriter(folder, purge_step=step + 1)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from accelerate.utils import DistributedType, GradientAccumulationPlugin
 from safetensors import SafetensorError
 
 from i2vbench import __version__
+from i2vbench.datasets.base import Dataset
 from i2vbench.errors import UserError
 from i2vbench.files import is_disk_error, write_json
 from i2vbench.models.consisti2v.training.clips import TrainingClip, open_clips
@@ -24,6 +24,7 @@ from i2vbench.models.consisti2v.training.inflate import Inflation, find_base
 from i2vbench.models.consisti2v.training.loop import Trainer
 from i2vbench.models.consisti2v.training.networks import load_networks
 from i2vbench.models.consisti2v.training.stopping import Stop, Stopped
+from i2vbench.parsing import parse_json
 from i2vbench.progress import Progress
 
 RECORD = "train.json"
@@ -35,12 +36,21 @@ _WHOLE = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_C
 """Ways to spread a training in which every process has the whole U-Net."""
 
 
-def train(config: TrainConfig, data: str, out: Path, progress: Progress, *, resume: bool = False) -> Path:
+def train(
+    config: TrainConfig,
+    data: str,
+    open_dataset: Callable[[str], Dataset],
+    out: Path,
+    progress: Progress,
+    *,
+    resume: bool = False,
+) -> Path:
     """Train, or go on training, and return the folder of the finished pipeline.
 
     Args:
         config: What is asked for.
         data: As `open_clips` takes it.
+        open_dataset: Finds a data set by its name.
         out: The training's folder. One that holds a training of the same configuration is gone on with.
         progress: Told what is done.
         resume: Refuse to begin a new training.
@@ -51,7 +61,7 @@ def train(config: TrainConfig, data: str, out: Path, progress: Progress, *, resu
     """
     if resume and not (out / RECORD).is_file():
         raise UserError(f"there is no training at {out} to resume")
-    clips = open_clips(data, config.video_folder)
+    clips = open_clips(data, open_dataset, config.video_folder)
     base = find_base(config.base)
     stop = Stop()
     try:
@@ -188,7 +198,7 @@ def _record(config: TrainConfig, data: str, num_clips: int, out: Path) -> None:
         raise UserError(f"--out {out}: the folder holds other things than a training; name a new one")
     if file.is_file():
         try:
-            before = json.loads(file.read_text(encoding="utf-8"))
+            before = parse_json(file.read_text(encoding="utf-8"))
             recorded, clips = dict(before["config"]), before["clips"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{file} is damaged ({error!r}); remove it, or name another --out") from error

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from i2vbench.errors import UserError
-from i2vbench.models.consisti2v.training.clips import ClipError, TrainingClip, open_clips
+from i2vbench.models.consisti2v.training import clips as clips_module
+from i2vbench.models.consisti2v.training.clips import ClipError, TrainingClip
 from i2vbench.models.consisti2v.training.config import TrainConfig
 from i2vbench.models.consisti2v.training.data import (
     MOST_TRIES,
@@ -27,10 +28,15 @@ from i2vbench.models.consisti2v.training.data import (
     sample_numbers,
     shuffled,
 )
+from i2vbench.registry import open_dataset
 from tests.conftest import make_dataset
 from tests.models.consisti2v.training.base import save_clip
 
 SMALL = TrainConfig(num_frames=4, height=32, width=32, strides=(1, 3))
+
+
+def open_clips(spec: str, video_folder: str = "") -> Sequence[TrainingClip]:
+    return clips_module.open_clips(spec, open_dataset, video_folder)
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import typer
 from accelerate.state import AcceleratorState, PartialState
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from i2vbench.cli import train as command_module
+from i2vbench.cli import app
+from i2vbench.cli.train import consisti2v
 from i2vbench.errors import UserError
 from i2vbench.models.consisti2v import ConsistI2VPipeline
 from i2vbench.models.consisti2v.training.config import load_config
@@ -27,6 +27,7 @@ from i2vbench.models.consisti2v.training.networks import load_networks
 from i2vbench.models.consisti2v.training.objective import Draws, Objective, training_step
 from i2vbench.models.consisti2v.training.start import train
 from i2vbench.progress import Lines
+from i2vbench.registry import open_dataset
 from i2vbench.video import read_video
 from tests import processes
 from tests.conftest import command, environment, make_dataset
@@ -146,7 +147,7 @@ def test_stopped_amid_a_step_it_saves_and_goes_on_with_that_step(place: Path, ba
     config = load_config(place / "train.toml")
     for out in ("out", "straight"):
         AcceleratorState._reset_state(True)
-        train(config, f"folder:{place / 'data'}", place / out, Lines())
+        train(config, f"folder:{place / 'data'}", open_dataset, place / out, Lines())
     assert curve(place / "out") == curve(place / "straight")
 
 
@@ -160,7 +161,7 @@ def test_it_learns_a_clip(tmp_path: Path, base: Path) -> None:
     )
     before, _ = load_networks(base, config)
     out = tmp_path / "out"
-    train(config, f"folder:{tmp_path / 'data'}", out, Lines())
+    train(config, f"folder:{tmp_path / 'data'}", open_dataset, out, Lines())
     after = ConsistI2VPipeline.from_pretrained(out / "pipeline")
     losses = [loss_on_clip(pipeline, tmp_path / "data" / "a.mp4") for pipeline in (before, after)]
     assert losses[1] < 0.8 * losses[0], losses
@@ -196,7 +197,7 @@ def test_what_is_made_on_the_way(place: Path, base: Path, capfd: pytest.CaptureF
     settings |= {"ema_decay": 0.5, "mixed_precision": "bf16", "recipe": "published-code", "image_dropout": 0.5}
     config = load_config(write_config(place / "train.toml", base, steps=3, **settings))
     out = place / "out"
-    train(config, f"folder:{place / 'data'}", out, Lines())
+    train(config, f"folder:{place / 'data'}", open_dataset, out, Lines())
     said = capfd.readouterr().err
     assert "parameters are trained" in said
     assert "2 clips a step = 1 (per_device_batch) x 1 cpu x 2 accumulated; mixed precision bf16" in said
@@ -225,7 +226,7 @@ def test_what_is_made_on_the_way(place: Path, base: Path, capfd: pytest.CaptureF
 
     AcceleratorState._reset_state(True)
     longer = load_config(write_config(place / "train.toml", base, steps=4, **settings))
-    train(longer, f"folder:{place / 'data'}", out, Lines(), resume=True)
+    train(longer, f"folder:{place / 'data'}", open_dataset, out, Lines(), resume=True)
     assert checkpoints(out) == ["step-00000003", "step-00000004"]
     assert len(sorted((out / "validation").rglob("*.mp4"))) == 4
     assert list(curve(out)) == [1, 2, 3, 4]
@@ -234,7 +235,7 @@ def test_what_is_made_on_the_way(place: Path, base: Path, capfd: pytest.CaptureF
 def test_a_loss_that_is_no_number_names_its_step(place: Path, base: Path) -> None:
     config = load_config(write_config(place / "train.toml", base, steps=4, learning_rate=1e30, save_every=1))
     with pytest.raises(UserError, match=r"the loss of step 2 is (nan|inf), .*lower learning_rate"):
-        train(config, f"folder:{place / 'data'}", place / "out", Lines())
+        train(config, f"folder:{place / 'data'}", open_dataset, place / "out", Lines())
     assert checkpoints(place / "out") == ["step-00000001"]
 
 
@@ -245,7 +246,7 @@ def test_a_loss_that_is_no_number_names_its_step(place: Path, base: Path) -> Non
 ])  # fmt: skip
 def test_other_models_are_trained_too(place: Path, base: Path, settings: dict[str, object]) -> None:
     config = load_config(write_config(place / "train.toml", base, steps=1, **settings))
-    train(config, f"folder:{place / 'data'}", place / "out", Lines())
+    train(config, f"folder:{place / 'data'}", open_dataset, place / "out", Lines())
     assert 0 < curve(place / "out")[1] < 10
     stored = json.loads((place / "out" / "pipeline" / "unet" / "config.json").read_text())
     assert stored["first_frame_condition_mode"] == settings.get("first_frame_condition_mode", "concat")
@@ -274,7 +275,7 @@ def test_a_full_disk_is_told_and_what_is_saved_stays(
     monkeypatch.setattr("i2vbench.models.consisti2v.training.weights.save_file", full)
     config = load_config(write_config(place / "train.toml", base, steps=2, save_every=1))
     with pytest.raises(UserError, match=r"cannot be written to .* is the disk full\?.* The newest checkpoint is kept"):
-        train(config, f"folder:{place / 'data'}", place / "out", Lines())
+        train(config, f"folder:{place / 'data'}", open_dataset, place / "out", Lines())
     assert checkpoints(place / "out") == [".step-00000002.partial", "step-00000001"]
 
 
@@ -283,12 +284,12 @@ def test_a_training_is_not_gone_on_with_under_other_settings(place: Path, base: 
     data = f"folder:{place / 'data'}"
     out = place / "out"
     with pytest.raises(UserError, match="there is no training at .* to resume"):
-        train(load_config(place / "train.toml"), data, out, Lines(), resume=True)
-    train(load_config(place / "train.toml"), data, out, Lines())
+        train(load_config(place / "train.toml"), data, open_dataset, out, Lines(), resume=True)
+    train(load_config(place / "train.toml"), data, open_dataset, out, Lines())
     AcceleratorState._reset_state(True)
     write_config(place / "train.toml", base, steps=2, learning_rate=1e-3, noise_alpha=1.0)
     with pytest.raises(UserError) as refusal:
-        train(load_config(place / "train.toml"), data, out, Lines())
+        train(load_config(place / "train.toml"), data, open_dataset, out, Lines())
     assert "learning_rate: 5e-05 there, 0.001 here" in str(refusal.value)
     assert "noise_alpha: 1.5 there, 1.0 here" in str(refusal.value)
     assert json.loads((out / "train.json").read_text())["config"]["learning_rate"] == 5e-5
@@ -297,21 +298,21 @@ def test_a_training_is_not_gone_on_with_under_other_settings(place: Path, base: 
 def test_a_damaged_checkpoint_is_named(place: Path, base: Path) -> None:
     data, out = f"folder:{place / 'data'}", place / "out"
     write_config(place / "train.toml", base, steps=1, save_every=1)
-    train(load_config(place / "train.toml"), data, out, Lines())
+    train(load_config(place / "train.toml"), data, open_dataset, out, Lines())
     (out / "checkpoints" / "step-00000001" / "state.json").write_text("{}")
     AcceleratorState._reset_state(True)
     with pytest.raises(UserError, match=r"step-00000001 is damaged .*goes on from the one before"):
-        train(load_config(place / "train.toml"), data, out, Lines())
+        train(load_config(place / "train.toml"), data, open_dataset, out, Lines())
 
 
 def test_a_checkpoint_without_its_optimizer_is_named(place: Path, base: Path) -> None:
     data, out = f"folder:{place / 'data'}", place / "out"
     write_config(place / "train.toml", base, steps=1, save_every=1)
-    train(load_config(place / "train.toml"), data, out, Lines())
+    train(load_config(place / "train.toml"), data, open_dataset, out, Lines())
     (out / "checkpoints" / "step-00000001" / "optimizer.bin").unlink()
     AcceleratorState._reset_state(True)
     with pytest.raises(UserError, match=r"step-00000001 is damaged .*goes on from the one before"):
-        train(load_config(place / "train.toml"), data, out, Lines())
+        train(load_config(place / "train.toml"), data, open_dataset, out, Lines())
 
 
 PICTURE = '[[validation]]\nprompt = "a"\nimage = "no.png"\n'
@@ -344,8 +345,6 @@ def test_a_mistake_is_one_sentence(
     with open(place / "train.toml", "a") as file:
         file.write(tables)
     monkeypatch.chdir(place)
-    app = typer.Typer(pretty_exceptions_enable=False)
-    command_module.register(app)
     arguments = ["train", "consisti2v", "--config", "train.toml", "--data", "folder:data", "--out", "out", *options]
     with pytest.raises(UserError) as refusal:
         app(arguments, standalone_mode=False)
@@ -378,11 +377,9 @@ def test_two_processes_train_one_model_and_one_goes_on(place: Path, base: Path) 
 
 def test_a_package_that_is_missing_is_named(place: Path, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_config(place / "train.toml", base, steps=1)
-    monkeypatch.setattr(
-        command_module.importlib.util, "find_spec", lambda name: None if name == "tensorboard" else object()
-    )
-    with pytest.raises(UserError, match="training needs tensorboard: run `pip install tensorboard`"):
-        command_module.consisti2v(place / "train.toml", f"folder:{place / 'data'}", place / "out")
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with pytest.raises(UserError, match=r"^training needs tensorboard: pip install 'i2vbench\[train\]'$"):
+        consisti2v(place / "train.toml", f"folder:{place / 'data'}", place / "out")
 
 
 def test_the_example_is_printed() -> None:

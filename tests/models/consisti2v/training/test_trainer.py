@@ -19,6 +19,7 @@ from i2vbench.models.consisti2v.training.objective import Draws, Objective, drop
 from i2vbench.models.consisti2v.training.start import train
 from i2vbench.models.consisti2v.training.validation import Validation
 from i2vbench.progress import Quiet
+from i2vbench.registry import open_dataset
 from tests.conftest import make_dataset
 from tests.models.consisti2v.training.base import save_tiny_base, write_config
 
@@ -45,7 +46,7 @@ def by_hand(config: TrainConfig, base: Path, data: str, clip: float) -> list[dic
         prediction_type="v_prediction", noise_method="pyoco_progressive", noise_alpha=0.6, text_dropout=0.5,
         image_dropout=0.5,
     )  # fmt: skip
-    clips = TrainingData(open_clips(data), config)
+    clips = TrainingData(open_clips(data, open_dataset), config)
     strides, texts_seen, images_dropped, weights = set(), set(), set(), []
     for step in range(2):
         for micro_step in range(2):
@@ -87,7 +88,7 @@ def test_its_steps_are_those_written_out_by_hand(clip: float, tmp_path: Path, mo
         validated.update({name: value.clone() for name, value in pipeline.unet.state_dict().items()})
 
     monkeypatch.setattr(Validation, "make", make)
-    train(config, data, tmp_path / "out", Quiet())
+    train(config, data, open_dataset, tmp_path / "out", Quiet())
     AcceleratorState._reset_state(True)
     PartialState._reset_state()
     last = load_file(tmp_path / "out" / "unet-last-step" / "diffusion_pytorch_model.safetensors")

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from i2vbench.leaderboards.admission import BOARDS, LEFT_OUT, Holdings, refusals, unverified
+from i2vbench.admission import BOARDS, LEFT_OUT, Holdings, refusals, unverified
 from i2vbench.profiles import load_profile
 from tests.leaderboards.settings import Settings, change, settings_of, whole
 

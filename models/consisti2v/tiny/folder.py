@@ -12,10 +12,28 @@ from typing import Any
 
 from i2vbench import weights
 from i2vbench.errors import UserError
+from i2vbench.models.consisti2v.checkpoint import find_checkpoint
+from i2vbench.models.consisti2v.sampling import Variant
+from i2vbench.models.consisti2v.tiny import UNETS, VAE
 from i2vbench.weights.places import cache_folder
+
+TINY = "tiny"
+"""As a checkpoint: the small networks that come with i2vbench; a folder of that name is written ./tiny."""
 
 LAYOUT = 1
 """Counted up when the folder is written otherwise, so that old ones are left alone."""
+
+
+def find_variant(where: str | os.PathLike[str] | None, variant: Variant) -> Path:
+    """As `find_checkpoint`, for one of the ablations: of the small networks each has a folder with its own U-Net.
+
+    Args:
+        where: As `find_checkpoint`, or `TINY`.
+        variant: One of `sampling.VARIANTS`.
+    """
+    if where != TINY:
+        return find_checkpoint(where)
+    return checkpoint_folder(variant.unet)
 
 
 def checkpoint_folder(changed: Mapping[str, Any] | None = None) -> Path:
@@ -29,8 +47,6 @@ def checkpoint_folder(changed: Mapping[str, Any] | None = None) -> Path:
     Raises:
         UserError: No U-Net was trained so; or a bundled file is damaged.
     """
-    from i2vbench.tiny.consisti2v import UNETS
-
     name = _trained_so(UNETS, changed or {})
     folder = cache_folder() / "tiny" / f"{name}-{_key(name)}"
     if folder.is_dir():
@@ -59,9 +75,7 @@ def _trained_so(names: tuple[str, ...], changed: Mapping[str, Any]) -> str:
 
 
 def _key(name: str) -> str:
-    from i2vbench.tiny.vae import CHECKPOINT
-
-    files = [weights.sha256_of(part) for part in (name, CHECKPOINT, "tiny_clip")]
+    files = [weights.sha256_of(part) for part in (name, VAE, "tiny_clip")]
     return hashlib.sha256(" ".join([str(LAYOUT), *files]).encode()).hexdigest()[:16]
 
 
@@ -70,14 +84,13 @@ def _write(name: str, folder: Path) -> None:
 
     from i2vbench.models.consisti2v.components import ddim_scheduler
     from i2vbench.models.consisti2v.pipeline import ConsistI2VPipeline
-    from i2vbench.tiny import vae
-    from i2vbench.tiny.consisti2v import PREDICTION, load_unet
-    from i2vbench.tiny.text import read_text_encoder
+    from i2vbench.models.consisti2v.tiny.networks import PREDICTION, load_unet, load_vae
+    from i2vbench.models.consisti2v.tiny.text import read_text_encoder
 
     logging.disable_progress_bar()  # else it says on the terminal that it writes "model shards"
     text_encoder, tokenizer = read_text_encoder()
     ConsistI2VPipeline(
-        vae=vae.load(weights.read(vae.CHECKPOINT)),
+        vae=load_vae(weights.read(VAE)),
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         unet=load_unet(name, weights.read(name)),

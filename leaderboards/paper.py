@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from i2vbench.leaderboards.admission import BOARDS
+from i2vbench.admission import BOARDS
 from i2vbench.leaderboards.entries import TOTAL, Entry, Score
 from i2vbench.leaderboards.published import METHODS, METRIC_IDS, Number, numbers
 from i2vbench.leaderboards.published.facts import source_of

@@ -11,7 +11,7 @@ import torch
 from i2vbench.metrics.networks import clip
 from i2vbench.models.consisti2v.components import complete_layout, load_frozen
 from i2vbench.models.consisti2v.encoders import encode_prompts
-from i2vbench.tiny.text import text_model, text_tokenizer
+from i2vbench.models.consisti2v.tiny.text import text_model, text_tokenizer
 
 SIZES = clip.Sizes(16, 28, 32, 1, 32, 32, 2, 2, 1000)
 PROMPTS = ["a red ball on a beach", "An espresso, 4K!", "it's 2 zebras' café", "", "wörter die es nicht gibt " * 20]

@@ -32,7 +32,7 @@ def read_text_encoder(checkpoint: str = "tiny_clip") -> tuple[CLIPTextModel, CLI
     """The text transformer of a CLIP in the catalogue, float32, in evaluation mode, without gradients; its tokenizer.
 
     Its last hidden states are open_clip's after the final norm, of the same tokens, up to the end of a text. For
-    vocab.json and merges.txt see `complete_layout` of models/consisti2v/components.py.
+    vocab.json and merges.txt see `complete_layout` of components.py.
     """
     sizes = Sizes(**weights.entry(checkpoint).sizes)
     return text_model(weights.read(checkpoint), sizes), text_tokenizer(sizes)
