@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Mapping
+import pickletools
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -25,6 +28,15 @@ WEIGHT_FILES = (
 )
 _WRAPPINGS = ("state_dict", "model")
 """Under which training loops save a network's tensors, beside an optimizer's."""
+
+LONGEST_WORD = 10_000
+"""Characters of a word in a pickled checkpoint, be it in a name or a note."""
+
+MOST_UNPACKED = 10
+"""Times the size of a .npz that its arrays may have; weights hardly shrink."""
+
+_LEGACY_PICKLES = 5
+"""In a row, in torch's format before 1.6: a mark, the version, the system, the tensors, the names of storages."""
 
 _COUNTER = ".num_batches_tracked"
 """Ends the names of batch norms' counters: no parameters, and some files of one checkpoint have them, others not."""
@@ -71,7 +83,10 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
             return load_file(file)
         if file.suffix == ".npz":
             return _read_arrays(file)
+        _check_pickle(file)
         state = torch.load(file, map_location="cpu", weights_only=True, mmap=_is_zip(file))
+    except UserError:
+        raise
     except pickle.UnpicklingError as error:  # torch's own words advise to trust the file
         raise UserError(
             f"checkpoint file {file} holds pickled objects, which are not loaded: expected tensors"
@@ -144,9 +159,53 @@ def _mismatch(what: str, size: int, missing: list[str], left_over: list[str], mi
 
 
 def _read_arrays(file: Path) -> dict[str, Tensor]:
-    """Every array of a .npz file; numpy refuses those that hold objects."""
+    """Every array of a .npz file; numpy refuses those that hold objects.
+
+    Raises:
+        UserError: It unpacks to many times its size.
+    """
+    with zipfile.ZipFile(file) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > MOST_UNPACKED * max(file.stat().st_size, 1 << 20):
+        raise UserError(f"checkpoint file {file} unpacks to {unpacked:,} bytes, more than weights do")
     with np.load(file, allow_pickle=False) as arrays:
         return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+
+
+def _check_pickle(file: Path) -> None:
+    """Refuse a word that no checkpoint has, before torch meets it: it says what it dislikes, and looks through what it
+    says with an expression that takes time by the square of a word's length (50,000 letters: minutes).
+
+    Raises:
+        UserError: There is one.
+        Exception: What pickletools and zipfile raise on damage of a zip.
+    """
+    with ExitStack() as stack:
+        stream: IO[bytes] = stack.enter_context(open(file, "rb"))
+        pickles = _LEGACY_PICKLES
+        if _is_zip(file):
+            archive = stack.enter_context(zipfile.ZipFile(stream))
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise UserError(f"checkpoint file {file} is compressed, which torch's are not: it may be of any size")
+            names = [name for name in archive.namelist() if name.rpartition("/")[2] == "data.pkl"]
+            if not names:
+                raise UserError(f"checkpoint file {file} cannot be read as tensors: it has no data.pkl")
+            stream, pickles = stack.enter_context(archive.open(names[0])), 1
+        for _ in range(pickles):
+            for _, argument, _ in _operations(stream):
+                if isinstance(argument, (str, bytes)) and len(argument) > LONGEST_WORD:
+                    longest = max(map(len, argument.split()), default=0)
+                    if longest > LONGEST_WORD:
+                        raise UserError(
+                            f"checkpoint file {file} holds a word of {longest:,} characters; expected names of "
+                            f"tensors, of at most {LONGEST_WORD:,}"
+                        )
+
+
+def _operations(stream: IO[bytes]) -> Iterator[tuple[Any, Any, int | None]]:
+    """What a pickle does, up to where it is damaged: that is torch's to say."""
+    with suppress(ValueError):
+        yield from pickletools.genops(stream)
 
 
 def _is_zip(file: Path) -> bool:

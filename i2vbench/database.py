@@ -11,6 +11,9 @@ from pathlib import Path
 
 from i2vbench.errors import UserError
 
+MOST_BYTES = 64 << 20
+"""Of a text or a row that is read: a column can be stated that makes a gigabyte of nothing for every row."""
+
 
 class Database:
     """A file with a schema, made if it is not there. Whoever opens it for writing holds its lock (`hold_lock`).
@@ -97,7 +100,7 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
         UserError: What is committed cannot be seen, because the folder is read-only and holds an unmerged log.
     """
     address = f"{path.resolve().as_uri()}?mode=ro"
-    db = sqlite3.connect(address, uri=True, check_same_thread=False)
+    db = _careful(sqlite3.connect(address, uri=True, check_same_thread=False))
     try:
         db.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.OperationalError as error:
@@ -109,5 +112,12 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
                 f"{path} cannot be read: {log.name} holds results that are not merged yet, and the folder is "
                 "read-only; make it writable, or copy it"
             ) from error
-        db = sqlite3.connect(f"{address}&immutable=1", uri=True, check_same_thread=False)
+        db = _careful(sqlite3.connect(f"{address}&immutable=1", uri=True, check_same_thread=False))
+    return db
+
+
+def _careful(db: sqlite3.Connection) -> sqlite3.Connection:
+    """A connection to a file that may be somebody else's: what its schema computes calls nothing, and is small."""
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
+    db.execute("PRAGMA trusted_schema = OFF")
     return db

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 from i2vbench.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from filelock import FileLock
 
 
@@ -119,6 +120,26 @@ def file_sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def read_array(path: Path) -> npt.NDArray[Any]:
+    """The array in a .npy file, which may be somebody else's.
+
+    Raises:
+        ValueError: It is none, holds objects, or states more than it has.
+        OSError: It cannot be read.
+    """
+    import numpy as np
+
+    if path.exists() and not path.is_file():
+        raise ValueError("is no file")  # a pipe would never end
+    try:
+        # As a map of the file first: a header that claims more than there is would else be given the memory for it.
+        return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+    except (OSError, ValueError):
+        raise
+    except Exception as error:  # what a header says is evaluated as a literal, and taken for a type and a shape
+        raise ValueError(f"is no array ({type(error).__name__})") from error
 
 
 def package_folders(package: str) -> list[Path]:

@@ -9,12 +9,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from i2vbench.texts import clean
+
+
+class _Clean(logging.Formatter):
+    """Lines as they may be shown in a terminal: what failed may quote a file of somebody else's."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return clean(super().format(record))
+
 
 @contextmanager
 def log_to(folder: Path) -> Iterator[None]:
     """Keep warnings and the tracebacks of failures in the run's `log.txt`."""
     handler = logging.FileHandler(folder / "log.txt", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Clean("%(asctime)s %(levelname)s %(message)s"))
     # What libraries and models warn of (a prompt that was cut off) belongs there too, not between the progress bars.
     logging.captureWarnings(True)
     logs = (logging.getLogger("i2vbench"), logging.getLogger("py.warnings"))

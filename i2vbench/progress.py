@@ -7,6 +7,8 @@ import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Self
 
+from i2vbench.texts import clean
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -77,7 +79,7 @@ class Lines(Progress):
         self._stages[stage] = (total, begun_with, done, begun, told)
 
     def say(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        print(clean(text), file=sys.stderr, flush=True)
 
 
 class Bars(Progress):
@@ -122,7 +124,7 @@ class Bars(Progress):
         self._bars.update(task, rate=f"{speed:.2f}/s" if speed else "", doing=escape(doing))
 
     def say(self, text: str) -> None:
-        self._bars.console.print(text, markup=False, highlight=False)
+        self._bars.console.print(clean(text), markup=False, highlight=False)
 
 
 def choose(quiet: bool) -> Progress:

@@ -15,7 +15,8 @@ import numpy as np
 
 from i2vbench.database import connect_read_only
 from i2vbench.errors import UserError
-from i2vbench.files import is_disk_error
+from i2vbench.files import is_disk_error, read_array
+from i2vbench.parsing import parse_json
 from i2vbench.rows import ClipRow, ClipState, MeasurementLot, MeasurementRow, SampleRow, parse_details
 from i2vbench.timings import timed
 from i2vbench.types import Measurement
@@ -159,8 +160,12 @@ class Reading:
         return found
 
     def load_measurement(self, row: MeasurementRow) -> Measurement:
-        """The record as the metric made it, its features read from their file."""
-        features = None if row.features is None else np.load(self.folder / row.features, allow_pickle=False)
+        """The record as the metric made it, its features read from their file.
+
+        Raises:
+            UserError: They cannot be read.
+        """
+        features = None if row.features is None else _features(self.folder / row.features)
         return Measurement(row.sample_id, row.metric, row.value, features, row.details, row.reason)
 
     def _query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
@@ -171,6 +176,13 @@ class Reading:
         """The same, one after the other from the disk; what a connection of its own sees."""
         with readable(self.folder), closing(connect_read_only(self.folder / "run.sqlite")) as db:
             yield from db.execute(sql, values)
+
+
+def _features(path: Path) -> np.ndarray[Any, Any]:
+    try:
+        return read_array(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"features {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _measurement_row(row: Sequence[Any], details: Mapping[str, Any] | Collection[str] | None = None) -> MeasurementRow:
@@ -189,7 +201,7 @@ def _quoted(name: str) -> str:
 
 @lru_cache(maxsize=1024)  # the words of many samples are alike
 def _texts_of(array: str) -> tuple[str, ...]:
-    return tuple(json.loads(array))
+    return tuple(parse_json(array))
 
 
 @contextmanager

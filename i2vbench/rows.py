@@ -7,12 +7,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from i2vbench.types import SAFE_ID
+
 ClipState = Literal["owed", "done", "failed", "not_applicable"]
+
+_STATES = frozenset(get_args(ClipState))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,10 @@ class ClipRow:
     reason: str | None
 
     def __post_init__(self) -> None:
+        texts = isinstance(self.model, str) and isinstance(self.sample_id, str) and isinstance(self.video, str)
+        wholes = isinstance(self.seed, int) and isinstance(self.request_seed, int)
+        places = isinstance(self.position, int) and isinstance(self.batch, int)
+        _check_kinds(texts and wholes and places and self.state in _STATES, self.reason)
         _check_inside(self.video)
 
 
@@ -46,6 +54,10 @@ class SampleRow:
     first_frame: str | None
 
     def __post_init__(self) -> None:
+        texts = (self.id, self.category, self.prompt, self.scene, *self.objects)
+        _check_kinds(all(isinstance(text, str) for text in texts) and isinstance(self.position, int), None)
+        if not SAFE_ID.fullmatch(self.id):
+            raise ValueError(f"{self.id!r:.80} is no id of a sample")
         _check_inside(self.first_frame)
 
 
@@ -64,6 +76,8 @@ class MeasurementRow:
     reason: str | None
 
     def __post_init__(self) -> None:
+        texts = isinstance(self.metric, str) and isinstance(self.model, str) and isinstance(self.sample_id, str)
+        _check_kinds(texts and isinstance(self.seed, int) and self.state in _STATES, self.reason)
         _check_inside(self.features)
         if self.value is not None and not math.isfinite(self.value):
             raise ValueError(f"the value of {self.sample_id} by {self.metric} is {self.value}")
@@ -90,6 +104,9 @@ class MeasurementLot:
     details: Mapping[int, Mapping[str, Any]]
 
     def __post_init__(self) -> None:
+        wholes = all(type(position) is int for position in self.positions)
+        known = {*self.states} <= _STATES and {*map(type, self.metrics)} <= {str}
+        _check_kinds(wholes and known and {*map(type, self.reasons)} <= {str, type(None)}, None)
         if np.isinf(self.values).any():
             place = int(np.isinf(self.values).argmax())
             raise ValueError(f"a value by {self.metrics[place]} is {self.values[place]}")
@@ -132,12 +149,23 @@ def fault_of_details(details: Mapping[str, Any]) -> str:
 def _finite(number: str) -> float:
     value = float(number)
     if not math.isfinite(value):
-        raise ValueError(f"{number} is not finite")
+        raise ValueError(f"{number:.40} is not finite")
     return value
 
 
-_DETAILS = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+def _whole(number: str) -> int:
+    _finite(number)  # what no float holds ends those who print it
+    return int(number)
+
+
+_DETAILS = json.JSONDecoder(parse_float=_finite, parse_constant=_finite, parse_int=_whole)
 _TOLD = frozenset({"brought", "made_as", "doubts"})
+
+
+def _check_kinds(fine: bool, reason: object) -> None:
+    """A database states what its columns hold, and may be made to hold something else."""
+    if not fine or not isinstance(reason, str | None):
+        raise ValueError("a value is of another kind than a run writes")
 
 
 def _check_inside(path: str | None) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from i2vbench.errors import UserError
 from i2vbench.names import nearest
+from i2vbench.parsing import parse_toml
 
 _NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 _NAMES_OF_MANY = {int: "whole numbers", str: "texts"}
@@ -38,8 +39,10 @@ def read_toml(path: Path, what: str, hint: str) -> dict[str, Any]:
     Raises:
         UserError: It is missing, cannot be read, or is not TOML.
     """
+    if path.exists() and not path.is_file():
+        raise UserError(f"{what} {path}: is no file; {hint}")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{what} {path}: no such file; {hint}") from error
     except OSError as error:

@@ -5,6 +5,7 @@ A page is told its address, which holds a secret; it runs one script, and what c
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
+import h11
 import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -21,6 +23,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from i2vbench.errors import UserError
 from i2vbench.pages import policy_hash
@@ -28,6 +31,9 @@ from i2vbench.texts import clean
 
 MOST_BYTES = 64 * 1024
 """Of what a page sends."""
+
+HEAD_SECONDS = 10.0
+"""In which the head of a request must have come."""
 
 HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
@@ -116,12 +122,29 @@ def foreign(scope: Scope, *origins: str) -> tuple[int, str] | None:
     return (413, f"expected at most {MOST_BYTES} bytes") if int(length) > MOST_BYTES else None
 
 
+class _Prompt(H11Protocol):
+    """Ends a connection on which the head of a request does not come: uvicorn would wait for it for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self.loop.call_later(HEAD_SECONDS, self._end_if_idle, self.cycle)
+
+    def _end_if_idle(self, before: RequestResponseCycle | None) -> None:
+        if self.transport.is_closing():
+            return
+        if self.conn.their_state is h11.IDLE and self.cycle is before:
+            self.transport.close()
+        else:
+            self.loop.call_later(HEAD_SECONDS, self._end_if_idle, self.cycle)
+
+
 class Server(uvicorn.Server):
     """Serves until it is stopped."""
 
     def __init__(self, app: ASGIApp) -> None:
         config = uvicorn.Config(
             app,
+            http=_Prompt,
             lifespan="off",
             ws="none",
             log_level="error",

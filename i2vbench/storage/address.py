@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from i2vbench.errors import UserError
+from i2vbench.parsing import parse_json
 from i2vbench.weights.places import cache_folder
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://.*", re.DOTALL)  # C:\ and a folder called a:b are none
@@ -68,7 +68,7 @@ def address_of(folder: Path) -> str | None:
     """
     folder = folder.absolute()
     try:
-        address = json.loads(record_of(folder).read_text(encoding="utf-8"))["address"]
+        address = parse_json(record_of(folder).read_text(encoding="utf-8"))["address"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if not isinstance(address, str) or home_of(address).resolve() != folder.resolve():

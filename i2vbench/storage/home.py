@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
@@ -14,10 +13,12 @@ from typing import Any
 from i2vbench.database import connect_read_only
 from i2vbench.errors import UserError
 from i2vbench.files import hold_lock, write_json
+from i2vbench.parsing import parse_json
 from i2vbench.place import FOLDERS
 from i2vbench.storage import lock
 from i2vbench.storage.address import home_of, lock_of, record_of
 from i2vbench.storage.files import FETCHED, Files, Tell
+from i2vbench.typed import typed
 
 STATE = "state.json"
 DATABASE = "run.sqlite"
@@ -66,7 +67,7 @@ class Record:
         """What is known; nothing where there is no home."""
         home = home_of(address)
         try:
-            found = json.loads(record_of(home).read_text(encoding="utf-8"))
+            found = parse_json(record_of(home).read_text(encoding="utf-8"))
             coming = found["coming"]
             record = cls(address, State(**found["state"]), coming and State(**coming), found["token"])
         except (OSError, ValueError, KeyError, TypeError):
@@ -86,9 +87,10 @@ def state_at(files: Files) -> State | None:
     if content is None:
         return State() if files.read("run.json") is not None else None
     try:
-        return State(**json.loads(content))
+        state: State = typed(State, parse_json(content), "")
     except (ValueError, TypeError) as error:
         raise UserError(f"{files.address}/{STATE} is damaged, or not a run's: {error}") from error
+    return state
 
 
 def bring(files: Files, record: Record, say: Callable[[str], object], tell: Tell = lambda done, total: None) -> Record:

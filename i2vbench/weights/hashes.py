@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from i2vbench.files import file_sha256, write_json
+from i2vbench.parsing import parse_json
 from i2vbench.weights.places import cache_folder
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -47,7 +47,7 @@ def content_sha256(path: Path) -> str:
 
 def _read(memory: Path) -> dict[str, Any]:
     try:
-        data = json.loads(memory.read_text(encoding="utf-8"))
+        data = parse_json(memory.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}  # files are read again, and it is written anew
     return data if isinstance(data, dict) else {}

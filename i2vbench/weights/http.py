@@ -8,7 +8,6 @@ the caller's to check, before the file gets its name.
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import re
 import threading
@@ -21,6 +20,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from i2vbench import __version__
 from i2vbench.files import write_json
+from i2vbench.parsing import parse_json
 
 STALL_SECONDS = 30.0
 """A server that sends nothing for so long is tried again."""
@@ -36,7 +36,8 @@ LONGEST_WAIT_SECONDS = 30.0
 _CHUNK = 1 << 18
 _PROGRESS = 1 << 20
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
-_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_RANGE = re.compile(r"bytes (?:([0-9]{1,18})-[0-9]{1,18}|\*)/([0-9]{1,18}|\*)")
 
 Tell = Callable[[int, int | None], None]
 """Called with (bytes that are here, bytes in all or None)."""
@@ -160,7 +161,7 @@ def _extent(response: http.client.HTTPResponse, here: int, partial: Path) -> tup
             raise _Again("sent another part than the one asked for")
         return here, None if match[2] == "*" else int(match[2])
     length = response.headers.get("Content-Length", "")
-    return 0, int(length) if length.isdecimal() else None
+    return 0, int(length) if _LENGTH.fullmatch(length) else None
 
 
 def _receive(
@@ -208,7 +209,7 @@ def _refusal(error: HTTPError, partial: Path) -> Exception:
         return _Again("has become shorter")
     if error.code in _AGAIN:
         after = error.headers.get("Retry-After", "")
-        return _Again(f"answered {error.code}", float(after) if after.isdecimal() else 0.0)
+        return _Again(f"answered {error.code}", float(after) if _LENGTH.fullmatch(after) else 0.0)
     return SourceError(f"answered {error.code}")
 
 
@@ -238,7 +239,7 @@ def _note(partial: Path) -> Path:
 def _read_note(partial: Path, url: str) -> _Part | None:
     """What was noted when the part was begun; None if it cannot be continued from this address."""
     try:
-        part = _Part(**json.loads(_note(partial).read_text(encoding="utf-8")))
+        part = _Part(**parse_json(_note(partial).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
     return part if part.url == url and part.validator else None

@@ -43,4 +43,6 @@ def lacking(metrics: Mapping[str, MetricInfo], skip: bool) -> dict[str, str]:
 def _how(names: Iterable[str], gone: Collection[str]) -> str:
     """What brings those of them that are not here, in short."""
     lost = [entry(name) for name in names if name in gone]
-    return "; ".join(dict.fromkeys(facts.command if facts.extra else "i2vbench weights fetch" for facts in lost))
+    fetched = " ".join(facts.name for facts in lost if not facts.extra)
+    commands = [facts.command for facts in lost if facts.extra]
+    return "; ".join([*([f"i2vbench weights fetch {fetched}"] if fetched else []), *dict.fromkeys(commands)])

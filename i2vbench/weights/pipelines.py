@@ -10,7 +10,6 @@ transformers, and a folder that holds program code is refused.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,10 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from i2vbench.errors import UserError
+from i2vbench.parsing import parse_json
 
 INDEX = "model_index.json"
 PREFIX = "diffusers:"
 """Before the name of a pipeline, where checkpoints of all kinds are named."""
+
+_LONGEST_NAME = 80
+"""Of a part, which is the name of its folder."""
 
 _TEXTS = frozenset({".json", ".txt", ".model", ".jinja", ".tiktoken"})
 _WEIGHTS = re.compile(
@@ -128,7 +131,9 @@ def _refuse_code(folder: Path, index: Index) -> None:
             "own code are not run"
         )
     for part, (library, cls) in index.parts.items():
-        if not (part.isidentifier() and cls.isidentifier() and re.fullmatch(r"\w+", library)):
+        if not (
+            part.isidentifier() and len(part) <= _LONGEST_NAME and cls.isidentifier() and re.fullmatch(r"\w+", library)
+        ):
             raise UserError(
                 f"pipeline {index.name}: part {part} is {library}.{cls}, which is not of diffusers or transformers; "
                 "code that comes with a checkpoint is not run"
@@ -152,7 +157,7 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
         UserError: It is missing or no JSON object.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(
             f"{what}: there is no {path.name} in {path.parent}; expected a folder that a pipeline of diffusers was "

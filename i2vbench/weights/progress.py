@@ -7,6 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
+from i2vbench.texts import clean
 from i2vbench.weights.catalogue import human_size
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class TransferLines(Transfers):
         self.say(f"{name}: {human_size(done)}{f' of {human_size(total)}' if total else ''}")
 
     def say(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        print(clean(text), file=sys.stderr, flush=True)
 
 
 class TransferBars(Transfers):
@@ -89,7 +90,7 @@ class TransferBars(Transfers):
         self._bars.update(self._tasks[name], completed=done, total=total)
 
     def say(self, text: str) -> None:
-        self._bars.console.print(text, markup=False, highlight=False)
+        self._bars.console.print(clean(text), markup=False, highlight=False)
 
 
 def choose(quiet: bool) -> Transfers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -12,6 +11,7 @@ from filelock import FileLock
 
 from i2vbench.errors import UserError
 from i2vbench.files import write_json
+from i2vbench.parsing import parse_json
 from i2vbench.weights.catalogue import Checkpoint
 from i2vbench.weights.places import own_folder
 
@@ -57,7 +57,7 @@ def read_record(entry: Checkpoint) -> Record | None:
     """
     path = record_file(entry)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_text(encoding="utf-8"))
         record = Record(**data)
         if not all(isinstance(getattr(record, f.name), int if f.type == "int" else str) for f in fields(Record)):
             raise TypeError("a field has the wrong type")

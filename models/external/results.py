@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from i2vbench.files import read_array
 from i2vbench.models.external.failed import Failed
 from i2vbench.types import Image, Request, Video
 from i2vbench.video import VideoError, probe, read_image, read_pictures, read_video
@@ -65,7 +66,7 @@ def read(path: Path, request: Request) -> Video:
         if path.is_dir():
             return Video(_stacked(_read_folder(path)), request.fps)
         if suffix == ".npy":
-            return Video(_read_npy(path), request.fps)
+            return Video(read_array(path), request.fps)
         if suffix == ".gif":
             return Video(_stacked(read_pictures(path)), request.fps)
         if suffix in VIDEOS:
@@ -85,11 +86,6 @@ def _read_encoded(path: Path, request: Request) -> Video:
             f"made a video of {info.fps:g} fps; expected {request.fps:g}: fps in the TOML file is what it encodes at"
         )
     return Video(read_video(path, info=info).frames, request.fps)
-
-
-def _read_npy(path: Path) -> np.ndarray:
-    # As a map of the file first: a header that claims more than there is would else be given the memory for it.
-    return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
 def _read_folder(folder: Path) -> list[Image]:

@@ -27,6 +27,7 @@ from i2vbench.models.external.placeholders import CONFIG, REQUEST, RUN, fill_com
 from i2vbench.models.external.process import Process
 from i2vbench.models.external.results import read
 from i2vbench.models.external.workshop import Workshop, key_of
+from i2vbench.parsing import parse_json
 from i2vbench.types import Request, Video
 
 MOST_STARTS = 3
@@ -157,8 +158,8 @@ class Server:
             raise Failed(process.describe_end()) from None
         line = self._line(process, time.monotonic() + seconds, seconds)
         try:
-            answer = json.loads(line)
-        except (ValueError, RecursionError):
+            answer = parse_json(line)
+        except ValueError:
             answer = None
         if not isinstance(answer, dict):
             raise Failed(f"its server answered what is no JSON object: {line[:100]!r}")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-import tomllib
 from pathlib import Path
 
 from i2vbench.errors import UserError
 from i2vbench.models.external.reading import shipped
 from i2vbench.names import nearest
+from i2vbench.parsing import parse_toml
 
 OWN = "external"
 """Stands for a repository of one's own."""
@@ -47,7 +47,7 @@ def starting_files(source: str, name: str) -> dict[str, str]:
 def _commented(path: Path) -> str:
     """A shipped file as comments, before it what it is based on."""
     text = path.read_text(encoding="utf-8")
-    base = tomllib.loads(text).get("base")
+    base = parse_toml(text).get("base")
     before = f"{_commented(path.with_name(f'{base}.toml'))}\n#\n" if base else ""
     return before + "\n".join(f"# {line}".rstrip() for line in text.rstrip().splitlines())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -17,14 +16,13 @@ from i2vbench.models.http.description import Description
 from i2vbench.models.http.ledger import Ledger
 from i2vbench.models.http.rules import takes_http
 from i2vbench.models.http.secret import Secret
-from i2vbench.models.http.template import find, is_deeper, scalar
+from i2vbench.models.http.template import find, scalar
 from i2vbench.models.http.transport import Broken, Response, get, origin, read
+from i2vbench.parsing import parse_json
+from i2vbench.texts import clean
 
 MOST_JSON = 2 << 20
 """Bytes of an answer that says how a job is; one that holds a video may have more."""
-
-MOST_LEVELS = 100
-"""Of lists and tables in an answer: some of what is done with it goes one call down for each."""
 
 MOST_ODD = 3
 """Videos in a row that are not as stated, once one was: then it is no exception, and nothing more is sent."""
@@ -136,7 +134,7 @@ class Context:
         if self.show_progress:
             import sys
 
-            print(line, file=sys.stderr, flush=True)
+            print(clean(line), file=sys.stderr, flush=True)
 
     @contextmanager
     def get(self, url: str, headers: Mapping[str, str], seconds: float, *, named: bool = True) -> Iterator[Response]:
@@ -168,11 +166,11 @@ class Context:
     def reason(self, text: str, path: str) -> str:
         """The same of a text."""
         try:
-            data = json.loads(text)
+            data = parse_json(text)
             text = scalar(self.secret.redact_json(data))
             if path:
                 text = scalar(self.secret.redact_json(find(data, path)))
-        except (ValueError, RecursionError):
+        except ValueError:
             pass  # all of it then
         quoted = self.secret.quoted(text)
         return f": {quoted}" if quoted else ""
@@ -185,14 +183,12 @@ class Context:
         """
         body = read(response, at_most)
         try:
-            data = json.loads(body)
-            if is_deeper(data, MOST_LEVELS):
-                raise Broken(f"answered with JSON of more than {MOST_LEVELS} levels")
-            return data
-        except (ValueError, RecursionError) as error:
+            return parse_json(body)
+        except ValueError as error:
             kind = self.secret.quoted(response.headers.get("Content-Type", "no type"), 40)
             text = self.secret.quoted(body[:200].decode("utf-8", "replace"), 60)
-            raise Broken(f"answered with {kind} instead of JSON: {text!r}") from error
+            reason = self.secret.quoted(str(error), 60)
+            raise Broken(f"answered with {kind} instead of JSON: {text!r} ({reason})") from error
 
     def find(self, data: Any, path: str) -> Any:
         """The value at a path of an answer.

@@ -15,6 +15,7 @@ from typing import Any
 from i2vbench.files import atomic_file, file_sha256, write_bytes
 from i2vbench.models.http.description import Description
 from i2vbench.models.videos import is_even
+from i2vbench.parsing import parse_json
 from i2vbench.types import Video
 from i2vbench.video import VideoError, probe, read_video
 
@@ -62,7 +63,7 @@ def keep_answer(folder: Path, key: str, data: Any) -> None:
 def read_answer(folder: Path, key: str) -> Any:
     """The answer to a request; None if it is not there."""
     try:
-        return json.loads(answer_file(folder, key).read_bytes())
+        return parse_json(answer_file(folder, key).read_bytes())
     except (FileNotFoundError, ValueError):
         return None
 

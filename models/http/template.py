@@ -119,15 +119,6 @@ def find(data: Any, path: str) -> Any:
     return here
 
 
-def is_deeper(data: Any, levels: int) -> bool:
-    """Whether a value of JSON has lists and tables in each other on more levels than so many."""
-    here = [data] if isinstance(data, (dict, list)) else []
-    for _ in range(levels):
-        inside = (inner for one in here for inner in (one.values() if isinstance(one, dict) else one))
-        here = [inner for inner in inside if isinstance(inner, (dict, list))]
-    return bool(here)
-
-
 def scalar(value: object) -> str:
     """A value of JSON as a text: texts as they are, others as JSON writes them."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
