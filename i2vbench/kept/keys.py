@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import i2vbench
+from i2vbench.machine import versions
 from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model
-from i2vbench.settings import versions
 from i2vbench.types import ClipSource, Image, Request, Sample
 
 _DECIDES = ("num_frames", "fps", "height", "width", "interpolation", "sampling", "other_videos")
@@ -54,7 +54,8 @@ _MORE = (
 """Packages beside those of run.json: pipelines clean and split prompts otherwise where one is there and not there."""
 
 _ASIDE = frozenset(
-    "adapter annotate cli compare curation datasets export figures human leaderboards tables tiny validate".split()
+    "adapter annotate cli compare curation datasets doctor export figures human leaderboards tables tiny "
+    "validate".split()
 )
 """Rooms whose code runs before or after; that of models and metrics is counted where it matters."""
 

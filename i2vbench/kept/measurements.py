@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from i2vbench.kept.entries import read_entry, write_entry
+from i2vbench.parsing import parse_json
 from i2vbench.store import folder_name
 from i2vbench.types import Measurement
 
@@ -24,7 +25,7 @@ def find_measurements(metric: str, key: str, sample_ids: Sequence[str]) -> list[
         return None
     try:
         with np.load(io.BytesIO(contents), allow_pickle=False) as arrays:
-            rows, features = json.loads(bytes(arrays["rows"])), dict(arrays)
+            rows, features = parse_json(bytes(arrays["rows"])), dict(arrays)
         return [
             Measurement(id_, metric, features=features.get(f"features{i}"), **row)
             for i, (id_, row) in enumerate(zip(sample_ids, rows, strict=True))

@@ -10,6 +10,7 @@ from pathlib import Path
 from i2vbench.errors import UserError
 from i2vbench.files import file_sha256, link_or_copy
 from i2vbench.kept.entries import read_entry, write_entry
+from i2vbench.parsing import parse_json
 from i2vbench.place import Place
 
 KIND = "videos"
@@ -34,7 +35,7 @@ def take_videos(key: str, names: Sequence[str], place: Place) -> str | None:
     if contents is None:
         return None
     try:
-        kept = json.loads(contents)
+        kept = parse_json(contents)
         for folder, paths in kept["places"]:
             if _take([Path(folder) / path for path in paths], kept["sha256"], names, place):
                 _remember(key, kept["sha256"], names, place, kept["places"])

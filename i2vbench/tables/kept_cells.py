@@ -1,8 +1,9 @@
-"""Cells that took long, and their intervals, kept in the run's folder: a distance over tens of thousands of features
-takes up to a minute, and its interval a hundred times that.
+"""Cells that took long, and their intervals, kept over runs: a distance over tens of thousands of features takes up to
+a minute, and its interval a hundred times that.
 
-They lie in features/cells/KEY.json; a key is a hash of the metric's code and facts and of every file of features that
-the cell stands on, as the file system has it. They can be deleted at any time.
+A key is a hash of the metric's code and facts and of every file of features that the cell stands on, as the file system
+has it. They lie in the user's cache and not in the run's folder: whoever hands one on could put numbers there that do
+not follow from its features.
 """
 
 from __future__ import annotations
@@ -12,25 +13,32 @@ import inspect
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
-from i2vbench.files import file_sha256, write_json
+from i2vbench.files import file_sha256
+from i2vbench.kept.entries import read_entry, write_entry
 from i2vbench.kept.keys import code_sha256
+from i2vbench.machine import versions
 from i2vbench.metrics.base import Metric
+from i2vbench.parsing import parse_json
 from i2vbench.rows import MeasurementRow
 from i2vbench.statistics import Interval
+from i2vbench.typed import typed
 from i2vbench.types import Cell
 
 Made = TypeVar("Made", Cell, Interval)
+
+KIND = "cells"
 
 KEPT_SECONDS = 1.0
 """What takes less is computed again."""
 
 
 def kept_cell(metric: Metric, folder: Path, rows: Sequence[MeasurementRow], compute: Callable[[], Cell]) -> Cell:
-    """The cell that `compute` gives, taken from the run's folder if it is there.
+    """The cell that `compute` gives, or gave before.
 
     Args:
         metric: Whose cell it is.
@@ -49,7 +57,7 @@ def kept_interval(
     compute: Callable[[], Interval],
 ) -> Interval:
     """The same for a cell's interval; `made_by` is what else decides it, as JSON has it."""
-    code = file_sha256(Path(inspect.getfile(Interval)))
+    code = file_sha256(Path(__file__).with_name("intervals.py"))  # `code_sha256` has statistics.py, and not this room
     return _kept(metric, folder, rows, ["interval", code, *made_by], compute, Interval)
 
 
@@ -63,19 +71,16 @@ def _kept(
 ) -> Made:
     if not any(row.features for row in rows):
         return compute()
-    path = folder / "features" / "cells" / f"{_key(metric, folder, rows, made_by)}.json"
-    try:
-        return kind(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        pass  # not there, or damaged
+    key = _key(metric, folder, rows, made_by)
+    if (contents := read_entry(KIND, key)) is not None:
+        with suppress(ValueError):  # of another version
+            found: Made = typed(kind, parse_json(contents), "")
+            return found
     begun = time.monotonic()
     made = compute()
     if time.monotonic() - begun > KEPT_SECONDS and isinstance(made, kind):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(path, asdict(made))
-        except (OSError, TypeError):
-            pass  # a run may lie where nothing can be written
+        with suppress(TypeError):  # a metric of somebody's own may put anything into its cell
+            write_entry(KIND, key, json.dumps(asdict(made)).encode())
     return made
 
 
@@ -83,6 +88,10 @@ def _key(metric: Metric, folder: Path, rows: Sequence[MeasurementRow], made_by: 
     files = []
     for row in rows:
         state = (folder / row.features).stat() if row.features else None
-        files.append([row.model, row.sample_id, row.seed, row.value, state and [state.st_size, state.st_mtime_ns]])
+        # Whoever hands a file on states when it was modified, and not when it came here.
+        seen = state and [state.st_size, state.st_mtime_ns, state.st_ctime_ns]
+        files.append([row.model, row.sample_id, row.seed, row.value, seen])
+    where = str(folder.resolve())
     code = [code_sha256("metrics"), file_sha256(Path(inspect.getfile(type(metric)))), type(metric).__qualname__]
-    return hashlib.sha256(json.dumps([code, repr(metric.info), files, *made_by]).encode()).hexdigest()
+    decides = [code, versions("cpu"), where, repr(metric.info), files, *made_by]
+    return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
