@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -96,6 +97,20 @@ def find_modules(python: Path, source: Path, cwd: Path) -> None:
 def test_the_wheel_holds_every_file_and_nothing_else(source: Path, wheel: Path) -> None:
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert inside == expected_files(source)
+
+
+def test_what_is_handed_on_has_its_licence_and_whose_work_it_holds(source: Path, wheel: Path, tmp_path: Path) -> None:
+    folder = f"i2vbench-{__version__}"
+    with zipfile.ZipFile(wheel) as archive:
+        for name in ("LICENSE", "NOTICE"):
+            assert archive.read(f"{folder}.dist-info/licenses/{name}") == (ROOT / name).read_bytes()
+    copy = tmp_path / "copy"  # building writes beside what it is built of
+    shutil.copytree(source, copy)
+    build = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=copy, check=True, capture_output=True)
+    with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
+        names = set(archive.getnames())
+    assert {f"{folder}/{name}" for name in ("LICENSE", "NOTICE", "datasets/demo/clips/ATTRIBUTION.md")} <= names
 
 
 def test_the_wheel_installs_into_an_empty_environment(source: Path, wheel: Path, tmp_path: Path) -> None:

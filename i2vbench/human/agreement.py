@@ -102,15 +102,23 @@ def alpha(mode: Mode, counts: Counts) -> float:
         mode: Says how far values differ.
         counts: From `value_counts`.
     """
-    import krippendorff
-
     if mode == "pairs":
         counts = np.concatenate([counts, counts[:, ::-1]])
-    if np.count_nonzero(counts.sum(axis=0)) < 2:
+    times = counts.sum(axis=0)
+    if np.count_nonzero(times) < 2:
         return math.nan
-    if mode == "pairs":
-        return float(krippendorff.alpha(value_counts=counts, level_of_measurement="ordinal"))
-    return float(krippendorff.alpha(value_counts=counts, level_of_measurement="nominal"))
+    # How often two values meet [values, values]: in units, each weighing as much as it has raters; and by chance.
+    shares = counts / (counts.sum(axis=1, keepdims=True) - 1)
+    observed = shares.T @ counts - np.diag(shares.sum(axis=0))
+    expected = (np.outer(times, times) - np.diag(times)) / (times.sum() - 1)
+    differ = _ordinal(times) if mode == "pairs" else 1 - np.eye(len(times))
+    return float(1 - (differ * observed).sum() / (differ * expected).sum())
+
+
+def _ordinal(times: Counts) -> Array:
+    """How far values differ [values, values]: the square of how many ranks lie between them, a half of each end's."""
+    ranks = np.cumsum(times) - times / 2
+    return np.asarray((ranks[:, None] - ranks) ** 2)
 
 
 def _same(mode: Mode) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-import importlib.util
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ import av
 import numpy as np
 
 from i2vbench.errors import UserError
+from i2vbench.extras import need
 from i2vbench.names import READERS
 from i2vbench.timings import timed
 from i2vbench.types import Image, Video
@@ -226,11 +226,7 @@ def reader_version(reader: str) -> str:
         raise UserError(f"unknown reader '{reader}'; the readers are {' and '.join(READERS)}")
     if reader == "pyav":
         return f"pyav {av.__version__} (libavcodec {'.'.join(map(str, av.library_versions['libavcodec']))})"
-    if importlib.util.find_spec("decord") is None:
-        raise UserError(
-            "the reader decord is not installed: run `pip install decord` (it has wheels for Linux and Windows on "
-            "x86-64), or take the reader pyav"
-        )
+    need("the reader decord", "decord", instead="take the reader pyav (decord is for Linux and Windows on x86-64)")
     return f"decord {_installed_version('decord')}"
 
 
