@@ -3,42 +3,74 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated, Any
 
 import typer
 
 from i2vbench import __version__
-from i2vbench.cli import (
-    adapter,
-    cache,
-    catalogue,
-    compare,
-    data,
-    export,
-    figures,
-    generate,
-    human,
-    leaderboard,
-    profile,
-    reproduce,
-    run,
-    show,
-    submit,
-    table,
-    train,
-    train_tiny,
-    validate_metrics,
-    weights,
-)
-from i2vbench.errors import UserError
+from i2vbench.cli import adapter, data, export, human, leaderboard, reproduce, train, weights
+from i2vbench.cli.cache import cache
+from i2vbench.cli.catalogue import datasets, metrics, models
+from i2vbench.cli.clips import clips
+from i2vbench.cli.compare import compare
+from i2vbench.cli.doctor import doctor
+from i2vbench.cli.ends import ended_well
+from i2vbench.cli.figures import figures
+from i2vbench.cli.generate import generate
+from i2vbench.cli.profile import profile
+from i2vbench.cli.run import run
+from i2vbench.cli.shape import Group, add, new_group
+from i2vbench.cli.show import show
+from i2vbench.cli.submit import submit
+from i2vbench.cli.table import make_tables
+from i2vbench.cli.train_tiny import train_tiny
+from i2vbench.cli.validate_metrics import validate_metrics
 
-app = typer.Typer(
+COMMANDS: dict[str, dict[str, Any]] = {
+    "Make videos and measure them": {
+        "run": run,
+        "generate": generate,
+        "show": show,
+        "train": train.app,
+    },
+    "Tables and comparison": {
+        "table": make_tables,
+        "clips": clips,
+        "compare": compare,
+        "figures": figures,
+        "reproduce": reproduce.app,
+        "profile": profile,
+        "export": export.app,
+    },
+    "People": {"human": human.app},
+    "Share": {"submit": submit, "leaderboard": leaderboard.app},
+    "Models, metrics and data": {
+        "models": models,
+        "metrics": metrics,
+        "datasets": datasets,
+        "adapter": adapter.app,
+        "data": data.app,
+        "weights": weights.app,
+        "validate-metrics": validate_metrics,
+        "train-tiny": train_tiny,
+    },
+    "This machine": {"doctor": doctor, "cache": cache},
+}
+"""What there is, in the order of the help, under its headings."""
+
+
+class _All(Group):
+    """All commands."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [name for commands in COMMANDS.values() for name in commands]
+
+
+app = new_group(
+    "I2V-Bench: measure image-to-video models, from clips to tables per category.",
+    cls=_All,
     name="i2vbench",
-    help="I2V-Bench: measure image-to-video models, from clips to tables per category.",
-    epilog="Exit codes: 0 all is done, 1 something failed (the tables say what), 2 a refused command, 130 stopped.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=True,
-    rich_markup_mode=None,
+    epilog="Exit codes: 0 all is done, 1 something failed (the output says what), 2 refused, 130 stopped.",
 )
 
 
@@ -50,46 +82,21 @@ def _print_version(value: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(
-        False, "--version", help="Print the version and end.", is_eager=True, callback=_print_version
-    ),
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_print_version)
+    ] = False,
 ) -> None:
     pass
 
 
-run.register(app)
-generate.register(app)
-profile.register(app)
-train.register(app)
-train_tiny.register(app)
-validate_metrics.register(app)
-table.register(app)
-figures.register(app)
-compare.register(app)
-show.register(app)
-submit.register(app)
-catalogue.register(app)
-cache.register(app)
-app.add_typer(adapter.app, name="adapter")
-app.add_typer(data.app, name="data")
-app.add_typer(export.app, name="export")
-app.add_typer(human.app, name="human")
-app.add_typer(leaderboard.app, name="leaderboard")
-app.add_typer(reproduce.app, name="reproduce")
-app.add_typer(weights.app, name="weights")
+for _panel, _commands in COMMANDS.items():
+    for _name, _command in _commands.items():
+        if isinstance(_command, typer.Typer):
+            app.add_typer(_command, name=_name, rich_help_panel=_panel)
+        else:
+            add(app, _name, _command, rich_help_panel=_panel)
 
 
 def main() -> None:
     """Run the command line. A user's mistake is one sentence and exit code 2; a bug keeps its traceback."""
-    try:
-        app()
-    except UserError as error:
-        print(f"i2vbench: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("i2vbench: stopped", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read our output has gone (`| head`); that is no error of ours.
-        sys.stderr.close()
-        sys.exit(0)
+    sys.exit(ended_well(app))

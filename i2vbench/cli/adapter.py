@@ -10,29 +10,37 @@ from typing import Annotated
 
 import typer
 
-from i2vbench.cli.options import DEVICE_HELP, DTYPE_HELP, check_device, parse_dtype
+from i2vbench.cli import complete, options
+from i2vbench.cli.arguments import check_device, parse_dtype
+from i2vbench.cli.options import Device, Dtype
+from i2vbench.cli.shape import add, new_group
 from i2vbench.errors import UserError
 from i2vbench.files import write_bytes
 
-app = typer.Typer(
-    help="Make a model adapter, and hold it to the contract.", no_args_is_help=True, rich_markup_mode=None
-)
+app = new_group("Make a model adapter, and hold it to the contract.")
 
 
-@app.command("new")
 def new(
     name: Annotated[str, typer.Argument(help="A Python name in lower case, such as my_model.")],
-    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("."),
+    out: Annotated[Path, options.out("the folder of the files.")] = Path("."),
     source: Annotated[
         str,
         typer.Option(
             "--from",
-            help="http: an API; external: a repository of yours, run as its own process; or one that comes with "
-            "i2vbench: seine, dynamicrafter, animateanything, vgen.",
+            metavar="SOURCE",
+            help="Where it comes from: http, an API; external, a repository of yours, run as its own process; or "
+            "one that comes with i2vbench: seine, dynamicrafter, animateanything, vgen.",
         ),
     ] = "",
 ) -> None:
-    """Write a working skeleton of a model adapter and its test: NAME.py and test_NAME.py; with --from, NAME.toml."""
+    """Write a working skeleton of a model adapter, and its test.
+
+    They are NAME.py and test_NAME.py; with --from, NAME.toml.
+
+    Example: i2vbench adapter new my_model
+
+    Example: i2vbench adapter new my_model --from external
+    """
     if not name.isidentifier() or keyword.iskeyword(name) or name != name.lower():
         raise UserError(f"adapter '{name}': expected a Python name in lower case, such as my_model")
     cls = "".join(part.capitalize() for part in name.split("_"))
@@ -54,14 +62,21 @@ def new(
     print(f"next: i2vbench adapter check {shlex.quote(spec)}")
 
 
-@app.command("check")
 def check(
-    model: Annotated[str, typer.Argument(help="FILE.py:Class, or any model's NAME or NAME:ARGUMENT.")],
-    device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
-    dtype: Annotated[str, typer.Option(help=f"{DTYPE_HELP}.")] = "float32",
-    profile: Annotated[str, typer.Option(help="A profile's name or TOML file.")] = "paper",
+    model: Annotated[
+        str,
+        typer.Argument(help="FILE.py:Class, or any model's NAME or NAME:ARGUMENT.", autocompletion=complete.models),
+    ],
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    profile: Annotated[str, options.profile("whose protocol the clips are brought to.")] = "paper",
 ) -> None:
-    """Run a model on two clips and say what the contract finds wrong. Exit code 1 if anything is."""
+    """Run a model on two clips, and say what the contract finds wrong.
+
+    Exit code 1 if anything is.
+
+    Example: i2vbench adapter check my_model.py:MyModel --device cpu
+    """
     from i2vbench.registry import MODELS
 
     MODELS.check_name(model)
@@ -70,9 +85,9 @@ def check(
 
     from i2vbench.adapter.check import check_model
     from i2vbench.datasets.demo import bundled_samples
+    from i2vbench.machine import resolve_device
     from i2vbench.one_clip import plain_messages
     from i2vbench.profiles import load_profile
-    from i2vbench.settings import resolve_device
 
     instance = MODELS.create(model)
     instance.show_progress = sys.stderr.isatty()
@@ -86,6 +101,10 @@ def check(
         print(f"{model} does not keep the contract: {len(report.faults)} faults")
         raise typer.Exit(1)
     print(f"{model} keeps the contract")
+
+
+add(app, "new", new)
+add(app, "check", check)
 
 
 def _texts(name: str, cls: str, source: str) -> tuple[dict[str, str], str]:

@@ -7,38 +7,34 @@ from typing import Annotated
 
 import typer
 
-from i2vbench.cli.options import DEVICE_HELP, check_device, check_pages
+from i2vbench.cli import options
+from i2vbench.cli.arguments import check_device, check_pages, split
+from i2vbench.cli.options import Device
 from i2vbench.errors import UserError
-
-
-def register(app: typer.Typer) -> None:
-    app.command("annotate")(annotate)
 
 
 def annotate(
     dataset: Annotated[str, typer.Argument(help="A folder with a metadata.csv, PATH or folder:PATH.")],
-    category: Annotated[
-        list[str] | None, typer.Option("--category", help="Only clips of this category; repeat it for several.")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N clips.")] = None,
+    categories: Annotated[list[str] | None, options.categories()] = None,
+    limit: Annotated[int | None, options.limit()] = None,
     no_proposals: Annotated[bool, typer.Option("--no-proposals", help="Propose nothing; needs no checkpoint.")] = False,
     propose_only: Annotated[
         bool,
         typer.Option("--propose-only", help="Propose for all clips that are left, for later, and show no page."),
     ] = False,
-    profile: Annotated[
-        str, typer.Option(help="What the networks are, and which frames they see: a name or a TOML file.")
-    ] = "paper",
-    device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page, on this machine alone; 0 is any free.")] = 0,
+    profile: Annotated[str, options.profile("what the networks are, and which frames they see.")] = "paper",
+    device: Device = "auto",
+    port: Annotated[int, options.port("; it is for this machine alone.")] = 0,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Show clips on a local page, with the words and captions that GRiT and Tag2Text propose, to accept or correct.
+    """Show clips on a local page with proposed words and captions, to accept or correct.
+
+    GRiT and Tag2Text propose them.
 
     What is accepted goes into metadata.csv: the words that object and scene consistency look for, and the prompt, where
     a machine proposed it. Stopped at any moment, it goes on where it was.
 
-    Example: i2vbench data annotate clips --category Pet
+    Example: i2vbench data annotate clips --categories Pet,Animal --limit 25
     """
     check_device(device)
     if propose_only and no_proposals:
@@ -52,7 +48,7 @@ def annotate(
 
     wish = Wish(
         path=path,
-        categories=tuple(category) if category else None,
+        categories=tuple(split(categories)) or None,
         limit=limit,
         profile=profile,
         device=device,

@@ -9,10 +9,6 @@ import typer
 from i2vbench.errors import UserError
 
 
-def register(app: typer.Typer) -> None:
-    app.command("cache")(cache)
-
-
 def cache(
     clear: Annotated[bool, typer.Option("--clear", help="Delete it: later runs make all anew.")] = False,
     older_than: Annotated[
@@ -20,7 +16,7 @@ def cache(
         typer.Option(min=0, metavar="DAYS", help="With --clear: only what no run has made use of for so many days."),
     ] = None,
 ) -> None:
-    """Say what is kept over runs, and how much room it takes; or delete it.
+    """Say what is kept over runs and how much room it takes, or delete it.
 
     These are measurements, and where videos are that a run has made: they lie in the runs, and are not deleted.
 
@@ -41,4 +37,6 @@ def cache(
     rows = [(kind, str(share.entries), human_size(share.size_bytes)) for kind, share in found.items()]
     total = sum(share.entries for share in found.values()), sum(share.size_bytes for share in found.values())
     print("\n".join(align([("kept", "entries", "size"), *rows, ("all", str(total[0]), human_size(total[1]))])))
-    print(f"\nIt lies in {kept_folder()} (I2VBENCH_CACHE). An entry is a group of clips by one metric, or a batch.")
+    print(
+        f"\nIt lies in {kept_folder()} (I2VBENCH_CACHE). An entry is a group of clips by one metric, a batch, a cell."
+    )

@@ -8,17 +8,21 @@ from typing import Annotated, Any
 
 import typer
 
-_Name = Annotated[str | None, typer.Argument(help="NAME, NAME:ARGUMENT or FILE.py:Class.")]
+from i2vbench.cli import complete
+
+_NAME = "NAME, NAME:ARGUMENT or FILE.py:Class."
+_Model = Annotated[str | None, typer.Argument(metavar="NAME", help=_NAME, autocompletion=complete.models)]
+_Metric = Annotated[str | None, typer.Argument(metavar="NAME", help=_NAME, autocompletion=complete.metric)]
+_Dataset = Annotated[str | None, typer.Argument(metavar="NAME", help=_NAME, autocompletion=complete.datasets)]
 
 
-def register(app: typer.Typer) -> None:
-    app.command("models")(models)
-    app.command("metrics")(metrics)
-    app.command("datasets")(datasets)
+def models(name: _Model = None) -> None:
+    """List the models there are, or tell all about one.
 
+    Of `diffusers`, those are listed that are known by name.
 
-def models(name: _Name = None) -> None:
-    """List the models there are, or tell all about one; of `diffusers`, list those that are known by name."""
+    Example: i2vbench models consisti2v
+    """
     from i2vbench.registry import MODELS
 
     known = MODELS.known(name) if name else {}
@@ -32,15 +36,21 @@ def models(name: _Name = None) -> None:
         _print_pairs({key: value for key, value in settings.items() if value is not None})
 
 
-def metrics(name: _Name = None) -> None:
-    """List the metrics there are, or tell all about one."""
+def metrics(name: _Metric = None) -> None:
+    """List the metrics there are, or tell all about one.
+
+    Example: i2vbench metrics fvd
+    """
     from i2vbench.registry import METRICS
 
     _print_lines(METRICS.listing()) if name is None else _print_facts(METRICS.create(name))
 
 
-def datasets(name: _Name = None) -> None:
-    """List the data sets there are, or tell all about one."""
+def datasets(name: _Dataset = None) -> None:
+    """List the data sets there are, or tell all about one.
+
+    Example: i2vbench datasets demo
+    """
     from i2vbench.registry import DATASETS
 
     if name is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -10,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2vbench.cli.options import check_writable, parse_formats, run_folder, split
+from i2vbench.cli import complete, options
+from i2vbench.cli.arguments import check_writable, parse_formats, run_folder, split
+from i2vbench.cli.options import HOW, WHAT, Formats, Json, OnlyMetrics, Quiet, Trust
+from i2vbench.cli.output import give
 from i2vbench.errors import UserError
 from i2vbench.registry import METRICS
 from i2vbench.run_file import read_settings
@@ -23,50 +25,55 @@ LEAST_DISTANCES = 100
 """Of fewer resamples a standard error is too rough, as `table --replicates` has it."""
 
 
-def register(app: typer.Typer) -> None:
-    app.command("compare")(compare)
-
-
 def compare(
-    run_a: Annotated[str, typer.Argument(help="Folder or address of a run.")],
-    run_b: Annotated[str | None, typer.Argument(help="Of another; left out, both models are of the first.")] = None,
-    model_a: Annotated[str | None, typer.Option(help="A's name in its run, if that has several models.")] = None,
-    model_b: Annotated[str | None, typer.Option(help="B's name in its run.")] = None,
-    metric: Annotated[list[str] | None, typer.Option(help="Only these metrics, separated by commas.")] = None,
-    by_category: Annotated[
-        bool, typer.Option("--by-category/--no-by-category", help="Compare each category too.")
-    ] = True,
+    run_a: Annotated[
+        str, typer.Argument(metavar="RUN_A", help="Folder or address of a run.", autocompletion=complete.runs)
+    ],
+    run_b: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN_B",
+            help="Of another; left out, both models are of the first.",
+            autocompletion=complete.runs,
+        ),
+    ] = None,
+    model_a: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A's name in its run, if that has several models.", rich_help_panel=WHAT),
+    ] = None,
+    model_b: Annotated[
+        str | None, typer.Option(metavar="NAME", help="B's name in its run.", rich_help_panel=WHAT)
+    ] = None,
+    metrics: OnlyMetrics = None,
     replicates: Annotated[
-        int, typer.Option(min=100, help="Resamples and draws of signs, for metrics with a number a clip.")
+        int, options.replicates(", and draws of signs, for metrics with a number a clip.", min=100)
     ] = 10_000,
     distance_replicates: Annotated[
         int,
         typer.Option(
             min=0,
+            rich_help_panel=HOW,
             help="Resamples for FVD, KID and the like, which are made again each time; FID has a tenth of them, but at "
             "least 100. 0 tests none.",
         ),
     ] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the drawing.")] = 0,
-    trust: Annotated[
-        list[str] | None, typer.Option(help="FILE.py:Class of a metric of your own that may run; repeat it.")
-    ] = None,
-    formats: Annotated[
-        list[str] | None, typer.Option("--format", help="csv, latex, markdown, html, separated by commas.")
-    ] = None,
+    seed: Annotated[int, options.seed("of the resamples.", most=None)] = 0,
+    trust: Trust = None,
+    formats: Formats = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the files. Default: ./compare, if a --format is asked for.")
+        Path | None, options.out("the folder of the files. Default: ./compare, if a --format is asked for.")
     ] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print everything as JSON on standard output.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+    by_category: Annotated[bool, options.by_category()] = True,
+    json_output: Json = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Compare two models of one run or of two, sample by sample: differences, intervals, p-values, wins, in words.
+    """Compare two models sample by sample: differences, intervals, p-values, wins.
 
     Of a single model it is told how much of a mean's uncertainty comes of the seeds, and how many are enough.
 
     Example: i2vbench compare runs/a runs/b --format latex --out paper/
     """
-    chosen, wanted, trusted = parse_formats(formats), split(metric), trust or []
+    chosen, wanted, trusted = parse_formats(formats), split(metrics), trust or []
     if 0 < distance_replicates < LEAST_DISTANCES:
         raise UserError(
             f"--distance-replicates {distance_replicates}: expected {LEAST_DISTANCES} or more, or 0 for no test"
@@ -93,7 +100,7 @@ def compare(
             report = report_of_seeds(sides.columns[0].label, seed_noise(sides, wanted or None, trusted))
         else:
             draws = Draws(replicates, distance_replicates, seed)
-            found = compare_sides(sides, wanted or None, trusted, by_category, draws, tell=_tell)
+            found = compare_sides(sides, wanted or None, trusted, by_category, draws, tell=_ignore if quiet else _tell)
             report = report_of(found)
     _print(report, folder if writes else None, chosen, json_output, quiet)
 
@@ -102,15 +109,13 @@ def _print(report: Report, out: Path | None, formats: list[str], json_output: bo
     """Print a report on standard output, and on standard error where its files are."""
     from i2vbench.compare import to_terminal, write_report
 
-    if json_output:
-        print(json.dumps(report.json, indent=2, ensure_ascii=False, allow_nan=False))
-    elif not quiet:
-        print(to_terminal(report))
     files = [] if out is None else write_report(report, out, formats)
-    if files and not quiet:
-        print(f"{len(files)} files in {out}:", file=sys.stderr)
-        print("  " + "  ".join(file.name for file in files), file=sys.stderr)
+    give(lambda: report.json, lambda: to_terminal(report), files, json_output=json_output, quiet=quiet)
 
 
 def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+def _ignore(line: str) -> None:
+    pass

@@ -7,29 +7,30 @@ from typing import Annotated
 
 import typer
 
-from i2vbench.cli import annotate, curate, data_download, data_list, data_sheets, data_stats
-from i2vbench.cli.options import parse_size, teller
+from i2vbench.cli import options
+from i2vbench.cli.annotate import annotate
+from i2vbench.cli.arguments import parse_size
+from i2vbench.cli.curate import curate
+from i2vbench.cli.data_download import download
+from i2vbench.cli.data_list import list_samples
+from i2vbench.cli.data_sheets import sheets
+from i2vbench.cli.data_stats import stats
+from i2vbench.cli.options import DataSet, FolderOfClips
+from i2vbench.cli.output import plain_lines, say, teller
+from i2vbench.cli.shape import add, new_group
 from i2vbench.errors import UserError
+from i2vbench.texts import amount
 
-app = typer.Typer(help="Look after data sets.", no_args_is_help=True, rich_markup_mode=None)
-annotate.register(app)
-curate.register(app)
-data_download.register(app)
-data_list.register(app)
-data_sheets.register(app)
-data_stats.register(app)
+app = new_group("Make, fetch, check and describe data sets.")
 
 
-@app.callback()
-def _group() -> None:
-    pass
-
-
-@app.command("check")
-def check(path: Annotated[Path, typer.Argument(help="A folder with a metadata.csv.")]) -> None:
-    """Say whether a folder is a valid data set: every fault, with its row. Exit code 1 if there is any.
+def check(path: FolderOfClips) -> None:
+    """Say whether a folder is a valid data set: every fault, with its row.
 
     Every clip is decoded from its start to its end. Annotations that a metric can hardly meet are told as notes.
+    Exit code 1 if there is a fault.
+
+    Example: i2vbench data check clips
     """
     if not path.is_dir():
         raise UserError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
@@ -38,9 +39,9 @@ def check(path: Annotated[Path, typer.Argument(help="A folder with a metadata.cs
 
     faults = check_folder(str(path), teller())
     for fault in faults:
-        print(fault)
+        print(plain_lines(fault))
     if faults:
-        print(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in {path}")
+        print(f"{amount(len(faults), 'fault')} in {path}")
         raise typer.Exit(1)
     from i2vbench.datasets.folder import describe_proposed
     from i2vbench.datasets.metadata import read_folder
@@ -53,46 +54,48 @@ def check(path: Annotated[Path, typer.Argument(help="A folder with a metadata.cs
     for row in rows:
         for metric in metrics:
             for doubt in metric.doubts(row.sample):
-                print("note:", row.fault(f"{metric.info.id}: {doubt}"))
+                say(f"note: {row.fault(f'{metric.info.id}: {doubt}')}")
     print(f"{path} is a valid data set")
 
 
-@app.command("verify")
 def verify(
-    what: Annotated[str, typer.Argument(help="A data set as --dataset names it, or a folder with a metadata.csv.")],
+    dataset: DataSet,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Of a folder: is every file there, with its stated bytes? Opens none.")
+        bool, options.quick("of a folder, is every file there, with its stated bytes? Opens none.")
     ] = False,
 ) -> None:
-    """Decode every clip to its end and compare what the rows state: sha256, bytes, width, height, frames, fps.
+    """Decode every clip to its end, and compare it with what its row states.
 
+    Rows may state sha256, bytes, width, height, frames and fps.
     Rows that say why their clip is not here are counted. Exit code 1 if anything is not as stated.
 
     Example: i2vbench data verify i2v-bench
     """
     from i2vbench.datasets.verify import verify as verify_all
+    from i2vbench.registry import open_dataset
 
-    report = verify_all(what, quick, teller())
+    report = verify_all(open_dataset(dataset), quick, teller())
     for fault in report.faults:
-        print(fault)
+        print(plain_lines(fault))
     print(report.summary)
     if report.faults:
         raise typer.Exit(1)
 
 
-@app.command("draw")
 def draw(
     out: Annotated[Path, typer.Argument(help="The folder to make.")],
     count: Annotated[int, typer.Option(min=1, help="Clips; the benchmark's categories take turns.")] = 17,
-    seed: Annotated[int, typer.Option(min=0, help="The first clip's; every clip is a function of its own.")] = 0,
-    frames: Annotated[int, typer.Option(min=1, help="Of each clip.")] = 16,
-    fps: Annotated[float, typer.Option(min=0.1, help="Frames per second.")] = 8.0,
-    size: Annotated[str, typer.Option(help="HEIGHTxWIDTH in pixels.")] = "128x128",
+    seed: Annotated[int, options.seed("the first clip's; every clip is a function of its own.", most=None)] = 0,
+    frames: Annotated[int, options.frames(min=1)] = 16,
+    fps: Annotated[float, options.fps(min=0.1)] = 8.0,
+    size: Annotated[str, options.size()] = "128x128",
     truth: Annotated[
         bool, typer.Option("--truth", help="Masks, boxes and flow beside each clip, as NAME.npz.")
     ] = False,
 ) -> None:
-    """Draw clips of the synthetic world into a folder that `folder:PATH` takes, with every word known.
+    """Draw clips of the synthetic world, with every word known.
+
+    They go into a folder that `folder:PATH` takes.
 
     With --truth the masks, boxes and exact flow too.
 
@@ -105,3 +108,14 @@ def draw(
     tell = teller()
     write_folder(out, count, seed, frames, fps, pixels, truth, lambda done: tell(done, count))
     print(f"{count} clips in {out}: i2vbench run --dataset folder:{out} ...")
+
+
+add(app, "check", check)
+add(app, "verify", verify)
+add(app, "list", list_samples)
+add(app, "stats", stats)
+add(app, "sheets", sheets)
+add(app, "annotate", annotate)
+add(app, "download", download)
+add(app, "curate", curate)
+add(app, "draw", draw)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2vbench.cli.options import check_writable, say, split
+from i2vbench.cli import options
+from i2vbench.cli.arguments import check_writable, split
+from i2vbench.cli.output import say
 from i2vbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,21 +21,15 @@ RELEASED = "i2v-bench"
 """Stands for the set that the paper's authors released."""
 
 
-def register(app: typer.Typer) -> None:
-    app.command("download")(download)
-
-
 def download(
     what: Annotated[
         str, typer.Argument(metavar="WHAT", help=f"A MANIFEST.csv of clips on video sites, or {RELEASED}.")
     ],
     out: Annotated[
-        Path | None, typer.Option(help="The folder of the data set; without it, beside the manifest, of its name.")
+        Path | None, options.out("the folder of the data set. Default: beside the manifest, of its name.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Downloads at a time; they share one pace.")] = 2,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try also what failed for good: gone, private, too small, ...")
-    ] = False,
+    retry_failed: Annotated[bool, options.retry_failed(": what was gone, private, too small, ...")] = False,
     cookies: Annotated[
         Path | None, typer.Option(help="Cookies in Netscape's format, for what needs an account; it may be banned.")
     ] = None,
@@ -52,13 +48,16 @@ def download(
         int | None, typer.Option(min=1, help="Bytes per second of a download; not of sections, which ffmpeg brings.")
     ] = None,
     source: Annotated[
-        Path | None, typer.Option("--from", metavar="PATH", help=f"Of {RELEASED}: a folder or archive that is here.")
+        Path | None,
+        typer.Option(
+            "--from", metavar="PATH", help=f"Where it comes from: of {RELEASED}, a folder or archive that is here."
+        ),
     ] = None,
 ) -> None:
-    """Bring the clips that a manifest names, or the released set. Exit code 1 if some are not to be had.
+    """Bring the clips here that a manifest names, or the released set.
 
-    Every failure is recorded with its kind, and the work goes on. Stopped at any moment, the same command goes on where
-    it was, and nothing is fetched twice.
+    Exit code 1 if some are not to be had. Every failure is recorded with its kind, and the work goes on. Stopped at any
+    moment, the same command goes on where it was, and nothing is fetched twice.
 
     Example: i2vbench data download clips.csv --out clips --min-height 720
     """

@@ -8,21 +8,21 @@ from typing import Annotated
 
 import typer
 
-from i2vbench.cli.options import check_writable, teller
-
-
-def register(app: typer.Typer) -> None:
-    app.command("list")(list_samples)
+from i2vbench.cli import options
+from i2vbench.cli.arguments import check_writable
+from i2vbench.cli.options import DataSet
+from i2vbench.cli.output import teller
+from i2vbench.texts import amount
 
 
 def list_samples(
-    dataset: Annotated[str, typer.Argument(help="A data set as --dataset names it, or a folder with a metadata.csv.")],
-    out: Annotated[Path | None, typer.Option(help="A file for the table. Default: standard output.")] = None,
+    dataset: DataSet,
+    out: Annotated[Path | None, options.out("a file for the table. Default: standard output.")] = None,
     hashes: Annotated[
         bool, typer.Option("--hashes", help="A column with the SHA-256 of every file, too; every file is read for it.")
     ] = False,
 ) -> None:
-    """Write the samples of a data set as CSV: prompt, file, first frame, stride and length of each.
+    """Write the samples of a data set as CSV: prompt, file, first frame, length.
 
     How many they are, and the data set's fingerprint, which a run records too, go to standard error.
 
@@ -32,8 +32,8 @@ def list_samples(
         check_writable("--out", out)
 
     from i2vbench.datasets import listing
-    from i2vbench.datasets.verify import open_dataset
     from i2vbench.files import write_bytes
+    from i2vbench.registry import open_dataset
 
     opened = open_dataset(dataset)
     table = listing.list_samples(opened, hashes, teller())
@@ -44,5 +44,5 @@ def list_samples(
         out.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(out, table.encode())
     fingerprint = opened.fingerprint(samples)
-    print(f"{len(samples):,} sample{'' if len(samples) == 1 else 's'} of {opened.name}"
+    print(f"{amount(len(samples), 'sample')} of {opened.name}"
           f"{f' ({opened.note})' if opened.note else ''}; fingerprint {fingerprint}", file=sys.stderr)  # fmt: skip

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
+from i2vbench.cli.options import FolderOfClips
 from i2vbench.errors import UserError
+from i2vbench.texts import amount
 
 
-def register(app: typer.Typer) -> None:
-    app.command("sheets")(sheets)
+def sheets(path: FolderOfClips) -> None:
+    """Write contact sheets into a folder of clips: a page per category.
 
-
-def sheets(path: Annotated[Path, typer.Argument(help="A folder with a metadata.csv.")]) -> None:
-    """Write contact sheets into a folder of clips: a page per category, with three frames and the words of each clip.
-
-    They are contact/index.html and what is beside it, and need no network. Made again, only clips that changed are
-    read.
+    Of each clip there are three frames and its words. They are contact/index.html and what is beside it, and need no
+    network. Made again, only clips that changed are read.
 
     Example: i2vbench data sheets clips
     """
@@ -30,4 +23,4 @@ def sheets(path: Annotated[Path, typer.Argument(help="A folder with a metadata.c
 
     clips = folder_clips(path)
     write_sheets(path, path.resolve().name, clips)
-    print(f"{len(clips):,} clip{'' if len(clips) == 1 else 's'}: {path / SHEETS / 'index.html'}")
+    print(f"{amount(len(clips), 'clip')}: {path / SHEETS / 'index.html'}")

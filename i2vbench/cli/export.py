@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from i2vbench.cli.options import plain, run_folder, say, split
+from i2vbench.cli import options
+from i2vbench.cli.arguments import run_folder, split
+from i2vbench.cli.options import OnlyModels, Run
+from i2vbench.cli.output import plain, say
+from i2vbench.cli.shape import add, new_group
 from i2vbench.errors import UserError
 from i2vbench.names import nearest
 from i2vbench.run_file import read_settings
@@ -16,36 +18,27 @@ from i2vbench.run_file import read_settings
 if TYPE_CHECKING:
     from i2vbench.export.vbench import Export
 
-app = typer.Typer(help="A run's numbers in the files of other benchmarks.", no_args_is_help=True)
+app = new_group("Write a run's numbers in the files of other benchmarks.")
 
 
-@app.callback()
-def _group() -> None:
-    pass
-
-
-@app.command("vbench")
 def vbench(
-    run_name: Annotated[str, typer.Argument(metavar="RUN", help="The run's folder, or the address where it is kept.")],
-    model: Annotated[
-        list[str] | None, typer.Option("--model", "-m", help="Only these models of the run, by the names of columns.")
-    ] = None,
+    run_name: Run,
+    model: OnlyModels = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder that gets a folder of files for each model. Default: RUN/vbench.")
+        Path | None, options.out("a folder that gets a folder of files for each model. Default: RUN/vbench.")
     ] = None,
     anyway: Annotated[
         bool,
-        typer.Option(
-            "--anyway",
-            help="Leave out clips without a number, and write numbers made through other networks than VBench's; it "
-            "says which.",
+        options.anyway(
+            "leave out clips without a number, and write numbers made through other networks than VBench's; it says "
+            "which."
         ),
     ] = False,
 ) -> None:
-    """Write the results as VBench writes its own: NAME_eval_results.json and NAME_full_info.json for each model.
+    """Write the results as VBench writes its own.
 
-    The files do not say of which data set the numbers are, and VBench's leaderboard is of another one: what they
-    leave unsaid is printed on standard error.
+    For each model there are NAME_eval_results.json and NAME_full_info.json. They do not say of which data set the
+    numbers are, and VBench's leaderboard is of another one: what they leave unsaid is printed on standard error.
 
     Example: i2vbench export vbench runs/mine --model consisti2v --out evaluation_results
     """
@@ -72,6 +65,9 @@ def vbench(
         raise UserError("\n".join(map(plain, str(error).split("\n")))) from error
     for note in dict.fromkeys(note for export in exports for note in export.notes):
         print(plain(f"note: {note}"), file=sys.stderr)
+
+
+add(app, "vbench", vbench)
 
 
 def _tell(export: Export, files: list[Path]) -> None:

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2vbench.cli.options import check_choice, run_folder, say, split
+from i2vbench.cli import complete, options
+from i2vbench.cli.arguments import check_choice, run_folder, split
+from i2vbench.cli.options import FILES, HOW, WHAT, OnlyModels, Quiet, Trust
+from i2vbench.cli.output import say
 from i2vbench.errors import UserError
 from i2vbench.names import FIGURE_FORMATS, FIGURE_KINDS, PAPER
 from i2vbench.registry import METRICS
@@ -24,49 +27,64 @@ _WIDTHS = {"column": 8.25, "text": 16.5}
 _LEAST_CM, _MOST_CM = 5.0, 60.0
 
 
-def register(app: typer.Typer) -> None:
-    app.command("figures")(figures)
-
-
 def figures(
     runs: Annotated[
-        list[str], typer.Argument(help="Folders or addresses of runs, or the word paper: the five published models.")
+        list[str],
+        typer.Argument(
+            metavar="RUN",
+            help="Folders or addresses of runs, or the word paper: the five published models.",
+            autocompletion=complete.runs_or_paper,
+        ),
     ],
     kind: Annotated[
         list[str] | None,
-        typer.Option(help=f"{', '.join(FIGURE_KINDS)}, separated by commas. Default: all that can be drawn."),
+        typer.Option(
+            metavar="NAMES",
+            help=f"{', '.join(FIGURE_KINDS)}, separated by commas. Default: all that can be drawn.",
+            rich_help_panel=WHAT,
+            autocompletion=complete.figure_kinds,
+        ),
     ] = None,
-    formats: Annotated[
-        list[str] | None, typer.Option("--format", help=f"{', '.join(FIGURE_FORMATS)}, separated by commas.")
-    ] = None,
-    metric: Annotated[
+    metrics: Annotated[
         list[str] | None,
-        typer.Option(help="Only these metrics, separated by commas; a scatter needs dynamic_degree and others."),
+        options.metrics("; others are left out. A scatter needs dynamic_degree and others."),
     ] = None,
-    model: Annotated[list[str] | None, typer.Option(help="Only these models, as the tables call them.")] = None,
-    with_published: Annotated[
-        bool, typer.Option("--with-published", help="Draw the paper's models beside those of the runs.")
-    ] = False,
+    model: OnlyModels = None,
+    with_published: Annotated[bool, options.with_published()] = False,
     width: Annotated[
-        str, typer.Option(help="column (8.25 cm), text (16.5 cm), or a number of centimetres.")
+        str,
+        typer.Option(
+            metavar="WIDTH",
+            help="column (8.25 cm), text (16.5 cm), or a number of centimetres.",
+            rich_help_panel=HOW,
+        ),
     ] = "column",
-    trust: Annotated[
+    trust: Trust = None,
+    formats: Annotated[
         list[str] | None,
-        typer.Option(help="FILE.py:Class of a metric of your own that may run, as in `i2vbench table`; repeat it."),
+        typer.Option(
+            "--format",
+            metavar="NAMES",
+            help=f"Formats of the files, separated by commas: {', '.join(FIGURE_FORMATS)}.",
+            rich_help_panel=FILES,
+            autocompletion=complete.figure_formats,
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder of the files. Default: RUN/figures, or ./figures for several runs, the paper, or a choice."
+        options.out(
+            "the folder of the files. Default: RUN/figures, or ./figures for several runs, the paper, or a choice."
         ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write the files and print nothing.")] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Draw what papers show of a benchmark: radar, heat maps, scatter and histograms, readable in grey.
+    """Draw the figures of papers: radar, heat maps, scatter, histograms.
+
+    They can be read in grey.
 
     Example: i2vbench figures runs/a --with-published --format pdf --out paper/figures
     """
-    kinds, wanted, models = split(kind), split(metric), split(model)
+    kinds, wanted, models = split(kind), split(metrics), split(model)
     chosen = split(formats) or list(FIGURE_FORMATS)
     for flag, values, allowed in (("--kind", kinds, FIGURE_KINDS), ("--format", chosen, FIGURE_FORMATS)):
         for value in values:

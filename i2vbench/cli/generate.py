@@ -8,102 +8,84 @@ import shlex
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from i2vbench import __version__
-from i2vbench.cli.options import (
-    DEVICE_HELP,
-    DTYPE_HELP,
-    check_device,
-    check_length,
-    check_writable,
-    parse_dtype,
-    parse_size,
-)
+from i2vbench.cli import options
+from i2vbench.cli.arguments import check_device, check_length, check_writable, parse_dtype, parse_size
+from i2vbench.cli.options import Device, Dtype
 from i2vbench.errors import UserError
 from i2vbench.names import is_hub_name
+from i2vbench.parsing import parse_toml
 
 if TYPE_CHECKING:
     from i2vbench.types import Video
 
 _FOLDERS = re.compile(r"[^:=]*/(?=[^/])")
 
+MODELS_OWN = "The model's own"
 
-def register(app: typer.Typer) -> None:
-    app.command("generate")(generate)
+
+_own = partial(options.own, MODELS_OWN)
 
 
 def generate(
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="NAME, NAME:ARGUMENT or FILE.py:Class; see `i2vbench models`.")
-    ],
-    image: Annotated[Path, typer.Option(help="The first frame: a picture of any size.")],
+    model: Annotated[str, options.model("; see `i2vbench models`.")],
+    image: Annotated[Path, options.image(": a picture of any size.")],
     out: Annotated[
-        str,
-        typer.Option(help="NAME.mp4 (H.264, crf 10) or NAME.gif, written over; or a folder for PNGs, ending in /."),
+        str, options.out("NAME.mp4 (H.264, crf 10) or NAME.gif, written over; or a folder for PNGs, ending in /.")
     ],
-    prompt: Annotated[str, typer.Option(help="What is to happen.")] = "",
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Decides the noise, and so the video.")] = 0,
-    frames: Annotated[
-        int | None, typer.Option(help="Frames, the first included. Default: as many as the model was made for, or 16.")
-    ] = None,
-    size: Annotated[
-        str | None, typer.Option(help="HEIGHTxWIDTH in pixels. Default: what the model was made for, or 256x256.")
-    ] = None,
-    fps: Annotated[
-        float | None, typer.Option(help="Frames per second of the file. Default: what the model was made for, or 8.")
-    ] = None,
-    device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
-    dtype: Annotated[str, typer.Option(help=f"{DTYPE_HELP}.")] = "float32",
-    checkpoint: Annotated[str | None, typer.Option(help="Folder (or name on the hub) with the model's files.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Sampling steps.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="Scale of classifier-free guidance by the text.")] = None,
-    image_guidance: Annotated[float | None, typer.Option(help="Scale of guidance by the image; 1 is none.")] = None,
-    guidance_rescale: Annotated[float | None, typer.Option(help="0 (none) to 1: holds back overexposure.")] = None,
-    negative_prompt: Annotated[str | None, typer.Option(help="What is not to be seen.")] = None,
+    prompt: Annotated[str, options.prompt()] = "",
+    seed: Annotated[int, options.seed("the noise's, and so the video's.")] = 0,
+    frames: Annotated[int | None, options.frames(". Default: as many as the model was made for, or 16.")] = None,
+    size: Annotated[str | None, options.size(". Default: what the model was made for, or 256x256.")] = None,
+    fps: Annotated[float | None, options.fps(" of the file. Default: what the model was made for, or 8.")] = None,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    checkpoint: Annotated[str | None, options.checkpoint(panel=MODELS_OWN)] = None,
+    steps: Annotated[int | None, options.steps(panel=MODELS_OWN)] = None,
+    guidance: Annotated[float | None, _own("Scale of classifier-free guidance by the text.")] = None,
+    image_guidance: Annotated[float | None, _own("Scale of guidance by the image; 1 is none.")] = None,
+    guidance_rescale: Annotated[float | None, _own("0 (none) to 1: holds back overexposure.")] = None,
+    negative_prompt: Annotated[str | None, _own("What is not to be seen.")] = None,
     fps_stride: Annotated[
-        int | None, typer.Option(help="Source frames per frame (1 to 5 in training): more of it, faster motion.")
+        int | None, _own("Source frames per frame (1 to 5 in training): more of it, faster motion.")
     ] = None,
     frameinit: Annotated[
-        bool | None, typer.Option("--frameinit/--no-frameinit", help="Lay the first frame under the initial noise.")
+        bool | None, _own("Lay the first frame under the initial noise.", "--frameinit/--no-frameinit")
     ] = None,
-    tau: Annotated[int | None, typer.Option(help="FrameInit: steps of noise on the first frame, 0 to 999.")] = None,
-    d0: Annotated[float | None, typer.Option(help="FrameInit: stop frequency in space and time, 0 to 1.")] = None,
+    tau: Annotated[int | None, _own("FrameInit: steps of noise on the first frame, 0 to 999.")] = None,
+    d0: Annotated[float | None, _own("FrameInit: stop frequency in space and time, 0 to 1.")] = None,
     noise: Annotated[
-        str | None, typer.Option(help="pyoco_mixed, pyoco_progressive or vanilla: how frames share their noise.")
+        str | None, _own("pyoco_mixed, pyoco_progressive or vanilla: how frames share their noise.")
     ] = None,
-    noise_alpha: Annotated[float | None, typer.Option(help="How much they share.")] = None,
-    eta: Annotated[float | None, typer.Option(help="DDIM's own noise: 0 is none.")] = None,
-    camera: Annotated[
-        str | None, typer.Option(help="pan-left, pan-right, zoom-in, zoom-out or rotate: moves the layout.")
-    ] = None,
+    noise_alpha: Annotated[float | None, _own("How much they share.")] = None,
+    eta: Annotated[float | None, _own("DDIM's own noise: 0 is none.")] = None,
+    camera: Annotated[str | None, _own("pan-left, pan-right, zoom-in, zoom-out or rotate: moves the layout.")] = None,
     autoregressive: Annotated[
-        bool | None, typer.Option("--autoregressive", help="Long video: each chunk begins with the last one's end.")
+        bool | None, _own("Long video: each chunk begins with the last one's end.", "--autoregressive")
     ] = None,
+    compile_: Annotated[bool | None, _own("torch.compile: minutes at first, then faster.", "--compile")] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any other option of the model's, as TOML; may be repeated."),
-    ] = None,
-    compile_: Annotated[
-        bool | None, typer.Option("--compile", help="torch.compile: minutes at first, then faster.")
+        _own("Any other option of the model's, as TOML; repeat it.", "--set", metavar="NAME=VALUE"),
     ] = None,
 ) -> None:
     """Make one video of a picture and a prompt, with any model.
 
-    The options from --checkpoint on are the model's own business: one that it does not have is refused.
+    The model's own options are its own business: one that it does not have is refused.
 
     Example: i2vbench generate --model consisti2v --image dog.png --prompt "a dog swimming" --seed 0 --out dog.mp4
     """
-    options = {
+    named = {
         "checkpoint": checkpoint, "steps": steps, "guidance": guidance, "image_guidance": image_guidance,
         "guidance_rescale": guidance_rescale, "negative_prompt": negative_prompt, "frame_stride": fps_stride,
         "frameinit": frameinit, "tau": tau, "d0": d0, "noise": noise, "noise_alpha": noise_alpha, "eta": eta,
         "camera": camera, "autoregressive": autoregressive, "compile": compile_,
     }  # fmt: skip
-    given = {name: value for name, value in options.items() if value is not None} | parse_options(set_ or ())
+    given = {name: value for name, value in named.items() if value is not None} | parse_options(set_ or ())
     dtype = parse_dtype(dtype)
     check_device(device)
     check_length(frames)
@@ -117,7 +99,7 @@ def generate(
     MODELS.check_name(model)
 
     from i2vbench import one_clip
-    from i2vbench.settings import resolve_device
+    from i2vbench.machine import resolve_device
     from i2vbench.video import read_image
 
     picture = read_image(image)
@@ -158,7 +140,7 @@ def parse_options(texts: Sequence[str]) -> dict[str, Any]:
         if name in given:
             raise UserError(f"--set {text}: {name} is set twice")
         try:
-            given[name] = tomllib.loads(f"value = {value}")["value"]
+            given[name] = parse_toml(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             given[name] = value  # a word without its quotation marks, as people write it
     return given

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import typer
-
 from i2vbench.cli.human_correlate import correlate
 from i2vbench.cli.human_report import report
 from i2vbench.cli.human_serve import serve
+from i2vbench.cli.shape import add, new_group
 
-app = typer.Typer(
-    help="A human study of runs: the page, the votes, and which metrics agree with people.", no_args_is_help=True
-)
-
-
-@app.callback()
-def _group() -> None:
-    pass
-
-
-app.command("serve")(serve)
-app.command("report")(report)
-app.command("correlate")(correlate)
+app = new_group("Let people compare videos, count their votes, see which metrics agree.")
+add(app, "serve", serve)
+add(app, "report", report)
+add(app, "correlate", correlate)

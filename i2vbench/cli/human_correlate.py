@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from i2vbench.cli.options import check_writable, parse_formats, run_folder, split
+from i2vbench.cli import options
+from i2vbench.cli.arguments import check_writable, parse_formats, run_folder, split
+from i2vbench.cli.options import Formats, Json, KeepAll, OnlyMetrics, Quiet, Runs, Study, Trust
+from i2vbench.cli.output import give
 from i2vbench.errors import UserError
 from i2vbench.place import FOLDERS
 from i2vbench.registry import METRICS
@@ -18,34 +18,29 @@ from i2vbench.run_file import read_settings
 
 
 def correlate(
-    study: Annotated[Path, typer.Argument(help="Folder of the study.")],
-    runs: Annotated[
-        list[str],
-        typer.Argument(help="Folders or addresses of runs in which the videos that people saw were measured."),
-    ],
-    metric: Annotated[list[str] | None, typer.Option(help="Only these metrics, separated by commas.")] = None,
+    study: Study,
+    runs: Runs,
+    metrics: OnlyMetrics = None,
     replicates: Annotated[
-        int, typer.Option(min=0, help="Resamples of raters and samples behind the intervals; 0 for no intervals.")
+        int, options.replicates(", drawn over raters and samples; 0 for no intervals.", min=0)
     ] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the drawing.")] = 0,
-    keep_all: Annotated[bool, typer.Option("--keep-all", help="Keep raters who fail the checks.")] = False,
-    trust: Annotated[
-        list[str] | None, typer.Option(help="FILE.py:Class of a metric of your own that may run; repeat it.")
-    ] = None,
-    formats: Annotated[
-        list[str] | None, typer.Option("--format", help="csv, latex, markdown, html, separated by commas.")
-    ] = None,
+    seed: Annotated[int, options.seed("of the resamples.", most=None)] = 0,
+    keep_all: KeepAll = False,
+    trust: Trust = None,
+    formats: Formats = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the files. Default: STUDY/correlate, if a --format is asked for.")
+        Path | None, options.out("the folder of the files. Default: STUDY/correlate, if a --format is asked for.")
     ] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print everything as JSON on standard output.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+    json_output: Json = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Tell which metrics agree with people: sample by sample, over models, and in win ratios as VBench has them.
+    """Tell which metrics agree with people: by sample, over models, in win ratios.
+
+    In the runs the videos that people saw were measured. Win ratios are as VBench has them.
 
     Example: i2vbench human correlate study/ runs/a runs/b --format latex --out paper/
     """
-    chosen, wanted, trusted = parse_formats(formats), split(metric), trust or []
+    chosen, wanted, trusted = parse_formats(formats), split(metrics), trust or []
     for spec in trusted:
         METRICS.check_name(spec)
     folders = [run_folder(run, FOLDERS) for run in runs]
@@ -68,11 +63,8 @@ def correlate(
         counted = count_votes(*open_votes(study), keep_all=keep_all)
         found = correlate_votes(counted, folders, wanted or None, trusted, replicates, seed)
     made = tables(found)
-    if json_output:
-        print(json.dumps(as_json(found), indent=2, ensure_ascii=False, allow_nan=False))
-    elif not quiet:
-        print(print_plain([table.shown for table in made]))
     files = write_plain(made, folder, chosen) if writes else []
-    if files and not quiet:
-        print(f"{len(files)} files in {folder}:", file=sys.stderr)
-        print("  " + "  ".join(file.name for file in files), file=sys.stderr)
+    give(
+        lambda: as_json(found), lambda: print_plain([table.shown for table in made]), files,
+        json_output=json_output, quiet=quiet,
+    )  # fmt: skip

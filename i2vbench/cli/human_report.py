@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from i2vbench.cli.options import check_writable, parse_formats
+from i2vbench.cli import options
+from i2vbench.cli.arguments import check_writable, parse_formats
+from i2vbench.cli.options import Formats, Json, KeepAll, Quiet, Study
+from i2vbench.cli.output import give
 
 
 def report(
-    study: Annotated[Path, typer.Argument(help="Folder of a study; its page may be running.")],
-    by_category: Annotated[bool, typer.Option("--by-category", help="Also a table per question by category.")] = False,
-    by_pair: Annotated[
-        bool, typer.Option("--by-pair", help="Also a table per question of who is preferred to whom.")
-    ] = False,
-    keep_all: Annotated[bool, typer.Option("--keep-all", help="Count raters who fail the checks too.")] = False,
-    with_published: Annotated[
-        bool, typer.Option("--with-published", help="Beside the shares that the paper prints in Table 1.")
-    ] = False,
-    replicates: Annotated[int, typer.Option(min=400, max=100_000, help="Resamples behind each interval.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the drawing.")] = 0,
-    formats: Annotated[
-        list[str] | None, typer.Option("--format", help="csv, latex, markdown, html, separated by commas.")
-    ] = None,
+    study: Study,
+    with_published: Annotated[bool, options.with_published(" in Table 1: the shares.")] = False,
+    keep_all: KeepAll = False,
+    replicates: Annotated[int, options.replicates(min=400, max=100_000)] = 1000,
+    seed: Annotated[int, options.seed("of the resamples.", most=None)] = 0,
+    formats: Formats = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the files. Default: STUDY/tables, if a --format is asked for.")
+        Path | None, options.out("the folder of the files. Default: STUDY/tables, if a --format is asked for.")
     ] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print everything as JSON on standard output.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+    by_category: Annotated[bool, options.by_category(": a table per question.")] = False,
+    by_pair: Annotated[
+        bool,
+        typer.Option(
+            "--by-pair", help="Who is preferred to whom too: a table per question.", rich_help_panel=options.SHOWN
+        ),
+    ] = False,
+    json_output: Json = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Count a study's votes: shares and scores with intervals over raters and items, agreement, who was left out.
+    """Count a study's votes: shares and scores with intervals, agreement, who was left out.
+
+    Intervals are over raters and items.
 
     Example: i2vbench human report study/ --by-category --format latex --out paper/
     """
@@ -55,11 +57,7 @@ def report(
     wanted = Wanted(keep_all=keep_all, categories=by_category, pairs=by_pair)
     made = make_report(asked, responses, rater_names(study), wanted, Draws(replicates, seed))
     tables = report_tables(made, published=with_published)
-    if json_output:
-        print(json.dumps(as_json(made, tables[0].notes), indent=2, ensure_ascii=False, allow_nan=False))
-    elif not quiet:
-        print(print_plain(tables))
     files = write_plain(tables, folder, chosen) if chosen else []
-    if files and not quiet:
-        print(f"{len(files)} files in {folder}:", file=sys.stderr)
-        print("  " + "  ".join(file.name for file in files), file=sys.stderr)
+    give(
+        lambda: as_json(made, tables[0].notes), lambda: print_plain(tables), files, json_output=json_output, quiet=quiet
+    )

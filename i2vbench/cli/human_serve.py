@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 
-from i2vbench.cli.options import check_choice, check_pages, check_writable, run_folder, split
+from i2vbench.cli import complete, options
+from i2vbench.cli.arguments import check_choice, check_pages, check_writable, run_folder, split
+from i2vbench.cli.options import OnlyModels
 from i2vbench.errors import UserError
 from i2vbench.human.questions import KNOWN, questions_of
 from i2vbench.human.study import MODES, Mode
@@ -17,82 +20,88 @@ from i2vbench.place import FOLDERS
 from i2vbench.run_file import read_settings
 from i2vbench.texts import clean
 
+_asked = partial(options.own, "What raters see")
+_raters = partial(options.own, "Who may vote")
+_where = partial(options.own, options.WHERE)
+
 
 def serve(
-    out: Annotated[Path, typer.Option(help="The study's folder: its description, its videos, its votes.")],
+    out: Annotated[Path, options.out("the study's folder: its description, its videos, its votes.")],
     runs: Annotated[
         list[str] | None,
         typer.Argument(
+            metavar="RUN",
             help="Folders or addresses of runs, whose models are compared on the samples that all have videos of. Left "
-            "out, the study in --out is gone on with."
+            "out, the study in --out is gone on with.",
+            autocompletion=complete.runs,
         ),
     ] = None,
     questions: Annotated[
-        str | None, typer.Option(help=f"Of {', '.join(KNOWN)}, separated by commas. Default: appearance,motion.")
+        str | None,
+        _asked(
+            f"Of {', '.join(KNOWN)}, separated by commas. Default: appearance,motion.",
+            metavar="NAMES",
+            autocompletion=complete.words(*KNOWN),
+        ),
     ] = None,
     mode: Annotated[
         str | None,
-        typer.Option(
-            help="choice (all models at once, one or more chosen, as in the paper) or pairs (two, or a tie). Default: "
-            "choice."
+        _asked(
+            "choice (all models at once, one or more chosen, as in the paper) or pairs (two, or a tie). Default: "
+            "choice.",
+            metavar="MODE",
+            autocompletion=complete.words(*MODES),
         ),
     ] = None,
-    per_rater: Annotated[int | None, typer.Option(min=1, help="Tasks for each rater. Default: 50.")] = None,
+    model: OnlyModels = None,
+    categories: Annotated[list[str] | None, options.categories()] = None,
+    limit: Annotated[int | None, options.limit(" of each source, sources taking turns.")] = None,
+    per_rater: Annotated[int | None, _asked("Tasks for each rater. Default: 50.", min=1)] = None,
     checks: Annotated[
         float | None,
-        typer.Option(
-            min=0, max=0.5, help="The share of tasks that are checks: repeated, or with a damaged video. Default: 0.1."
-        ),
-    ] = None,
-    model: Annotated[list[str] | None, typer.Option(help="Only this model; repeat it for several.")] = None,
-    category: Annotated[
-        list[str] | None, typer.Option(help="Only samples of this category; repeat it for several.")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Only N samples, the first ones of each source, sources taking turns.")
+        _asked("The share of tasks that are checks: repeated, or with a damaged video. Default: 0.1.", min=0, max=0.5),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(
-            min=0, max=2**31 - 1, help="Of all that is drawn: orders, checks. Default: one that raters cannot guess."
-        ),
+        options.seed("of all that is drawn: orders, checks. Default: one that raters cannot guess."),
     ] = None,
     consent: Annotated[
         Path | None,
-        typer.Option(
-            help="A text file that raters read first, its paragraphs with empty lines between. Default: our own."
-        ),
+        _asked("A text file that raters read first, its paragraphs with empty lines between. Default: our own."),
     ] = None,
     raters: Annotated[
         int | None,
-        typer.Option(
+        _raters(
+            "Print a link for each of N raters; a larger N later adds to them. Default: the links there are; one, if "
+            "there are none and nobody may enrol.",
             min=0,
             max=10_000,
-            help="Print a link for each of N raters; a larger N later adds to them. Default: the links there are; one, "
-            "if there are none and nobody may enrol.",
         ),
     ] = None,
-    open_for: Annotated[
-        int, typer.Option("--open", min=0, max=100_000, metavar="N", help="At most N raters may enrol on the page.")
-    ] = 0,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 is any free one.")] = 8000,
-    host: Annotated[str, typer.Option(help="IPv4 address of this machine; 0.0.0.0 is all it has.")] = "127.0.0.1",
-    address: Annotated[
+    enrol: Annotated[int, _raters("At most N raters may enrol on the page.", min=0, max=100_000)] = 0,
+    port: Annotated[int, options.port()] = 8000,
+    host: Annotated[
+        str,
+        _where("IPv4 address of this machine; 0.0.0.0 is all it has.", metavar="ADDRESS"),
+    ] = "127.0.0.1",
+    url: Annotated[
         str | None,
-        typer.Option(help="Where raters come, as https://study.example.org: of a reverse proxy, or of a tunnel."),
+        _where("Where raters come, as https://study.example.org: of a reverse proxy, or of a tunnel.", metavar="URL"),
     ] = None,
     behind_proxy: Annotated[
         bool,
-        typer.Option("--behind-proxy", help="A reverse proxy of yours says who asks (X-Forwarded-For): believe it."),
+        _where("A reverse proxy of yours says who asks (X-Forwarded-For): believe it.", "--behind-proxy"),
     ] = False,
 ) -> None:
-    """Make a study of runs, once, and show it to raters on a page until Ctrl-C; votes are kept, and it can go on.
+    """Make a study of runs, and show it to raters on a page until Ctrl-C.
 
-    What decides the study cannot be changed once it is made. --raters, --open and the addresses can.
+    A study is made once; votes are kept, and it can go on.
+
+    What decides the study cannot be changed once it is made. --raters, --enrol and the addresses can.
 
     Example: i2vbench human serve runs/a runs/b --out study --raters 13
 
-    Example: i2vbench human serve --out study --open 50 --address https://study.example.org --behind-proxy
+    Example: i2vbench human serve --out study --enrol 50 --url https://study.example.org --behind-proxy
     """
     check_choice("--mode", mode or MODES[0], MODES)
     asked = None if questions is None else tuple(split([questions]))
@@ -113,8 +122,8 @@ def serve(
 
     plan = Plan(
         runs=tuple(folders),
-        models=tuple(model) if model else None,
-        categories=tuple(category) if category else None,
+        models=tuple(split(model)) or None,
+        categories=tuple(split(categories)) or None,
         limit=limit,
         questions=asked,
         mode=cast("Mode | None", mode),
@@ -127,10 +136,10 @@ def serve(
         folder=out,
         plan=plan,
         raters=raters,
-        enrol=open_for,
+        enrol=enrol,
         host=host,
         port=port,
-        address=address,
+        address=url,
         behind_proxy=behind_proxy,
     )
     raise typer.Exit(run(wish))

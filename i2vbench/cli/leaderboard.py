@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from i2vbench.cli.leaderboard_add import add
+from i2vbench.cli.arguments import run_folder
+from i2vbench.cli.leaderboard_add import add_folder
 from i2vbench.cli.leaderboard_build import build
 from i2vbench.cli.leaderboard_verify import verify
-from i2vbench.cli.options import run_folder, say
+from i2vbench.cli.options import Run
+from i2vbench.cli.output import say
+from i2vbench.cli.shape import add, new_group
 
-app = typer.Typer(
-    help="Leaderboards: whether a run may go on one, what a pull request adds, whether it is true, and the pages.",
-    no_args_is_help=True,
-)
-
-
-@app.callback()
-def _group() -> None:
-    pass
+app = new_group("Check, add and verify what goes on a leaderboard, and make its pages.")
 
 
-@app.command("check")
-def check(run: Annotated[str, typer.Argument(help="The run's folder, or the address where it is kept.")]) -> None:
-    """Say whether a run may be submitted to a leaderboard, or else every reason why it may not.
+def check(run: Run) -> None:
+    """Say whether a run may be submitted, or else every reason why it may not.
 
     Example: i2vbench leaderboard check runs/mine
     """
-    from i2vbench.leaderboards.admission import examine
+    from i2vbench.admission import examine
 
     verdict = examine(run_folder(run))
     for line in verdict.reasons or ["It may be submitted."]:
@@ -39,6 +31,7 @@ def check(run: Annotated[str, typer.Argument(help="The run's folder, or the addr
         raise typer.Exit(1)
 
 
-app.command("add")(add)
-app.command("verify")(verify)
-app.command("build")(build)
+add(app, "check", check)
+add(app, "add", add_folder)
+add(app, "verify", verify)
+add(app, "build", build)

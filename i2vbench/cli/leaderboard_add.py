@@ -10,6 +10,9 @@ from typing import Annotated
 
 import typer
 
+from i2vbench.cli import options
+from i2vbench.cli.arguments import check_writable
+from i2vbench.cli.ends import cleaned_up
 from i2vbench.cli.leaderboard_verify import (
     Clips,
     DataSet,
@@ -22,23 +25,27 @@ from i2vbench.cli.leaderboard_verify import (
     readable,
     room_for,
 )
-from i2vbench.cli.options import check_writable, cleaned_up, say
+from i2vbench.cli.output import say
 from i2vbench.errors import UserError
 
 _ACCEPTED = Path("leaderboards/accepted")
 
 
-def add(
+def add_folder(
     archive: Annotated[Path, typer.Argument(help="What `i2vbench submit` has made; nothing in it is run.")],
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="Which model of the archive, if there are several: a folder has one.")
-    ] = "",
-    to: Annotated[
+    model: Annotated[str, options.only_models(": one, if the archive has several.")] = "",
+    out: Annotated[
         Path | None,
-        typer.Option("--to", help=f"The folder with the boards' folders in it. Default: {_ACCEPTED}, in a checkout."),
+        options.out(f"the folder with the boards' folders in it. Default: {_ACCEPTED}, in a checkout."),
     ] = None,
-    name: Annotated[str, typer.Option(help="What the folder is called. Default: after the model.")] = "",
-    board: Annotated[str, typer.Option(help="The board. Default: that of the archive's data set.")] = "",
+    name: Annotated[
+        str,
+        typer.Option(help="What the folder is called. Default: after the model.", rich_help_panel=options.FILES),
+    ] = "",
+    board: Annotated[
+        str,
+        typer.Option(help="The board. Default: that of the archive's data set.", rich_help_panel=options.FILES),
+    ] = "",
     clips: Clips = 20,
     seed: Seed = None,
     videos: VideosFolder = None,
@@ -47,13 +54,13 @@ def add(
     skip_missing: SkipMissing = False,
     recompute_only: RecomputeOnly = False,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Make the folder of what may not go on a leaderboard too; it says so.")
+        bool, options.anyway("make the folder of what may not go on a leaderboard too; it says so.")
     ] = False,
 ) -> None:
-    """Verify an archive, and make the folder of one of its models: scores, cells with intervals, clips, entry.toml.
+    """Verify an archive, and make the folder that a pull request adds of one of its models.
 
-    It becomes TO/BOARD/NAME. Fill in entry.toml, hold the folder to the archive with `leaderboard verify`, and open a
-    pull request that adds it.
+    It holds scores, cells with intervals, clips and entry.toml, and becomes OUT/BOARD/NAME. Fill in entry.toml, hold
+    the folder to the archive with `leaderboard verify`, and open a pull request that adds it.
 
     Exit code 1: the archive is not what it says, or may not go on a leaderboard; each reason is listed. 2: it
     cannot be looked at.
@@ -63,13 +70,12 @@ def add(
     check_wish(videos, dataset, device)
     if not archive.is_file():
         raise UserError(f"{archive}: {'is no file' if archive.exists() else 'no such file'}; expected an archive")
-    if to is None and not _ACCEPTED.is_dir():
-        raise UserError(f"there is no folder {_ACCEPTED} here: run it in a checkout, or name another folder (--to)")
-    root = to or _ACCEPTED
-    check_writable("--to", root / "folder")
+    if out is None and not _ACCEPTED.is_dir():
+        raise UserError(f"there is no folder {_ACCEPTED} here: run it in a checkout, or name another folder (--out)")
+    root = out or _ACCEPTED
+    check_writable("--out", root / "folder")
 
-    from i2vbench.leaderboards.folders.add import Place
-    from i2vbench.leaderboards.folders.add import add as add_folder
+    from i2vbench.leaderboards.folders import add
     from i2vbench.leaderboards.submission.verify import Wish
 
     wish = Wish(
@@ -77,7 +83,7 @@ def add(
         skip_missing=skip_missing, recompute_only=recompute_only, anyway=anyway, model=model,
     )  # fmt: skip
     with readable(str(archive)), cleaned_up(), room_for(None) as room, redirect_stdout(sys.stderr):
-        added = add_folder(wish, Place(root=root, board=board, name=name), room)
+        added = add.add(wish, add.Place(root=root, board=board, name=name), room)
     for line in added.report.lines():
         say(line)
     for reason in added.reasons:

@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
-from i2vbench.cli.options import check_writable, cleaned_up, say
+from i2vbench.cli import options
+from i2vbench.cli.arguments import check_writable
+from i2vbench.cli.ends import cleaned_up
+from i2vbench.cli.output import say
 from i2vbench.errors import UserError
 from i2vbench.files import is_disk_error
 
 
 def build(
-    out: Annotated[Path, typer.Option(help="The site's folder: new, empty, or a site that is built anew.")],
+    out: Annotated[Path, options.out("the site's folder: new, empty, or a site that is built anew.")],
     submissions: Annotated[
         Path | None,
         typer.Option(
@@ -22,10 +25,10 @@ def build(
     ] = None,
     title: Annotated[str, typer.Option(help="What the site is called.")] = "I2V-Bench leaderboards",
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Show what may not stand on a board too, as trials without mark and rank.")
+        bool, options.anyway("show what may not stand on a board too, as trials without mark and rank.")
     ] = False,
 ) -> None:
-    """Make the leaderboards' pages: the paper's models and the accepted submissions.
+    """Make the leaderboards' pages: published models and accepted submissions.
 
     They need no server and load nothing from elsewhere: open index.html, or put the folder on any host.
 
@@ -37,7 +40,7 @@ def build(
         raise UserError("--title: expected a text")
     check_writable("--out", out.resolve())
 
-    from i2vbench.leaderboards.admission import BOARDS
+    from i2vbench.admission import BOARDS
     from i2vbench.leaderboards.reading import accepted, published_entries
     from i2vbench.leaderboards.site.build import build_site
     from i2vbench.leaderboards.site.place import check_replaceable

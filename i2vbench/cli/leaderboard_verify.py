@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2vbench.cli.options import DEVICE_HELP, check_device, check_writable, cleaned_up, plain, say
+from i2vbench.cli import options
+from i2vbench.cli.arguments import check_device, check_writable
+from i2vbench.cli.ends import cleaned_up
+from i2vbench.cli.options import HOW, WHAT, Json
+from i2vbench.cli.output import plain, plain_lines, print_json, say
 from i2vbench.errors import UserError
 from i2vbench.files import is_disk_error
 from i2vbench.registry import DATASETS
@@ -25,27 +29,24 @@ if TYPE_CHECKING:
 
 _HTTPS = "https://"
 
-Clips = Annotated[int, typer.Option(min=1, help="How many clips are measured again, of all models alike.")]
-Seed = Annotated[
-    int | None, typer.Option(min=0, max=2**31 - 1, help="Which clips these are. Default: drawn, and told.")
+Clips = Annotated[
+    int,
+    typer.Option(min=1, help="How many clips: so many are measured again, of all models alike.", rich_help_panel=HOW),
 ]
+Seed = Annotated[int | None, options.seed("which clips these are. Default: drawn, and told.")]
 VideosFolder = Annotated[
-    Path | None, typer.Option("--videos", help="Where the videos are, as RUN/videos, if the archive has none.")
-]
-DataSet = Annotated[
-    str | None,
+    Path | None,
     typer.Option(
-        "--dataset", help="The data set, as `run` takes it. Default: the built-in one of that name, if it is here."
+        "--videos", help="Where the videos are, as RUN/videos, if the archive has none.", rich_help_panel=WHAT
     ),
 ]
-Device = Annotated[str, typer.Option(help=f"{DEVICE_HELP} Another kind than the run's rounds otherwise.")]
-SkipMissing = Annotated[
-    bool, typer.Option("--skip-missing", help="Leave metrics out whose checkpoints are not here; it says so.")
+DataSet = Annotated[str | None, options.dataset(". Default: the built-in one of that name, if it is here.")]
+Device = Annotated[str, options.device(" Another kind than the run's rounds otherwise.")]
+SkipMissing = Annotated[bool, options.skip_missing("; it says so.")]
+RecomputeOnly = Annotated[
+    bool,
+    typer.Option("--recompute-only", help="Make its tables again and measure nothing.", rich_help_panel=HOW),
 ]
-RecomputeOnly = Annotated[bool, typer.Option("--recompute-only", help="Make its tables again and measure nothing.")]
-Anyway = Annotated[
-    bool, typer.Option("--anyway", help="Also well if it may not go on a leaderboard; it says why not.")
-]  # fmt: skip
 
 
 def verify(
@@ -67,13 +68,16 @@ def verify(
     device: Device = "auto",
     skip_missing: SkipMissing = False,
     recompute_only: RecomputeOnly = False,
-    anyway: Anyway = False,
+    anyway: Annotated[
+        bool, options.anyway("be content with what may not go on a leaderboard; it says why not.")
+    ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Keep what is made: the tables, the report, the run. A new folder.")
+        Path | None,
+        options.out("a new folder, for tables, report, and the run with the archive's videos. Default: not kept."),
     ] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
+    json_output: Json = False,
 ) -> None:
-    """Hold an archive to what it says, make its tables again, and measure some of its clips again.
+    """Hold an archive to what it says: make its tables again, measure clips again.
 
     Of a folder, as `leaderboard add` makes it and pull requests bring it, the same is done with its archive, and its
     scores, cells and clips are made again and compared.
@@ -89,7 +93,7 @@ def verify(
 
     wish = Wish(
         archive=what[0], clips=clips, seed=seed, videos=videos, dataset=dataset, device=device,
-        skip_missing=skip_missing, recompute_only=recompute_only, anyway=anyway,
+        skip_missing=skip_missing, recompute_only=recompute_only, anyway=anyway, keep_videos=out is not None,
     )  # fmt: skip
     reports: list[Report] = []
     refused: list[UserError] = []
@@ -100,7 +104,7 @@ def verify(
             if len(what) == 1:
                 raise
             refused.append(error)
-            print(f"i2vbench: {error}", file=sys.stderr)
+            print(f"i2vbench: {plain_lines(error)}", file=sys.stderr)
             continue
         reports.append(report)
         if not json_output:
@@ -108,7 +112,7 @@ def verify(
                 say(line)
     if json_output:
         said = [report.as_dict() for report in reports]
-        print(json.dumps(said[0] if len(what) == 1 else said, indent=2))
+        print_json(said[0] if len(what) == 1 else said)
     if refused:
         raise typer.Exit(2)
     if not all(report.verified for report in reports):
@@ -136,6 +140,8 @@ def _look(path: Path, wish: Wish, archive: str, out: Path | None) -> Report:
 
 def _check_places(what: Sequence[Path], archive: str, out: Path | None) -> None:
     for path in what:
+        if (path / "run.json").is_file():
+            raise UserError(f"{path}: is a run, not an archive of one: `i2vbench submit {path}` packs it")
         if not path.is_file() and not path.is_dir():
             said = "is no file" if path.exists() else "no such file"
             raise UserError(f"{path}: {said}; expected an archive, or the folder of a board")

@@ -1,165 +1,202 @@
-"""Options that several commands share, so that one flag means one thing everywhere."""
+"""Options that several commands share: one flag has one meaning, one type and one help text, to which a command adds.
+
+What a command adds comes after the shared words; `tests/cli/test_options.py` holds all commands to it.
+"""
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import re
-import signal
-import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated, Any
 
-from i2vbench.errors import UserError
-from i2vbench.names import DEVICE, DTYPES, FORMATS, SHORT_DTYPES
+import typer
 
-DTYPE_HELP = "float32 (fp32), bfloat16 (bf16) or float16 (fp16)"
-DEVICE_HELP = "auto, cpu, cuda, cuda:1, ..."
-_PAGES = ("fastapi", "uvicorn")
-_SIZE = re.compile(r"([1-9]\d{0,4})[xX×]([1-9]\d{0,4})")
+from i2vbench.cli import complete
+from i2vbench.names import DTYPES, FORMATS, SHORT_DTYPES
 
+WHAT, HOW, WHERE, FILES, SHOWN = "What", "How", "Where it runs", "Files", "What is printed"
+"""Headings that options stand under, in this order."""
 
-def say(line: str) -> None:
-    """Print a line of plain characters, whatever a model or data set calls itself."""
-    print(plain(line))
+MOST_SEED = 2**31 - 1
 
 
-def plain(line: str) -> str:
-    """A line with nothing in it that a terminal takes for a command."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+def model(more: str) -> Any:
+    return _option("--model", "-m", help=f"NAME, NAME:ARGUMENT or FILE.py:Class{more}", value="MODEL", panel=WHAT,
+                   offers=complete.models)  # fmt: skip
 
 
-def split(values: Sequence[str] | None) -> list[str]:
-    """The items of a repeatable option whose values may also be separated by commas."""
-    return [item.strip() for value in values or () for item in value.split(",") if item.strip()]
+def only_models(more: str = ".") -> Any:
+    return _option("--model", "-m", help=f"Only these models, as tables call them, separated by commas{more}",
+                   value="NAME", panel=WHAT)  # fmt: skip
 
 
-def parse_formats(values: Sequence[str] | None) -> list[str]:
-    """The table formats named; all of them if none is.
-
-    Raises:
-        UserError: For an unknown one.
-    """
-    formats = split(values) or list(FORMATS)
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown:
-        raise UserError(f"unknown format {', '.join(map(repr, unknown))}: expected {', '.join(FORMATS)}")
-    return formats
+def metrics(more: str) -> Any:
+    return _option("--metrics", help=f"Names of metrics, separated by commas{more}", value="NAMES", panel=WHAT,
+                   offers=complete.metrics)  # fmt: skip
 
 
-def check_choice(flag: str, value: str, allowed: Collection[str]) -> None:
-    """Refuse a value that is none of those allowed.
-
-    Raises:
-        UserError: With the allowed ones.
-    """
-    if value not in allowed:
-        raise UserError(f"{flag} '{value}': expected {' or '.join(allowed)}")
+def dataset(more: str = ".") -> Any:
+    return _option("--dataset", help=f"NAME, NAME:PATH or FILE.py:Class{more}", value="DATASET", panel=WHAT,
+                   offers=complete.datasets)  # fmt: skip
 
 
-def check_device(device: str, flag: str = "--device") -> None:
-    """Refuse what no device is called; whether it is there is asked later, of torch.
-
-    Raises:
-        UserError: With what a device may be called.
-    """
-    if not DEVICE.fullmatch(device):
-        raise UserError(f"{flag} '{device}': expected auto, cpu, mps, cuda, cuda:1, ...")
+def categories(more: str = ".") -> Any:
+    return _option("--categories", help=f"Only these categories, separated by commas{more}", value="NAMES", panel=WHAT,
+                   offers=complete.categories)  # fmt: skip
 
 
-def parse_dtype(dtype: str) -> str:
-    """A number type as torch names it, of that name or the short one.
-
-    Raises:
-        UserError: For an unknown one.
-    """
-    check_choice("--dtype", dtype, (*DTYPES, *SHORT_DTYPES))
-    return SHORT_DTYPES.get(dtype, dtype)
+def limit(more: str = ".") -> Any:
+    return _option("--limit", help=f"Only N samples: the first ones{more}", panel=WHAT, min=1)
 
 
-def parse_size(size: str) -> tuple[int, int]:
-    """(height, width) of a text HEIGHTxWIDTH.
-
-    Raises:
-        UserError: For anything else.
-    """
-    match = _SIZE.fullmatch(size)
-    if match is None:
-        raise UserError(f"--size '{size}': expected HEIGHTxWIDTH in pixels, such as 256x256")
-    return int(match[1]), int(match[2])
+def profile(more: str) -> Any:
+    return _option("--profile", help=f"paper, tiny, tiny-imagenet or FILE.toml: {more}", value="PROFILE", panel=HOW,
+                   offers=complete.profiles)  # fmt: skip
 
 
-def check_length(frames: int | None) -> None:
-    """Refuse what is no video.
-
-    Raises:
-        UserError: Fewer than two frames.
-    """
-    if frames is not None and frames < 2:
-        raise UserError(f"--frames {frames}: expected at least 2, the first one included")
+def seed(more: str, most: int | None = MOST_SEED) -> Any:
+    return _option("--seed", help=f"The random seed: {more}", panel=HOW, min=0, max=most)
 
 
-def check_pages() -> None:
-    """Refuse what shows a page where the packages that serve it are not installed.
-
-    Raises:
-        UserError: With what to install.
-    """
-    lacking = [name for name in _PAGES if importlib.util.find_spec(name) is None]
-    if lacking:
-        raise UserError(f'the page needs {" and ".join(lacking)}: pip install "i2vbench[server]"')
+def replicates(more: str = ".", **bounds: Any) -> Any:
+    return _option("--replicates", help=f"Resamples behind each interval{more}", panel=HOW, **bounds)
 
 
-def check_writable(flag: str, path: Path) -> None:
-    """Refuse a name whose folder is not there and cannot be made, before hours are spent on what goes into it.
-
-    Raises:
-        UserError: With the folder.
-    """
-    there = next(folder for folder in path.absolute().parents if folder.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        reason = "cannot be written to" if there.is_dir() else "is a file, not a folder"
-        raise UserError(f"{flag} {path}: cannot be written: {there} {reason}")
+def frames(more: str = ".", **bounds: Any) -> Any:
+    return _option("--frames", help=f"Frames of a clip, the first one included{more}", panel=HOW, **bounds)
 
 
-def run_folder(text: str, folders: Sequence[str] = ("features",)) -> Path:
-    """The folder of a run that is named by it, or by the address where it is kept; then it is brought here first.
-
-    Args:
-        text: As the user names it. Not a Path: that would make s3:/ of s3://.
-        folders: What is read of what workers made: of an address, these are brought too.
-
-    Raises:
-        UserError: For an address without a run, or one that cannot be reached.
-    """
-    from i2vbench.storage.address import is_address, parse_address
-
-    if not is_address(text):
-        return Path(text)
-
-    from i2vbench.storage.home import brought
-
-    address = parse_address(text)
-    home = brought(address, tuple(folders), lambda line: print(line, file=sys.stderr, flush=True), teller())
-    print(f"{address}: read in {home}", file=sys.stderr, flush=True)
-    return home
+def size(more: str = ".") -> Any:
+    return _option("--size", help=f"HEIGHTxWIDTH in pixels{more}", value="SIZE", panel=HOW)
 
 
-@contextmanager
-def cleaned_up() -> Iterator[None]:
-    """End on SIGTERM as on Ctrl-C: what was begun in a folder is taken away."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def fps(more: str = ".", **bounds: Any) -> Any:
+    return _option("--fps", help=f"Frames per second{more}", panel=HOW, **bounds)
 
 
-def teller() -> Callable[[int, int], None]:
-    """What tells how many files are done: on a terminal."""
-    return _tell if sys.stderr.isatty() else lambda done, total: None
+def steps(more: str = ".", panel: str = HOW, **bounds: Any) -> Any:
+    return _option("--steps", help=f"Sampling steps{more}", panel=panel, **bounds)
 
 
-def _tell(done: int, total: int) -> None:
-    print(f"\r{done}/{total} files", end="\n" if done == total else "", file=sys.stderr, flush=True)
+def image(more: str) -> Any:
+    return _option("--image", help=f"The first frame{more}", value="PATH", panel=WHAT)
+
+
+def prompt(more: str = ".") -> Any:
+    return _option("--prompt", help=f"What is to happen{more}", panel=WHAT)
+
+
+def checkpoint(more: str = ".", panel: str = HOW) -> Any:
+    return _option("--checkpoint", help=f"Folder (or name on the hub) with the model's files{more}", value="PATH",
+                   panel=panel)  # fmt: skip
+
+
+def device(more: str = "") -> Any:
+    return _option("--device", help=f"auto, cpu, cuda, cuda:1, ...{more}", value="DEVICE", panel=WHERE,
+                   offers=complete.words("auto", "cpu", "cuda"))  # fmt: skip
+
+
+def dtype(more: str = ".") -> Any:
+    return _option("--dtype", help=f"float32 (fp32), bfloat16 (bf16) or float16 (fp16){more}", value="DTYPE",
+                   panel=WHERE, offers=complete.words(*DTYPES, *SHORT_DTYPES))  # fmt: skip
+
+
+def out(more: str) -> Any:
+    return _option("--out", help=f"Where to write: {more}", value="PATH", panel=FILES)
+
+
+def formats(more: str = ".") -> Any:
+    return _option("--format", help=f"Formats of the files, separated by commas: {', '.join(FORMATS)}{more}",
+                   value="NAMES", panel=FILES, offers=complete.formats)  # fmt: skip
+
+
+def resume(more: str) -> Any:
+    return _option("--resume", help=f"Go on with {more}", panel=FILES)
+
+
+def retry_failed(more: str = ".") -> Any:
+    return _option("--retry-failed", help=f"Try again what failed before{more}", panel=FILES)
+
+
+def skip_missing(more: str = ".") -> Any:
+    return _option("--skip-missing", help=f"Leave metrics out whose checkpoints are not here{more}", panel=WHAT)
+
+
+def anyway(more: str) -> Any:
+    return _option("--anyway", help=f"Do it all the same: {more}", panel=WHAT)
+
+
+def with_published(more: str = ".") -> Any:
+    return _option("--with-published", help=f"Beside what the paper prints{more}", panel=WHAT)
+
+
+def by_category(more: str = ".") -> Any:
+    return _option("--by-category/--no-by-category", help=f"Each category too{more}", panel=SHOWN)
+
+
+def quick(more: str) -> Any:
+    return _option("--quick", help=f"Less, in less time: {more}", panel=HOW)
+
+
+def port(more: str = ".") -> Any:
+    return _option("--port", help=f"Port of the page; 0 is any free one{more}", panel=WHERE, min=0, max=65535)
+
+
+def print_example(flag: str, more: str) -> Any:
+    return _option(flag, help=f"Print {more}, and end.", panel=SHOWN)
+
+
+def own(panel: str, help: str, *flags: str, **settings: Any) -> Any:
+    """An option that only one command has."""
+    return typer.Option(*flags, help=help, rich_help_panel=panel, **settings)
+
+
+def _option(
+    *flags: str,
+    help: str,
+    panel: str,
+    value: str | None = None,
+    offers: Callable[[str], complete.Offers] | None = None,
+    **bounds: Any,
+) -> Any:
+    return typer.Option(
+        *flags, help=help, metavar=value, rich_help_panel=panel, autocompletion=offers, show_default=False, **bounds
+    )
+
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help="Folder or address of a run.", autocompletion=complete.runs)]
+Runs = Annotated[
+    list[str], typer.Argument(metavar="RUN", help="Folders or addresses of runs.", autocompletion=complete.runs)
+]
+FolderOfClips = Annotated[Path, typer.Argument(metavar="PATH", help="A folder with a metadata.csv.")]
+DataSet = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATASET",
+        help="A data set as --dataset names it, or a folder with a metadata.csv.",
+        autocompletion=complete.datasets,
+    ),
+]
+Study = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of a human study; its page may be running.")]
+
+Device = Annotated[str, device()]
+Dtype = Annotated[str, dtype()]
+Formats = Annotated[list[str] | None, formats()]
+OnlyMetrics = Annotated[list[str] | None, metrics("; others are left out.")]
+OnlyModels = Annotated[list[str] | None, only_models()]
+Trust = Annotated[
+    list[str] | None,
+    _option(
+        "--trust",
+        help="FILE.py:Class of a metric of your own that may run; repeat it. A run's folder may be somebody else's, so "
+        "the code that it names is not run unasked.",
+        value="METRIC",
+        panel=HOW,
+    ),
+]
+KeepAll = Annotated[bool, _option("--keep-all", help="Count raters who fail the checks too.", panel=HOW)]
+Json = Annotated[bool, _option("--json", help="Print the result as JSON on standard output.", panel=SHOWN)]
+Quiet = Annotated[
+    bool,
+    _option("--quiet", "-q", help="Print errors alone, and what --json asks for: no progress, no tables.", panel=SHOWN),
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from i2vbench.cli.options import DEVICE_HELP, DTYPE_HELP, check_device, parse_dtype, parse_size, split
+from i2vbench.cli import options
+from i2vbench.cli.arguments import check_device, parse_dtype, parse_size, split
+from i2vbench.cli.options import Device, Dtype, Json
+from i2vbench.cli.output import print_json
 from i2vbench.errors import UserError
 from i2vbench.names import nearest
 
@@ -23,30 +25,37 @@ PAPER_STEPS, PAPER_FRAMES, PAPER_SIZE = 50, 16, (256, 256)
 PAPER_WIDTHS = [320, 640, 1280, 1280]
 
 
-def register(app: typer.Typer) -> None:
-    app.command("profile")(profile)
-
-
 def profile(
-    model: Annotated[str, typer.Option("--model", "-m", help="consisti2v.")] = "consisti2v",
+    model: Annotated[str, options.model(": consisti2v alone.")] = "consisti2v",
     variants: Annotated[
-        list[str] | None, typer.Option(help="'all', or some separated by commas: full, no-frameinit, ...")
+        list[str] | None,
+        typer.Option(
+            metavar="NAMES",
+            help="'all', or some separated by commas: full, no-frameinit, ...",
+            rich_help_panel=options.WHAT,
+        ),
     ] = None,
-    device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
-    dtype: Annotated[str, typer.Option(help=f"{DTYPE_HELP}.")] = "float32",
-    steps: Annotated[int, typer.Option(min=1, max=999, help="Sampling steps of the clips timed.")] = PAPER_STEPS,
-    frames: Annotated[int, typer.Option(min=2, help="Frames a clip, the first included.")] = PAPER_FRAMES,
-    size: Annotated[str, typer.Option(help="HEIGHTxWIDTH in pixels.")] = "256x256",
-    repeats: Annotated[int, typer.Option(min=1, help="Clips timed of each variant; the fastest counts.")] = 1,
-    checkpoint: Annotated[
-        str | None, typer.Option(help="Folder with the model's files. Default: random weights of the published size.")
-    ] = None,
+    checkpoint: Annotated[str | None, options.checkpoint(". Default: random weights of the published size.")] = None,
+    steps: Annotated[int, options.steps(" of the clips timed.", min=1, max=999)] = PAPER_STEPS,
+    frames: Annotated[int, options.frames(min=2)] = PAPER_FRAMES,
+    size: Annotated[str, options.size()] = "256x256",
+    repeats: Annotated[
+        int,
+        typer.Option(min=1, help="Clips timed of each variant; the fastest counts.", rich_help_panel=options.HOW),
+    ] = 1,
     flops_only: Annotated[
-        bool, typer.Option("--flops-only", help="Count, and measure nothing: seconds, on any machine.")
+        bool,
+        typer.Option(
+            "--flops-only",
+            help="Count, and measure nothing: seconds, on any machine.",
+            rich_help_panel=options.HOW,
+        ),
     ] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    json_output: Json = False,
 ) -> None:
-    """Say what a clip costs with ConsistI2V and without its parts, as Table 3's right half does.
+    """Say what a clip costs with ConsistI2V and without its parts (Table 3).
 
     Memory and seconds are measured, each variant in a process of its own; TFLOPs are counted. Beside them stand the
     paper's numbers and the published code's.
@@ -60,9 +69,9 @@ def profile(
     height, width = parse_size(size)
     chosen = _parse_variants(variants)
 
+    from i2vbench.machine import resolve_device
     from i2vbench.models.consisti2v.cost import network_shape
     from i2vbench.models.consisti2v.runtime import Job, measure_apart
-    from i2vbench.settings import resolve_device
 
     folders = _folders(chosen, checkpoint)
     shapes = {variant: network_shape(folder) if folder else {} for variant, folder in folders.items()}
@@ -87,7 +96,7 @@ def profile(
     if runtimes:
         notes = _measured_notes(device, dtype, steps, repeats, checkpoint) + notes
     if json_output:
-        print(json.dumps({"rows": rows, "notes": notes}, indent=2))
+        print_json({"rows": rows, "notes": notes})
         return
     _print_table(rows)
     print()
@@ -109,8 +118,8 @@ def _parse_variants(values: list[str] | None) -> list[str]:
 
 def _folders(variants: list[str], checkpoint: str | None) -> dict[str, Path | None]:
     """Where the networks of each variant are; None for random ones."""
-    from i2vbench.models.consisti2v.checkpoint import find_variant
     from i2vbench.models.consisti2v.sampling import VARIANTS
+    from i2vbench.models.consisti2v.tiny.folder import find_variant
 
     if checkpoint is None:
         return dict.fromkeys(variants)

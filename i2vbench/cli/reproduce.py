@@ -9,19 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
-from i2vbench.cli import table3
-from i2vbench.cli.options import (
-    DEVICE_HELP,
-    DTYPE_HELP,
-    check_choice,
-    check_device,
-    check_length,
-    check_writable,
-    parse_dtype,
-    parse_size,
-)
+from i2vbench.cli import options
+from i2vbench.cli.arguments import check_device, check_length, check_writable, parse_dtype, parse_size
+from i2vbench.cli.options import Device, Dtype
+from i2vbench.cli.shape import add, new_group
+from i2vbench.cli.table3 import reproduce_table3
 from i2vbench.errors import UserError
 from i2vbench.names import nearest
 
@@ -31,18 +24,18 @@ if TYPE_CHECKING:
 
 FIGURES = {
     "figure4": (
-        "A real clip decoded from its latents, from their high and from their low frequencies.",
+        "A real clip decoded from its latents, from their high and low frequencies.",
         "--video dog.mp4 --out dog.png",
     ),
     "figure6": (
-        "One first frame, prompt and seed with ConsistI2V, without FrameInit, without temporal conditioning too, and "
-        "without spatial conditioning too.",
+        "One first frame, prompt and seed with ConsistI2V and without its parts. Row by row it is without FrameInit, "
+        "without temporal conditioning too, and without spatial conditioning too.",
         '--image dog.png --prompt "a dog swimming" --out dog.png',
     ),
     "figure7": (
-        "The same with six settings of FrameInit. (1) is the default, tau 850 and D0 0.25, (4) is without. The paper "
-        "does not print the others; they are 750 and 0.5 in (2), 700 and 0.75 in (3), 850 and 0.5 in (5), 750 and 0.25 "
-        "in (6).",
+        "One first frame, prompt and seed with six settings of FrameInit. (1) is the default, tau 850 and D0 0.25, (4) "
+        "is without. The paper does not print the others; they are 750 and 0.5 in (2), 700 and 0.75 in (3), 850 and "
+        "0.5 in (5), 750 and 0.25 in (6).",
         '--image dog.png --prompt "a dog swimming" --seed 7',
     ),
 }
@@ -66,37 +59,37 @@ class _Job:
     options: Mapping[str, object]
 
 
-class _Group(TyperGroup):
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        check_choice("figure or table", args[0], self.list_commands(ctx))
-        return super().resolve_command(ctx, args)
-
-
-app = typer.Typer(
-    cls=_Group,
-    help="Make a figure or a table of the paper again, with ConsistI2V.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+app = new_group("Make a figure or a table of the paper again, with ConsistI2V.")
 
 
 def _figure(
     context: typer.Context,
-    model: Annotated[str, typer.Option("--model", "-m", help="consisti2v.")] = "consisti2v",
-    image: Annotated[Path | None, typer.Option(help="The first frame, instead of a sample's.")] = None,
-    prompt: Annotated[str | None, typer.Option(help="What is to happen, instead of the sample's prompt.")] = None,
-    video: Annotated[Path | None, typer.Option(help="figure4: the clip, instead of a sample's.")] = None,
-    dataset: Annotated[str, typer.Option(help="NAME, folder:PATH or FILE.py:Class.")] = "demo",
-    sample: Annotated[str | None, typer.Option(help="Id of a sample. Default: the first that will do.")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Noise of every row alike.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="The picture, NAME.png. Default: the figure's name.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Sampling steps. Default: the model's, 50.")] = None,
-    checkpoint: Annotated[str | None, typer.Option(help="Folder (or name on the hub) with the model's files.")] = None,
-    frames: Annotated[int, typer.Option(help="Frames a clip, the first included.")] = 16,
-    size: Annotated[str, typer.Option(help="HEIGHTxWIDTH in pixels.")] = "256x256",
-    columns: Annotated[int, typer.Option(min=2, help="Frames shown of each clip, evenly spaced.")] = 5,
-    device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
-    dtype: Annotated[str, typer.Option(help=f"{DTYPE_HELP}.")] = "float32",
+    model: Annotated[str, options.model(": consisti2v alone.")] = "consisti2v",
+    image: Annotated[Path | None, options.image(", instead of a sample's.")] = None,
+    prompt: Annotated[str | None, options.prompt(", instead of the sample's prompt.")] = None,
+    video: Annotated[
+        Path | None,
+        typer.Option(help="figure4: the clip, instead of a sample's.", rich_help_panel=options.WHAT),
+    ] = None,
+    dataset: Annotated[str, options.dataset()] = "demo",
+    sample: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="Id of a sample. Default: the first that will do.", rich_help_panel=options.WHAT
+        ),
+    ] = None,
+    seed: Annotated[int, options.seed("the noise of every row alike.")] = 0,
+    steps: Annotated[int | None, options.steps(". Default: the model's, 50.")] = None,
+    checkpoint: Annotated[str | None, options.checkpoint()] = None,
+    frames: Annotated[int, options.frames()] = 16,
+    size: Annotated[str, options.size()] = "256x256",
+    columns: Annotated[
+        int,
+        typer.Option(min=2, help="Frames shown of each clip, evenly spaced.", rich_help_panel=options.HOW),
+    ] = 5,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    out: Annotated[Path | None, options.out("the picture, NAME.png. Default: the figure's name.")] = None,
 ) -> None:
     figure = str(context.info_name)
     if model != "consisti2v":
@@ -115,7 +108,7 @@ def _figure(
         raise UserError(f"--out {out}: expected the name of a picture, ending in .png")
     check_writable("--out", out)
 
-    from i2vbench.settings import resolve_device
+    from i2vbench.machine import resolve_device
 
     options = {"checkpoint": checkpoint} if checkpoint is not None else {}
     job = _Job(
@@ -242,9 +235,9 @@ def _clips(job: _Job, spec: str, first: _First, settings: list[dict[str, object]
     request = one_clip.make_request(
         model.info, first.picture, first.prompt, job.seed, num_frames=job.frames, size=job.size
     )
-    for number, options in enumerate(settings):
-        if options:
-            model.configure(options)
+    for number, setting in enumerate(settings):
+        if setting:
+            model.configure(setting)
         if number == 0:
             one_clip.load(model, request, first.path, job.device, job.dtype)
         yield one_clip.make(model, request, job.device).video.frames
@@ -262,7 +255,7 @@ def _tell(number: int, total: int, label: str) -> None:
 def _record(figure: str, job: _Job, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What the picture does not say of itself."""
     from i2vbench import __version__
-    from i2vbench.settings import versions
+    from i2vbench.machine import versions
 
     given = {name: Path(str(value)).name if name == "checkpoint" else value for name, value in job.options.items()}
     return {
@@ -290,5 +283,5 @@ def _write(out: Path, rows: list[Row], caption: str, columns: int, record: Mappi
 
 for _name, (_shows, _example) in FIGURES.items():
     _help = f"{_shows}\n\nA grid of pictures as PNG.\n\nExample: i2vbench reproduce {_name} {_example}"
-    app.command(_name, help=_help)(_figure)
-table3.register(app)
+    add(app, _name, _figure, help=_help)
+add(app, "table3", reproduce_table3)

@@ -2,224 +2,228 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from i2vbench.cli.options import DEVICE_HELP, DTYPE_HELP, check_choice, check_device, parse_dtype, run_folder, split
+from i2vbench.cli import complete, options
+from i2vbench.cli.arguments import check_choice, check_device, parse_dtype, run_folder, split
+from i2vbench.cli.options import Json, Quiet
 from i2vbench.errors import UserError
-from i2vbench.names import ALL, READERS
+from i2vbench.names import ALL, ENGINE_NAMES, READERS
 from i2vbench.profiles import load_profile
 from i2vbench.run_file import read_settings
 from i2vbench.storage.address import is_address
 from i2vbench.timings import collecting
 
+if TYPE_CHECKING:
+    from i2vbench.settings import RunConfig
 
-def register(app: typer.Typer) -> None:
-    app.command("run")(run)
+
+_what = partial(options.own, options.WHAT)
+_how = partial(options.own, options.HOW)
+_where = partial(options.own, options.WHERE)
 
 
 def run(
     context: typer.Context,
-    model: Annotated[
-        list[str] | None,
-        typer.Option("--model", "-m", help="NAME, NAME:ARGUMENT or FILE.py:Class; repeat it for a column each."),
-    ] = None,
+    model: Annotated[list[str] | None, options.model("; repeat it for a column each.")] = None,
     metrics: Annotated[
         list[str] | None,
-        typer.Option(
-            help="'all' (every built-in one), or names separated by commas. Default: the protocol's, else all. A "
-            "finished run measures only what is new."
+        options.metrics(
+            ", or all (every built-in one). Default: the protocol's, else all. A finished run measures only what is "
+            "new."
         ),
     ] = None,
     static_only: Annotated[
         bool,
-        typer.Option(
+        _what(
+            "Temporal flickering of clips that RAFT finds static alone, as VBench's own protocol has it and the paper "
+            "has not. A metric of its own.",
             "--static-only",
-            help="Temporal flickering of clips that RAFT finds static alone, as VBench's own protocol has it and the "
-            "paper has not. A metric of its own.",
         ),
     ] = False,
+    skip_missing: Annotated[bool, options.skip_missing("; cells say so.")] = False,
     dataset: Annotated[
         str | None,
-        typer.Option(
-            help="NAME, folder:PATH or FILE.py:Class: what the models are shown. Default: the profile's (paper: "
-            "i2v-bench; tiny: tiny)."
-        ),
+        options.dataset(": what the models are shown. Default: the profile's (paper: i2v-bench; tiny: tiny)."),
     ] = None,
     first_frame: Annotated[
         str | None,
-        typer.Option(
-            help="generate:OWNER/REPO or generate:FOLDER (a text-to-image pipeline makes a picture of each prompt, as "
-            "in Table 5), or images:FOLDER (ID.png each). Default: the data set's own. Another protocol; recorded."
+        _what(
+            "generate:OWNER/REPO or generate:FOLDER (a text-to-image pipeline makes a picture of each prompt, as in "
+            "Table 5), or images:FOLDER (ID.png each). Default: the data set's own. Another protocol; recorded.",
+            metavar="FRAMES",
         ),
     ] = None,
-    profile: Annotated[
-        str,
-        typer.Option(help="What metrics look through, and under which protocol: a name or a TOML file."),
-    ] = "paper",
+    limit: Annotated[int | None, options.limit("; other clips, other numbers; n stands in every cell.")] = None,
+    categories: Annotated[list[str] | None, options.categories(": other clips, other numbers.")] = None,
+    profile: Annotated[str, options.profile("what metrics look through, and under which protocol.")] = "paper",
     protocol: Annotated[
         str | None,
-        typer.Option(
-            help="i2v-bench, ucf101 or msrvtt: frames, sizes and metrics. Default: the data set's. Moves the numbers."
+        _how(
+            "i2v-bench, ucf101 or msrvtt: frames, sizes and metrics. Default: the data set's. Moves the numbers.",
+            metavar="PROTOCOL",
         ),
     ] = None,
     seed: Annotated[
         list[int] | None,
-        typer.Option(
-            min=0,
-            max=2**31 - 1,
-            help="Noise of the models; repeat it to generate every sample under each. Moves the numbers.",
+        options.seed(
+            "of the models' noise; repeat it to generate every sample under each. Default: 0. Moves the numbers."
         ),
     ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(min=1, help="Only the first N samples: other clips, other numbers; n stands in every cell."),
-    ] = None,
-    categories: Annotated[
-        list[str] | None, typer.Option(help="Only these categories, separated by commas: other clips, other numbers.")
-    ] = None,
-    device: Annotated[str, typer.Option(help=f"{DEVICE_HELP} Networks round differently on each; recorded.")] = "auto",
+    batch_size: Annotated[
+        int, _how("Clips a model generates at once. Changes rounding at most; part of the plan.", min=1)
+    ] = 8,
+    reader: Annotated[
+        str,
+        _how(
+            "pyav or decord, which decode some files differently by a grey level or so; recorded.",
+            metavar="READER",
+            autocompletion=complete.words(*READERS),
+        ),
+    ] = "pyav",
+    device: Annotated[str, options.device(" Networks round differently on each; recorded.")] = "auto",
     devices: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A process on each of these, separated by commas: cuda:0,cuda:2 or cpu,cpu. Default: every GPU of one "
-            "kind. Moves no number."
+        _where(
+            "A process on each of these, separated by commas: cuda:0,cuda:2 or cpu,cpu. Default: every GPU of one "
+            "kind. Moves no number.",
+            metavar="DEVICES",
         ),
     ] = None,
+    dtype: Annotated[str, options.dtype(" for the models' networks. Moves the numbers; recorded.")] = "float32",
     engine: Annotated[
-        str, typer.Option(help="local (this machine) or ray (a Ray cluster; docs/cluster.md). Moves no number.")
+        str,
+        _where(
+            "local (this machine) or ray (a Ray cluster; docs/cluster.md). Moves no number.",
+            metavar="ENGINE",
+            autocompletion=complete.words(*ENGINE_NAMES),
+        ),
     ] = "local",
     address: Annotated[
         str | None,
-        typer.Option(
-            help="HOST:PORT of a Ray cluster's head, or auto for the one that this machine is in. Default: "
-            "RAY_ADDRESS, or a cluster begun on this machine for the run."
+        _where(
+            "HOST:PORT of a Ray cluster's head, or auto for the one that this machine is in. Default: RAY_ADDRESS, or "
+            "a cluster begun on this machine for the run.",
+            metavar="ADDRESS",
         ),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="How many to ask Ray for. Default: as many as the cluster has room for now."),
+        _where("How many to ask Ray for. Default: as many as the cluster has room for now.", min=1),
     ] = None,
     gpus_per_worker: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="GPUs that Ray gives each worker; 0.5 has two share one. Default: 1."),
+        _where("GPUs that Ray gives each worker; 0.5 has two share one. Default: 1.", min=0, max=1),
     ] = None,
-    dtype: Annotated[
-        str, typer.Option(help=f"{DTYPE_HELP} for the models' networks. Moves the numbers; recorded.")
-    ] = "float32",
-    batch_size: Annotated[
-        int, typer.Option(min=1, help="Clips a model generates at once. Changes rounding at most; part of the plan.")
-    ] = 8,
-    reader: Annotated[
-        str,
-        typer.Option(help="pyav or decord, which decode some files differently by a grey level or so; recorded."),
-    ] = "pyav",
     out: Annotated[
         str | None,
-        typer.Option(
-            help="The run's folder, or an address of fsspec (s3://bucket/run, gs://...). Default: a readable name "
-            "under runs/."
+        options.out(
+            "the run's folder, or an address of fsspec (s3://bucket/run, gs://...). Default: a readable name under "
+            "runs/."
         ),
     ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Go on with a run that is there (the same command without it does so too)."),
-    ] = False,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Do again what failed before; without it, failures stand.")
-    ] = False,
-    skip_missing: Annotated[
-        bool, typer.Option("--skip-missing", help="Leave metrics out whose checkpoints are not here; cells say so.")
-    ] = False,
-    timings: Annotated[
-        bool, typer.Option("--timings", help="Say on standard error where the time went. Takes a little itself.")
-    ] = False,
+    resume: Annotated[bool, options.resume("a run that is there (the same command without it does so too).")] = False,
+    retry_failed: Annotated[bool, options.retry_failed("; without it, failures stand.")] = False,
     no_cache: Annotated[
         bool,
         typer.Option(
-            "--no-cache", help="Make all anew, though another run has made the same, and keep nothing for others."
+            "--no-cache",
+            help="Make all anew, though another run has made the same, and keep nothing for others.",
+            rich_help_panel=options.FILES,
         ),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    json_output: Annotated[
-        bool, typer.Option("--json", help="Print the final tables as JSON on standard output.")
+    quiet: Quiet = False,
+    json_output: Json = False,
+    timings: Annotated[
+        bool,
+        typer.Option(
+            "--timings",
+            help="Say on standard error where the time went. Takes a little itself.",
+            rich_help_panel=options.SHOWN,
+        ),
     ] = False,
 ) -> None:
-    """Show models the first frame and prompt of every clip, measure the videos, and print a table per metric.
+    """Generate videos from first frames and prompts, measure them, print the tables.
 
     Stopped at any moment, it goes on where it was when the same command is given again.
 
     Example: i2vbench run --model static --metrics all --dataset demo --skip-missing
+
+    Example: i2vbench run --resume --out runs/mine --metrics fvd
     """
     check_choice("--reader", reader, READERS)
     dtype = parse_dtype(dtype)
-    _check_devices(device, split(devices))
+    _check_where(device, split(devices), gpus_per_worker)
     models, wanted = tuple(m for m in model or () if m), tuple(split(metrics))
     folder, storage = _place(out, resume)
-    if not models and not (resume and out is not None):
-        raise UserError("name at least one --model (or --resume --out RUN to go on with a run); see `i2vbench models`")
+    # Neither what a run is nor its numbers depend on these: they hold for this command alone.
+    anew: dict[str, Any] = {
+        "storage": storage, "retry_failed": retry_failed, "engine": engine, "devices": tuple(split(devices)),
+        "address": address, "workers": workers, "gpus_per_worker": gpus_per_worker, "timings": timings,
+        "cache": not no_cache,
+    }  # fmt: skip
     if not models:
+        if not (resume and folder is not None):
+            raise UserError(
+                "name at least one --model (or --resume --out RUN to go on with a run); see `i2vbench models`"
+            )
         _check_given(context)
-    if protocol in ("ucf101", "msrvtt") and dataset in (None, "i2v-bench"):
-        raise UserError(f"--protocol {protocol}: name its data too, --dataset {protocol}:PATH")
-    if dataset is None:
-        dataset = load_profile(profile).dataset
-    _check_names(models, wanted, dataset, first_frame)
+        _check_metrics(wanted)
+        config = _recorded(folder, wanted, skip_missing, anew)
+    else:
+        dataset = _dataset(dataset, protocol, profile)
+        _check_names(models, wanted, dataset, first_frame)
+        from i2vbench.settings import RunConfig
 
+        config = RunConfig(
+            models=models, metrics=wanted, static_only=static_only, dataset=dataset, first_frame=first_frame,
+            profile=profile, protocol=protocol, seeds=tuple(seed or (0,)), limit=limit,
+            categories=tuple(categories) if categories else None, device=device, dtype=dtype, batch_size=batch_size,
+            reader=reader, out=folder, resume=resume, skip_missing=skip_missing, **anew,
+        )  # fmt: skip
+    _carry_out(config, json_output, quiet)
+
+
+def _carry_out(config: RunConfig, json_output: bool, quiet: bool) -> None:
     from i2vbench import progress as progress_module
     from i2vbench.cli.ended import tell
     from i2vbench.run import run as run_job
-    from i2vbench.settings import RunConfig, config_of
 
-    # Neither what a run is nor its numbers depend on these: they hold for this command alone.
-    anew: dict[str, Any] = {
-        "storage": storage,
-        "retry_failed": retry_failed,
-        "engine": engine,
-        "devices": tuple(split(devices)),
-        "address": address,
-        "workers": workers,
-        "gpus_per_worker": gpus_per_worker,
-        "timings": timings,
-        "cache": not no_cache,
-    }
-    if models:
-        config = RunConfig(
-            models=models,
-            metrics=wanted,
-            static_only=static_only,
-            dataset=dataset,
-            first_frame=first_frame,
-            profile=profile,
-            protocol=protocol,
-            seeds=tuple(seed or (0,)),
-            limit=limit,
-            categories=tuple(categories) if categories else None,
-            device=device,
-            dtype=dtype,
-            batch_size=batch_size,
-            reader=reader,
-            out=folder,
-            resume=resume,
-            skip_missing=skip_missing,
-            **anew,
-        )
-    else:
-        assert folder is not None
-        recorded = config_of(folder)
-        measured, skips = (*recorded.metrics, *wanted), skip_missing or recorded.skip_missing
-        config = replace(recorded, metrics=measured, skip_missing=skips, **anew)
     # What a model or metric prints is not the result: standard output is for the tables alone.
-    with collecting() if timings else nullcontext():
+    with collecting() if config.timings else nullcontext():
         with redirect_stdout(sys.stderr), progress_module.choose(quiet) as progress:
             outcome = run_job(config, progress)
         tell(outcome, json_output, quiet)
+
+
+def _recorded(folder: Path, metrics: tuple[str, ...], skip_missing: bool, anew: Mapping[str, Any]) -> RunConfig:
+    """What a run that is there was asked for, and these metrics too."""
+    from i2vbench.settings import config_of
+
+    recorded = config_of(folder)
+    return replace(
+        recorded, metrics=(*recorded.metrics, *metrics), skip_missing=skip_missing or recorded.skip_missing, **anew
+    )
+
+
+def _dataset(dataset: str | None, protocol: str | None, profile: str) -> str:
+    """The data set that is meant.
+
+    Raises:
+        UserError: The protocol is another one's, and that one is not named.
+    """
+    if protocol in ("ucf101", "msrvtt") and dataset in (None, "i2v-bench"):
+        raise UserError(f"--protocol {protocol}: name its data too, --dataset {protocol}:PATH")
+    return load_profile(profile).dataset if dataset is None else dataset
 
 
 def _place(out: str | None, resume: bool) -> tuple[Path | None, str | None]:
@@ -240,12 +244,14 @@ def _place(out: str | None, resume: bool) -> tuple[Path | None, str | None]:
     return (None if storage else Path(out)), storage
 
 
-def _check_devices(device: str, devices: Sequence[str]) -> None:
-    """Refuse what no device is called, and two options that say different things.
+def _check_where(device: str, devices: Sequence[str], gpus_per_worker: float | None) -> None:
+    """Refuse what no device is called, what no share of a GPU is, and two options that say different things.
 
     Raises:
         UserError: With what is expected instead.
     """
+    if gpus_per_worker is not None and math.isnan(gpus_per_worker):
+        raise UserError("--gpus-per-worker nan: expected a number from 0 to 1")
     check_device(device)
     for each in devices:
         check_device(each, "--devices")
@@ -272,13 +278,19 @@ def _check_given(context: typer.Context) -> None:
 
 def _check_names(models: tuple[str, ...], metrics: tuple[str, ...], dataset: str, first_frame: str | None) -> None:
     """Refuse unknown names before anything heavy is imported."""
-    from i2vbench.registry import DATASETS, FIRST_FRAMES, METRICS, MODELS
+    from i2vbench.registry import DATASETS, FIRST_FRAMES, MODELS
 
     for spec in models:
         MODELS.check_name(spec)
-    for spec in metrics:
-        if spec != ALL:
-            METRICS.check_name(spec)
+    _check_metrics(metrics)
     DATASETS.check_name(dataset)
     if first_frame is not None:
         FIRST_FRAMES.check_name(first_frame)
+
+
+def _check_metrics(metrics: Sequence[str]) -> None:
+    from i2vbench.registry import METRICS
+
+    for spec in metrics:
+        if spec != ALL:
+            METRICS.check_name(spec)

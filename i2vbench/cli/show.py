@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from i2vbench.cli.options import run_folder, say
+from i2vbench.cli.arguments import run_folder
+from i2vbench.cli.options import Run
+from i2vbench.cli.output import say
 
 if TYPE_CHECKING:
     from i2vbench.store import Store
@@ -16,12 +16,11 @@ if TYPE_CHECKING:
 MOST_REASONS = 20
 
 
-def register(app: typer.Typer) -> None:
-    app.command("show")(show)
+def show(run: Run) -> None:
+    """Say what is done, owed, failed and not applicable in a run, and why.
 
-
-def show(run: Annotated[str, typer.Argument(help="The run's folder, or the address where it is kept.")]) -> None:
-    """Say what is done, owed, failed and not applicable in a run, and why."""
+    Example: i2vbench show runs/mine
+    """
     from i2vbench.run_file import read_settings
     from i2vbench.store import Store
 

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2vbench.cli.options import check_writable, cleaned_up, run_folder, say, split, teller
+from i2vbench.cli import options
+from i2vbench.cli.arguments import check_writable, run_folder, split
+from i2vbench.cli.ends import cleaned_up
+from i2vbench.cli.options import OnlyModels, Run
+from i2vbench.cli.output import say, teller
 from i2vbench.errors import UserError
 from i2vbench.place import FOLDERS
 from i2vbench.run_file import read_settings
@@ -18,27 +22,24 @@ if TYPE_CHECKING:
     from i2vbench.leaderboards.submission.pack import Packed
 
 
-def register(app: typer.Typer) -> None:
-    app.command("submit")(submit)
-
-
 def submit(
-    run_name: Annotated[str, typer.Argument(metavar="RUN", help="The run's folder, or the address where it is kept.")],
-    out: Annotated[Path | None, typer.Option(help="The archive. Default: the run's name and .zip, here.")] = None,
-    videos: Annotated[
-        bool, typer.Option("--videos", help="Pack the videos too; without it only their hashes go in.")
+    run_name: Run,
+    model: OnlyModels = None,
+    with_videos: Annotated[
+        bool,
+        typer.Option("--with-videos", help="Pack the videos too; without it only their hashes go in."),
     ] = False,
-    model: Annotated[
-        list[str] | None, typer.Option("--model", "-m", help="Only these models of the run, by the names of columns.")
-    ] = None,
     contact: Annotated[str, typer.Option(help="Whom to ask, as it stands in the archive: a name, an address.")] = "",
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Pack a run that may not go on a leaderboard; the archive says so.")
+        bool, options.anyway("pack a run that may not go on a leaderboard; the archive says so.")
     ] = False,
+    out: Annotated[Path | None, options.out("the archive. Default: the run's name and .zip, here.")] = None,
 ) -> None:
-    """Pack a run into one archive: settings, every measurement, features, tables, adapters, hashes of all videos.
+    """Pack a run into one archive, for a leaderboard or a reader who doubts.
 
-    Example: i2vbench submit runs/mine --videos --contact "A. Author, mine@example.org"
+    It holds settings, every measurement, features, tables, adapters, and hashes of all videos.
+
+    Example: i2vbench submit runs/mine --with-videos --contact "A. Author, mine@example.org"
     """
     run = run_folder(run_name, FOLDERS)
     read_settings(run)
@@ -61,7 +62,7 @@ def submit(
     if verdict.reasons and not anyway:
         raise UserError("nothing was packed: it may not go on a leaderboard (--anyway packs it, and says so in it)")
     with cleaned_up():
-        packed = pack(Wish(run=run, out=archive, models=models, videos=videos, contact=contact, tell=teller()))
+        packed = pack(Wish(run=run, out=archive, models=models, videos=with_videos, contact=contact, tell=teller()))
     _print(packed, archive, run)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2vbench.cli.options import parse_formats, run_folder, split
+from i2vbench.cli import complete, options
+from i2vbench.cli.arguments import parse_formats, run_folder, split
+from i2vbench.cli.options import Formats, Json, OnlyMetrics, Quiet, Trust
+from i2vbench.cli.output import give
 from i2vbench.cli.table_paper import OF_PEOPLE, Wish, parse_tables, refuse_not_run, tables_of_paper, tables_of_runs
 from i2vbench.errors import UserError
 from i2vbench.names import PAPER
@@ -21,66 +23,55 @@ if TYPE_CHECKING:
     from i2vbench.tables import Results
 
 
-def register(app: typer.Typer) -> None:
-    app.command("table")(make_tables)
+_what = partial(options.own, options.WHAT)
+_how = partial(options.own, options.HOW)
 
 
 def make_tables(
     runs: Annotated[
         list[str],
         typer.Argument(
+            metavar="RUN",
             help="Folders or addresses of runs; their models stand side by side. Or the word paper: its own tables "
-            "(./paper is a folder)."
+            "(./paper is a folder).",
+            autocompletion=complete.runs_or_paper,
         ),
     ],
     table: Annotated[
         list[str] | None,
-        typer.Option(help="Numbers of the paper's tables, whose layout is taken, separated by commas."),
+        _what("Numbers of the paper's tables, whose layout is taken, separated by commas.", metavar="NUMBERS"),
     ] = None,
-    with_published: Annotated[
-        bool, typer.Option("--with-published", help="With --table: beside the numbers that the paper prints.")
-    ] = False,
-    formats: Annotated[
-        list[str] | None, typer.Option("--format", help="csv, latex, markdown, html, separated by commas.")
-    ] = None,
-    metric: Annotated[list[str] | None, typer.Option(help="Only these metrics, separated by commas.")] = None,
-    trust: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="FILE.py:Class of a metric of your own that may run; repeat it. A run's folder may be somebody "
-            "else's, so the code that it names is not run unasked."
-        ),
-    ] = None,
+    with_published: Annotated[bool, options.with_published(", with --table.")] = False,
+    metrics: OnlyMetrics = None,
     human: Annotated[
         Path | None,
-        typer.Option(help="With --table 1: folder of a human study, whose shares stand in the columns of people."),
+        _what("With --table 1: folder of a human study, whose shares stand in the columns of people.", metavar="STUDY"),
     ] = None,
     small_categories: Annotated[
-        bool,
-        typer.Option("--small-categories", help="Show distances of categories too small for them; mostly bias."),
+        bool, _what("Show distances of categories too small for them; mostly bias.", "--small-categories")
     ] = False,
     intervals: Annotated[
         bool,
-        typer.Option("--intervals", help="A 95% bootstrap interval over samples for each number (docs/statistics.md)."),
+        _how("A 95% bootstrap interval over samples for each number (docs/statistics.md).", "--intervals"),
     ] = False,
     replicates: Annotated[
         int | None,
-        typer.Option(
-            min=100,
-            max=10_000,
-            help="Resamples behind each interval; FID has a tenth of them, but at least 100. Default: 1000.",
-        ),
+        options.replicates("; FID has a tenth of them, but at least 100. Default: 1000.", min=100, max=10_000),
     ] = None,
+    trust: Trust = None,
+    formats: Formats = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder of the files. Default: RUN/tables, or ./tables for several runs or a choice of metrics."
+        options.out(
+            "the folder of the files. Default: RUN/tables, or ./tables for several runs or a choice of metrics."
         ),
     ] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print the tables as JSON on standard output.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write the files and print nothing.")] = False,
+    json_output: Json = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Make the tables of finished or unfinished runs from what they have stored; no model and no GPU is needed.
+    """Make the tables of finished or unfinished runs, from what they have stored.
+
+    No model and no GPU is needed.
 
     Example: i2vbench table runs/a runs/b --format latex --out paper/
 
@@ -88,7 +79,7 @@ def make_tables(
 
     Example: i2vbench table paper --table 6 --format latex
     """
-    wanted, tables = split(metric), parse_tables(table)
+    wanted, tables = split(metrics), parse_tables(table)
     if replicates is not None and not intervals:
         raise UserError("--replicates says how many resamples are behind the intervals: ask for these too, --intervals")
     for spec in trust or []:
@@ -112,7 +103,7 @@ def make_tables(
 def _check_together(runs: Sequence[str], tables: bool, wanted: Sequence[str], wish: Wish) -> None:
     """Refuse options that say nothing together."""
     if tables and wanted:
-        raise UserError("--metric: a table of the paper has its own metrics; leave out --metric or --table")
+        raise UserError("--metrics: a table of the paper has its own metrics; leave out --metrics or --table")
     if PAPER in runs:
         if len(runs) > 1:
             raise UserError(
@@ -120,7 +111,7 @@ def _check_together(runs: Sequence[str], tables: bool, wanted: Sequence[str], wi
                 "them, and ./paper is a folder"
             )
         given = {
-            "--metric": wanted, "--trust": wish.trusted, "--small-categories": wish.small_categories,
+            "--metrics": wanted, "--trust": wish.trusted, "--small-categories": wish.small_categories,
             "--with-published": wish.published, "--intervals": wish.intervals, "--human": wish.human,
         }  # fmt: skip
         for name, value in given.items():
@@ -154,10 +145,4 @@ def print_results(results: Results, files: Sequence[Path], json_output: bool, qu
     """Print tables on standard output, and on standard error where their files are."""
     from i2vbench.tables import print_tables, results_as_json
 
-    if json_output:
-        print(json.dumps(results_as_json(results), indent=2, ensure_ascii=False, allow_nan=False))
-    elif not quiet:
-        print(print_tables(results))
-    if files and not quiet:
-        print(f"{len(files)} files in {files[0].parent}:", file=sys.stderr)
-        print("  " + "  ".join(file.name for file in files), file=sys.stderr)
+    give(lambda: results_as_json(results), lambda: print_tables(results), files, json_output=json_output, quiet=quiet)

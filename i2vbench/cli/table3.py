@@ -9,31 +9,28 @@ from typing import Annotated
 
 import typer
 
-from i2vbench.cli.options import DEVICE_HELP, DTYPE_HELP, check_device, check_writable, parse_dtype
-
-STOPPED = 130
-
-
-def register(app: typer.Typer) -> None:
-    app.command("table3")(reproduce_table3)
+from i2vbench.cli import options
+from i2vbench.cli.arguments import check_device, check_writable, parse_dtype
+from i2vbench.cli.ends import STOPPED
+from i2vbench.cli.options import Device, Dtype, Quiet
 
 
 def reproduce_table3(
-    profile: Annotated[str, typer.Option(help="tiny, paper, or a TOML file.")] = "tiny",
-    dataset: Annotated[str, typer.Option(help="Clips to begin and to compare with; the paper's are ucf101:PATH.")] = (
-        "synthetic:64"
-    ),
-    checkpoint: Annotated[
-        str | None, typer.Option(help="Folder with the model's files. Default: the profile's, else the published.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Noise of all models, and of the resampling.")] = 0,
-    replicates: Annotated[int, typer.Option(min=2, help="Of the bootstrap behind the intervals.")] = 1000,
-    device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
-    dtype: Annotated[str, typer.Option(help=f"{DTYPE_HELP}.")] = "float32",
-    out: Annotated[Path | None, typer.Option(help="The folder. Default: runs/table3-PROFILE.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    profile: Annotated[str, options.profile("the networks, and what clips are brought to.")] = "tiny",
+    dataset: Annotated[
+        str, options.dataset(": clips to begin and to compare with; the paper's are ucf101:PATH.")
+    ] = "synthetic:64",
+    checkpoint: Annotated[str | None, options.checkpoint(". Default: the profile's, else the published.")] = None,
+    seed: Annotated[int, options.seed("of all models' noise, and of the resamples.")] = 0,
+    replicates: Annotated[int, options.replicates(min=2)] = 1000,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    out: Annotated[Path | None, options.out("the folder of it all. Default: runs/table3-PROFILE.")] = None,
+    quiet: Quiet = False,
 ) -> None:
-    """ConsistI2V, without FrameInit, without temporal and without spatial conditioning: FVD, IS, FID, and their costs.
+    """The ablation of ConsistI2V: FVD, IS, FID and costs without each of its parts.
+
+    These are FrameInit, and temporal and spatial first-frame conditioning.
 
     Each number has an interval over clips, and where the order is not the paper's it is said. Stopped, it goes on
     where it was when the same command is given again.
@@ -62,5 +59,7 @@ def reproduce_table3(
     texts = {"csv": as_csv(made), "tex": to_latex(table), "md": to_markdown(table)}
     for suffix, text in texts.items():
         write_bytes(out / f"table3.{suffix}", text.encode())
+    if quiet:
+        return
     print(to_aligned(table, table.notes))
     print(f"{out}/table3.{{csv,tex,md}}; the clips and their numbers: {made.folder}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -11,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from i2vbench.cli.options import parse_formats, split
+from i2vbench.cli.arguments import parse_formats, split
+from i2vbench.cli.output import give
 from i2vbench.errors import UserError
 from i2vbench.leaderboards.published import TABLES
 
@@ -150,7 +150,7 @@ def refuse_not_run(not_run: dict[str, str]) -> None:
     if not_run:
         reasons = "; ".join(f"{id_} is {reason}" for id_, reason in not_run.items())
         raise UserError(
-            f"{reasons}. Mend that, choose others with --metric, or name a folder with --out for tables without it"
+            f"{reasons}. Mend that, choose others with --metrics, or name a folder with --out for tables without it"
         )
 
 
@@ -159,11 +159,8 @@ def _give(made: Sequence[Plain], out: Path, formats: Sequence[str], wish: Wish) 
     from i2vbench.tables.plain import plain_as_json, print_plain
 
     files = write_plain(made, out, formats) if formats else []
-    if wish.json_output:
-        found = {"tables": [plain_as_json(table) for table in made]}
-        print(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
-    elif not wish.quiet:
-        print(print_plain([table.shown for table in made]))
-    if files and not wish.quiet:
-        print(f"{len(files)} file{'s' if len(files) > 1 else ''} in {files[0].parent}:", file=sys.stderr)
-        print("  " + "  ".join(file.name for file in files), file=sys.stderr)
+    give(
+        lambda: {"tables": [plain_as_json(table) for table in made]},
+        lambda: print_plain([table.shown for table in made]),
+        files, json_output=wish.json_output, quiet=wish.quiet,
+    )  # fmt: skip

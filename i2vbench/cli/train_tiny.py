@@ -7,19 +7,21 @@ from typing import Annotated
 
 import typer
 
+from i2vbench.cli import complete, options
+from i2vbench.cli.options import Quiet
+from i2vbench.names import ALL
 from i2vbench.tiny import RECIPES
 
 
-def register(app: typer.Typer) -> None:
-    app.command("train-tiny")(train_tiny)
-
-
 def train_tiny(
-    name: Annotated[str, typer.Argument(help=f"{', '.join(RECIPES)}, or all.")],
-    out: Annotated[Path, typer.Option(help="The folder for the weights, their cards and curves.")] = Path("runs/tiny"),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    name: Annotated[
+        str,
+        typer.Argument(help=f"{', '.join(RECIPES)}, or all.", autocompletion=complete.words(*RECIPES, ALL)),
+    ],
+    out: Annotated[Path, options.out("the folder of the weights, their cards and curves.")] = Path("runs/tiny"),
+    quiet: Quiet = False,
 ) -> None:
-    """Train a small network of the tiny profile from nothing, on the synthetic world.
+    """Train a small network of the tiny profile from nothing, on drawn clips.
 
     Each has a recipe with a fixed seed; what comes with i2vbench was made by this command. No network is needed.
 
@@ -31,6 +33,8 @@ def train_tiny(
     for recipe in make.choose_recipes(name):
         with choose(quiet) as progress:
             made = make.train_tiny(recipe, out, progress)
+        if quiet:
+            continue
         print(
             f"{recipe.name}: {made.file}, {made.cpu_minutes:.1f} minutes of CPU time (stated: {recipe.cpu_minutes:g})"
         )

@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import Annotated
 
 import typer
 
-from i2vbench.cli.options import DEVICE_HELP, check_device, check_writable, split
+from i2vbench.cli import options
+from i2vbench.cli.arguments import check_device, check_writable, split
+from i2vbench.cli.options import Device, Quiet
 
 DRAWN = "synthetic"
 
 
-def register(app: typer.Typer) -> None:
-    app.command("validate-metrics")(validate_metrics)
-
-
 def validate_metrics(
-    profile: Annotated[str, typer.Option(help="tiny, paper, or a TOML file.")] = "tiny",
-    metrics: Annotated[list[str] | None, typer.Option(help="NAME,NAME or all.")] = None,
-    damages: Annotated[list[str] | None, typer.Option(help="Only these, NAME,NAME.")] = None,
+    metrics: Annotated[list[str] | None, options.metrics(", or all. Default: all.")] = None,
+    damages: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAMES", help="Only these damages, separated by commas.", rich_help_panel=options.WHAT),
+    ] = None,
     dataset: Annotated[
-        str, typer.Option(help="What is damaged: synthetic, or a data set with real clips (which cannot be swapped).")
+        str,
+        options.dataset(": what is damaged, synthetic or a data set with real clips (which cannot be swapped)."),
     ] = DRAWN,
-    clips: Annotated[int, typer.Option(min=2, help="How many.")] = 12,
+    clips: Annotated[
+        int, typer.Option(min=2, help="How many clips: the first ones.", rich_help_panel=options.WHAT)
+    ] = 12,
+    profile: Annotated[str, options.profile("what metrics look through.")] = "tiny",
     quick: Annotated[
-        bool, typer.Option(help="Only the strongest grade: a quarter of the time, but not whether it is monotone.")
+        bool,
+        options.quick("only the strongest grade, a quarter of the time, but not whether it is monotone."),
     ] = False,
-    device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
-    out: Annotated[Path, typer.Option(help="The folder for damage.csv, truth.csv and report.md.")] = Path(
-        "runs/validate"
-    ),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    device: Device = "auto",
+    out: Annotated[Path, options.out("the folder of damage.csv, truth.csv and report.md.")] = Path("runs/validate"),
+    quiet: Quiet = False,
 ) -> None:
-    """Put the metrics to the test: show them clips with graded, known damage, and see what they make of it.
+    """Put the metrics to the test, with clips of graded, known damage.
 
     What each metric was expected to answer was stated beforehand. Exit code 1 if one does not behave as stated.
 
@@ -59,12 +63,14 @@ def validate_metrics(
         found = validate(wish, progress)
     from i2vbench.validate.report import lines, write_report
 
-    for line in lines(found.reactions, found.scores, found.notes, get_terminal_size((100, 24)).columns):
-        print(line)
     files = write_report(out, found.reactions, found.scores, found.title, found.profile, found.notes)
-    print(f"\n{found.title}\n{', '.join(map(str, files))}")
+    if not quiet:
+        for line in lines(found.reactions, found.scores, found.notes, get_terminal_size((100, 24)).columns):
+            print(line)
+        print(f"\n{found.title}\n{', '.join(map(str, files))}")
     wrong = [r for r in found.reactions if r.as_stated is False]
     if wrong:
         are = "answer is" if len(wrong) == 1 else "answers are"
-        print(f"{len(wrong)} {are} not as stated: {', '.join(f'{r.metric} to {r.damage}' for r in wrong)}")
+        names = ", ".join(f"{r.metric} to {r.damage}" for r in wrong)
+        print(f"{len(wrong)} {are} not as stated: {names}", file=sys.stderr)
         raise typer.Exit(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,34 +10,48 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2vbench.cli.options import check_choice
+from i2vbench.cli import complete
+from i2vbench.cli.arguments import check_choice
+from i2vbench.cli.options import Json, Quiet
+from i2vbench.cli.output import plain_lines, print_json
+from i2vbench.cli.shape import add, new_group
 from i2vbench.errors import UserError
 
 if TYPE_CHECKING:
     from i2vbench.weights.progress import Transfers
 
-app = typer.Typer(
-    help="List the checkpoints of models and metrics (without a command); fetch, verify, import or trust them.",
-    rich_markup_mode=None,
-)
+app = new_group(invoke_without_command=True)
 
 KINDS = ("metric", "model", "profile", "curation")
-_Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Checkpoints by name.")]
+_Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="NAME", help="Checkpoints by name.", autocompletion=complete.checkpoints),
+]
 _Wanted = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NAME", help="Checkpoints by name; diffusers:OWNER/REPO is a pipeline of the hub."),
+    typer.Argument(
+        metavar="NAME",
+        help="Checkpoints by name; diffusers:OWNER/REPO is a pipeline of the hub.",
+        autocompletion=complete.checkpoints,
+    ),
 ]
-_Name = Annotated[str, typer.Argument(metavar="NAME", help="The checkpoint's name.")]
+_Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="The checkpoint's name.", autocompletion=complete.checkpoints)
+]
 
 
-@app.callback(invoke_without_command=True)
+@app.callback()
 def _list(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, on stdout.")] = False,
+    json_output: Json = False,
 ) -> None:
-    """List every checkpoint: what uses it, size, licence, source, whether it is here, and what its hash is held to.
+    """List the checkpoints; with a command, fetch, verify, import or trust them.
 
-    Hash: pinned by the catalogue, recorded when it was first seen, or unknown; a folder's files have one each.
+    They are those of models and metrics. Of each there is what uses it, size, licence, source, whether it is here, and
+    what its hash is held to: pinned by the catalogue, recorded when it was first seen, or unknown; a folder's files
+    have one each.
+
+    Example: i2vbench weights
     """
     if context.invoked_subcommand is not None:
         return
@@ -48,14 +61,13 @@ def _list(
     from i2vbench.weights.store import details
 
     rows = [details(facts) for facts in load_catalogue().values()]
-    if as_json:
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+    if json_output:
+        print_json(rows)
         return
     print("\n".join(listing(rows)))
     print(f"\nFiles go to {cache_folder()} (I2VBENCH_CACHE), those of the Hugging Face hub to its cache (HF_HOME).")
 
 
-@app.command("fetch")
 def fetch(
     names: _Wanted = None,
     needed: Annotated[
@@ -66,11 +78,14 @@ def fetch(
             help="All that a metric, model, profile or curation (paper, tiny) needs: --for metric fvd.",
         ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Fetch checkpoints, several at once; without a name, all but the optional ones. Exit code 1 if any failed.
+    """Fetch checkpoints, several at once.
 
-    Stopped at any moment, the same command goes on where it was.
+    Without a name, these are all but the optional ones. Stopped at any moment, the same command goes on where it was.
+    Exit code 1 if any failed.
+
+    Example: i2vbench weights fetch --for metric fvd
     """
     from i2vbench.weights import entry, load_catalogue, missing
     from i2vbench.weights.fetch import fetch as fetch_all
@@ -89,7 +104,7 @@ def fetch(
     with choose(quiet) as watch:
         reasons = fetch_all(entries, watch) + fetch_pipelines(pipelines, watch)
     for reason in reasons:
-        print(f"i2vbench: {reason}", file=sys.stderr)
+        print(f"i2vbench: {plain_lines(reason)}", file=sys.stderr)
     if reasons:
         raise typer.Exit(1)
 
@@ -130,9 +145,13 @@ def fetch_pipelines(names: Sequence[str], watch: Transfers) -> list[str]:
     return reasons
 
 
-@app.command("verify")
 def verify(names: _Names = None) -> None:
-    """Read and hash every checkpoint that is here. Exit code 1 if one is not what it is called."""
+    """Read and hash every checkpoint that is here.
+
+    Exit code 1 if one is not what it is called.
+
+    Example: i2vbench weights verify i3d_tats
+    """
     from i2vbench.weights import entry, load_catalogue
     from i2vbench.weights.bring import verify as verify_all
 
@@ -145,31 +164,45 @@ def verify(names: _Names = None) -> None:
         raise typer.Exit(1)
 
 
-@app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file, under any name.")],
     name: _Name,
-    trust: Annotated[
-        str, typer.Option("--trust", metavar="SHA256", help="Of TorchScript: the hash that you trust to run.")
+    sha256: Annotated[
+        str, typer.Option(metavar="SHA256", help="Of TorchScript: the hash of the file that you trust to run.")
     ] = "",
 ) -> None:
-    """Copy a file in, after its size, hash, tensor names and shapes check out: for machines without a network."""
+    """Copy a checkpoint's file in: for machines without a network.
+
+    Its size, hash, tensor names and shapes are checked before.
+
+    Example: i2vbench weights import i3d_torchscript.pt i3d_tats
+    """
     from i2vbench.weights import entry
     from i2vbench.weights.bring import import_file
 
-    print(import_file(file, entry(name), trust))
+    print(import_file(file, entry(name), sha256))
 
 
-@app.command("trust")
 def trust(
     name: _Name, sha256: Annotated[str, typer.Argument(metavar="SHA256", help="The hash of the file that you trust.")]
 ) -> None:
-    """Let a TorchScript file run: it can hold code, so its hash comes from you, not from what was downloaded."""
+    """Let a TorchScript file run.
+
+    It can hold code, so its hash comes from you, not from what was downloaded.
+
+    Example: i2vbench weights trust i3d_torchscript 0000000000000000000000000000000000000000000000000000000000000000
+    """
     from i2vbench.weights import entry
     from i2vbench.weights.bring import trust_script
 
     trust_script(entry(name), sha256)
     print(f"{name} is run from now on, as long as its SHA-256 is {sha256}")
+
+
+add(app, "fetch", fetch)
+add(app, "verify", verify)
+add(app, "import", import_)
+add(app, "trust", trust)
 
 
 def needed_for(kind: str, name: str) -> list[str]:

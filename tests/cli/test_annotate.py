@@ -25,7 +25,7 @@ from tests.conftest import Cli
         (["nowhere"], "nowhere: no such folder"),
         (["folder:nowhere"], "nowhere: no such folder"),
         (["."], "has no metadata.csv"),
-        (["data", "--category", "Robots"], "unknown category 'Robots'; the data set has Pet, Food"),
+        (["data", "--categories", "Robots"], "unknown category 'Robots'; the data set has Pet, Food"),
         (["data", "--device", "tpu9"], "tpu9"),
         (["data", "--profile", "papre"], "unknown profile 'papre'"),
         (["data", "--no-proposals", "--propose-only"], "leave nothing to do"),

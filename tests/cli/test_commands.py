@@ -152,7 +152,7 @@ def test_reasons_are_shown_as_plain_characters(cli: Cli, place: Path) -> None:
 
 def test_table_writes_what_is_asked_for_where_it_is_asked_for(cli: Cli, place: Path) -> None:
     assert run(cli, "--model", "static", "--model", "pan", "--quiet").returncode == 0
-    done = cli("table", "run", "--format", "csv,latex", "--metric", "temporal_flickering", "--out", "paper")
+    done = cli("table", "run", "--format", "csv,latex", "--metrics", "temporal_flickering", "--out", "paper")
     assert done.returncode == 0
     assert sorted(path.name for path in (place / "paper").iterdir()) == [
         "clips.csv", "summary.csv", "summary.tex", "temporal_flickering.csv", "temporal_flickering.tex",

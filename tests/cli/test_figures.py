@@ -33,7 +33,7 @@ def test_a_run_has_its_figures_in_its_folder(inside: Inside, tmp_path: Path) -> 
 
 def test_a_choice_goes_to_a_folder_of_its_own_and_says_what_is_not_drawn(inside: Inside, tmp_path: Path) -> None:
     make_run(tmp_path / "run", spec())
-    done = inside("figures", "run", "--metric", "dynamic_degree", "--model", "pan", "--format", "svg")
+    done = inside("figures", "run", "--metrics", "dynamic_degree", "--model", "pan", "--format", "svg")
     assert (done.code, done.stdout.split(":")[0]) == (0, "2 files in figures")
     assert "not drawn: a radar needs at least 3 metrics" in done.stderr
     assert "not drawn: a scatter needs" in done.stderr
@@ -55,7 +55,7 @@ def test_a_folder_called_paper_can_be_named(inside: Inside, tmp_path: Path) -> N
         (["paper", "other"], "paper stands alone"),
         (["paper", "--with-published"], "paper stands alone"),
         (["paper", "--kind", "histograms"], "the paper prints none: name the folder of a run instead"),
-        (["paper", "--metric", "fvd"], "no metric 'fvd' to draw: there are temporal_flickering"),
+        (["paper", "--metrics", "fvd"], "no metric 'fvd' to draw: there are temporal_flickering"),
         (["paper", "--model", "Sora"], "no model 'Sora' to draw: there are AnimateAnything"),
         (["nowhere"], "nowhere"),
     ],

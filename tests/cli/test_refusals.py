@@ -241,7 +241,7 @@ def test_an_unknown_format_or_metric_of_a_table(cli: Cli, tmp_path: Path, small_
     data = make_dataset(tmp_path / "data", num_clips=1)
     cli(*RUN, "--dataset", f"folder:{data}", "--profile", small_profile_file, "--model", "static", "--out", "run")
     assert "csv, latex, markdown, html" in refused(cli, "table", "run", "--format", "excel")
-    assert "temporal_flickering" in refused(cli, "table", "run", "--metric", "fvd")
+    assert "temporal_flickering" in refused(cli, "table", "run", "--metrics", "fvd")
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def test_the_data_sets_sample_gives_picture_and_prompt(inside: Inside, tmp_path:
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["figure5"], "figure4 or figure6 or figure7"),
+        (["figure5"], "did you mean figure"),
         (["figure6", "--model", "static"], "'static'"),
         (["figure6", "--out", "six.jpg"], "ending in .png"),
         (["figure6", "--out", "dog.png/six.png"], "cannot be written"),

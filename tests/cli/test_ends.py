@@ -1,0 +1,139 @@
+"""How commands end: refusals of one form, and one exit code for each end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.inside import Inside, call_inside
+from tests.conftest import environment
+
+I2VBENCH = [sys.executable, "-m", "i2vbench"]
+
+
+@pytest.fixture
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Inside:
+    return call_inside(tmp_path, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("runn", "no command 'runn' of i2vbench: did you mean run? (see `i2vbench --help`)"),
+        ("data chekc", "no command 'chekc' of i2vbench data: did you mean check? (see `i2vbench data --help`)"),
+        ("reproduce figre4", "no command 'figre4' of i2vbench reproduce: did you mean figure4"),
+        ("table", "missing argument 'RUN' (see `i2vbench table --help`)"),
+        ("generate --model static --out a.mp4", "missing option '--image' (see `i2vbench generate --help`)"),
+        ("run --modell static", "no option --modell: did you mean --model"),
+        ("table run --metric fvd", "no option --metric: did you mean --metrics? (see `i2vbench table --help`)"),
+        ("run --workers 0", "--workers: "),
+        ("run --limit many", "--limit: "),
+        ("run --seed -1", "--seed: "),
+        ("run --gpus-per-worker nan", "--gpus-per-worker"),
+        ("run --gpus-per-worker 2", "--gpus-per-worker: "),
+        ("run --model", "option '--model' requires an argument"),
+        ("run --model static extra", "(extra) (see `i2vbench run --help`)"),
+        ("run --model static --reader opencv", "--reader 'opencv': expected pyav or decord"),
+        ("table run --format excel", "unknown format 'excel'"),
+        ("human serve --out s --checks nan", "--checks"),
+        ("show nowhere", "nowhere is not a run"),
+    ],
+)
+def test_a_refusal_is_one_line_on_standard_error(inside: Inside, line: str, says: str) -> None:
+    done = inside(*line.split())
+    assert done.code == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("i2vbench: "), done.stderr
+    assert says.lower() in done.stderr.lower()
+    assert len(done.stderr.splitlines()) == 1
+    assert not re.search(r"Error|Usage|Traceback|\.$", done.stderr.strip())
+
+
+@pytest.mark.parametrize("words", [[], ["data"], ["human"], ["leaderboard"]])
+def test_a_group_without_a_command_shows_what_there_is_and_is_refused(inside: Inside, words: list[str]) -> None:
+    done = inside(*words)
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: ")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["run", "--help"], ["data", "--help"]])
+def test_help_is_a_result(inside: Inside, words: list[str]) -> None:
+    done = inside(*words)
+    assert (done.code, done.stderr) == (0, "")
+    assert done.stdout
+
+
+@pytest.mark.parametrize("line", ["data stats synthetic:2", "table paper --table 6", "figures paper --kind radar"])
+def test_quiet_prints_nothing_and_json_is_printed_all_the_same(inside: Inside, line: str) -> None:
+    done = inside(*line.split(), "--quiet")
+    assert done == type(done)(0, "", "")
+    if not line.startswith("figures"):
+        assert json.loads(inside(*line.split(), "--quiet", "--json").stdout)
+
+
+def test_nobody_reads_on(tmp_path: Path) -> None:
+    """`| head -1`: no error, no word, whether the reader goes before all is printed or after."""
+    command = f"set -o pipefail; {sys.executable} -m i2vbench weights | head -1"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith("checkpoint")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a disk that is always full")
+def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*I2VBENCH, "models"], cwd=tmp_path, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True,
+            check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("i2vbench: writing failed: No space left on device")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_stopped_by_ctrl_c(tmp_path: Path) -> None:
+    drawing = subprocess.Popen(
+        [*I2VBENCH, "data", "draw", "drawn", "--count", "1000000"], cwd=tmp_path, env=environment(),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    end = time.monotonic() + 120
+    while not any(tmp_path.glob("drawn/*.mp4")):
+        assert drawing.poll() is None, drawing.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    drawing.send_signal(signal.SIGINT)
+    out, err = drawing.communicate(timeout=120)
+    assert (drawing.returncode, out) == (130, "")
+    assert err == "i2vbench: stopped\n"
+
+
+def test_what_was_begun_is_taken_away_on_sigterm(tmp_path: Path) -> None:
+    """A command that cleans up after SIGTERM still ends with its code."""
+    code = """
+import os, signal, sys
+from pathlib import Path
+from i2vbench.leaderboards.site import build
+from i2vbench import cli
+
+def begun(entries, out, title):
+    os.kill(os.getpid(), signal.SIGTERM)
+    signal.pause()
+
+build.build_site = begun
+sys.argv = ["i2vbench", "leaderboard", "build", "--out", "site"]
+cli.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "i2vbench: stopped\n")
