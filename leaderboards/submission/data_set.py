@@ -13,7 +13,6 @@ from i2vbench.errors import UserError
 from i2vbench.first_frames.record import KEY
 from i2vbench.leaderboards.submission.restore import Restored
 from i2vbench.plan import resolve_categories, select
-from i2vbench.profiles import parse_profile
 from i2vbench.registry import DATASETS
 from i2vbench.types import Sample
 from i2vbench.video import VideoError
@@ -101,7 +100,7 @@ def faults_of_first_frames(restored: Restored, samples: Mapping[str, Sample], id
         samples: The data set's own.
         ids: Of those to be looked at.
     """
-    protocol, found = parse_profile(restored.settings["profile"]).protocol, []
+    protocol, found = restored.profile.protocol, []
     for id_ in dict.fromkeys(ids) if KEY not in restored.settings else ():
         stated = restored.first_frames.get(id_)
         if stated is None or id_ not in samples:

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from i2vbench import __version__
+from i2vbench.admission import Verdict
 from i2vbench.errors import UserError
 from i2vbench.files import atomic_file, file_sha256
-from i2vbench.leaderboards.admission import Verdict
 from i2vbench.leaderboards.submission.adapters import Adapter, find_adapter
 from i2vbench.leaderboards.submission.archive import ArchiveWriter
 from i2vbench.leaderboards.submission.arrays import Features, shape_of

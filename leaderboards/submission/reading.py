@@ -9,8 +9,8 @@ from typing import Any
 
 import filelock
 
+from i2vbench.admission import Verdict, judge
 from i2vbench.errors import UserError
-from i2vbench.leaderboards.admission import Verdict, judge
 from i2vbench.run_file import read_settings
 from i2vbench.store import Store
 

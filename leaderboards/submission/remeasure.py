@@ -16,7 +16,6 @@ from i2vbench.leaderboards.submission.settings_check import own_metric
 from i2vbench.leaderboards.submission.tolerance import fault_of_decisions, fault_of_features, fault_of_value
 from i2vbench.measure import measure_clips
 from i2vbench.metrics.base import Metric
-from i2vbench.profiles import parse_profile
 from i2vbench.rows import ClipState, MeasurementRow
 from i2vbench.store import REFERENCE, Store
 from i2vbench.types import Clip, Measurement, Sample
@@ -78,7 +77,7 @@ def wanted_metrics(restored: Restored, skip_missing: bool) -> tuple[dict[str, Me
     Raises:
         UserError: Checkpoints are not here, and `skip_missing` is not set: with the command that gets them.
     """
-    profile = parse_profile(restored.settings["profile"])
+    profile = restored.profile
     records = restored.settings["metrics"]
     metrics = {id_: own_metric(id_, profile) for id_ in restored.metrics if "skipped" not in records[id_]}
     metrics = {id_: metric for id_, metric in metrics.items() if not metric.info.features_of}
@@ -127,7 +126,7 @@ class Work:
 
 def remeasure(work: Work, chosen: Sequence[ClipLine], found: Remeasured) -> None:
     """Measure the chosen clips, and the real clips of their samples, and hold the numbers to those handed in."""
-    profile = parse_profile(work.restored.settings["profile"])
+    profile = work.restored.profile
     failed: set[str] = set()
     for id_, metric in work.metrics.items():
         failure = try_once(lambda: metric.load(work.device, profile.precision), f"{id_}: load")  # noqa: B023
@@ -174,7 +173,7 @@ def _measure_group(
     records: Records,
     found: Remeasured,
 ) -> None:
-    profile = parse_profile(work.restored.settings["profile"])
+    profile = work.restored.profile
     clips: dict[tuple[str, str, int], Clip | Failure] = {}
     for row in some:
         path = work.room / "clip.mp4"
@@ -198,7 +197,7 @@ def _measure_real(
     work: Work, store: Store, metrics: Mapping[str, Metric], ids: Sequence[str], records: Records, found: Remeasured
 ) -> None:
     """The same of the data set's own clips, for the metrics that compare with them."""
-    protocol = parse_profile(work.restored.settings["profile"]).protocol
+    protocol = work.restored.profile.protocol
     reader = work.restored.settings["reader"]["name"]
     comparing = {id_: metric for id_, metric in metrics.items() if "reference" in metric.info.reads}
     known = {c.sample for c in found.compared if not c.model}

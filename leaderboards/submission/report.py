@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from i2vbench.leaderboards.submission.remeasure import Compared
+from i2vbench.texts import amount
 
 MOST_LINES = 100
 """Of one kind, for people."""
@@ -74,8 +75,7 @@ class Report:
 
     def _conclusion(self) -> str:
         if not self.verified:
-            count = len(self.faults)
-            return f"Not verified: {count:,} fault{'s' if count != 1 else ''}."
+            return f"Not verified: {amount(len(self.faults), 'fault')}."
         if not self.compared:
             return "Its tables follow from its measurements; nothing was measured again."
         return "Verified." if self.data_set else "Verified, but for what is the data set's (see the notes)."

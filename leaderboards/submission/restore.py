@@ -16,6 +16,7 @@ from i2vbench.leaderboards.submission.names import CLIPS, MEASUREMENTS, SAMPLES
 from i2vbench.leaderboards.submission.records import Allowed, take_records
 from i2vbench.leaderboards.submission.settings_check import split_metrics
 from i2vbench.plan import request_seed
+from i2vbench.profiles import Profile, parse_profile
 from i2vbench.store import Store, video_path
 from i2vbench.types import PlannedClip, Sample
 
@@ -45,6 +46,11 @@ class Restored:
     metrics: list[str]
     others: list[str]
     faults: list[str] = field(default_factory=list)
+
+    @property
+    def profile(self) -> Profile:
+        """What it was made under."""
+        return parse_profile(self.settings["profile"])
 
     def video(self, clip: ClipLine) -> str:
         """Where a clip's video is in an archive, and in a run's folder."""

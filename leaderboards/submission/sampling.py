@@ -72,3 +72,15 @@ class Videos:
                 yield from iter(lambda: file.read(CHUNK), b"")
         else:
             raise OSError(f"it is in neither the archive nor a folder ({name})")
+
+
+def keep_videos(archive: Archive, restored: Restored) -> None:
+    """Lay the videos of an archive into the run that was made anew of it; those that are not as stated are left out."""
+    videos = Videos(archive, None)
+    for clip in restored.clips.values():
+        name = restored.video(clip)
+        if clip.state == "done" and name in archive.entries:
+            target = restored.folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if videos.copy(name, clip, target):
+                target.unlink()

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from i2vbench import __version__
+from i2vbench.admission import judge
 from i2vbench.attempt import Failure, try_once
 from i2vbench.errors import UserError
 from i2vbench.files import file_sha256
-from i2vbench.leaderboards.admission import judge
 from i2vbench.leaderboards.submission.adapters import faults_of_adapters
 from i2vbench.leaderboards.submission.archive import Archive
 from i2vbench.leaderboards.submission.compare import differing_tables
@@ -34,13 +34,14 @@ from i2vbench.leaderboards.submission.remeasure import (
 )
 from i2vbench.leaderboards.submission.report import Report
 from i2vbench.leaderboards.submission.restore import Restored, restore
-from i2vbench.leaderboards.submission.sampling import Videos, choose
+from i2vbench.leaderboards.submission.sampling import Videos, choose, keep_videos
 from i2vbench.leaderboards.submission.settings_check import faults_of_metrics, read_run
 from i2vbench.log import log_to
+from i2vbench.machine import resolve_device
 from i2vbench.names import FORMATS
-from i2vbench.settings import resolve_device
 from i2vbench.store import Store
 from i2vbench.tables import collect, write_tables
+from i2vbench.texts import amount
 from i2vbench.types import Sample
 from i2vbench.weights.catalogue import human_size
 
@@ -65,6 +66,7 @@ class Wish:
         anyway: A run that may not go on a leaderboard may be well all the same.
         model: The one that is to go on a leaderboard: whether the others may is not asked, and none of their clips is
             measured again. "" takes all.
+        keep_videos: Lay the archive's videos into the run that is made anew.
     """
 
     archive: Path
@@ -77,6 +79,7 @@ class Wish:
     recompute_only: bool = False
     anyway: bool = False
     model: str = ""
+    keep_videos: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,8 @@ def look_at(archive: Archive, wish: Wish, room: Path) -> Looked:
     _look_at_admission(report, manifest, restored, wish)
     compared = _look_at_data_set(report, restored, wish.dataset)
     _measure_again(report, archive, manifest, restored, wish, room, compared.samples)
+    if wish.keep_videos:
+        keep_videos(archive, restored)
     return Looked(report, manifest, restored, compared.samples)
 
 
@@ -271,8 +276,8 @@ def _measure_again(
     own = [record for record in found.compared if record.model]
     numbers = Counter(record.metric for record in own if record.state == "done")
     how = "the same kind of device" if work.same else f"{work.device}; it was made on {restored.settings['device']}"
-    clips = "1 clip" if len(chosen) == 1 else f"{len(chosen)} clips"
     counted = ", ".join(f"{id_} {count}" for id_, count in numbers.items())
+    clips = amount(len(chosen), "clip")
     told = f"{numbers.total()} numbers of {clips} (seed {report.seed}) are the same, measured again on {how}: {counted}"
     if not wish.model:
         report.faults += _faults_of_draw(restored, chosen, wish.clips)

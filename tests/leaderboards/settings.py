@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from i2vbench.leaderboards.admission import BOARDS, Holdings
+from i2vbench.admission import BOARDS, Holdings
 from i2vbench.profiles import load_profile
 from i2vbench.registry import METRICS
 from i2vbench.weights import entry

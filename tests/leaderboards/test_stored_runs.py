@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from i2vbench.admission import BOARDS, examine, refusals
 from i2vbench.cli.leaderboard import app
 from i2vbench.errors import UserError
-from i2vbench.leaderboards.admission import BOARDS, examine, refusals
 from i2vbench.profiles import load_profile
 from i2vbench.run_file import read_settings
 from i2vbench.store import Store
@@ -136,7 +136,7 @@ def test_a_real_run_of_msrvtt_lacks_what_it_lacks_and_nothing_else(
         (change("metrics", "fvd", "skipped", to={"a": 1}), "skipped of the metric fvd"),
         (change("metrics", "fvd", "info", to={"reads": 5}), "info.reads of the metric fvd"),
         (change("metrics", "fvd", "info", to={"features_of": ["x"]}), "info.features_of of the metric fvd"),
-        (change("dataset", "spec", to=["ucf101"]), "a text, a seed or the facts"),
+        (change("dataset", "spec", to=["ucf101"]), "dataset.spec"),
     ],
 )
 def test_a_run_json_that_no_run_wrote_is_a_sentence(

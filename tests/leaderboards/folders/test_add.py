@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from i2vbench.leaderboards.admission import BOARDS
+from i2vbench.admission import BOARDS
 from i2vbench.leaderboards.folders.add import Place, add
 from i2vbench.leaderboards.folders.clips import COUNT, choose_samples, encode_small
 from i2vbench.leaderboards.folders.layout import MOST_CLIPS_BYTES
@@ -123,7 +123,7 @@ def test_refusals(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     call, root = call_inside(tmp_path, monkeypatch, capsys), folder.parent.parent
-    done = call("leaderboard", "add", submitted.archive, "--to", root, "--recompute-only", *arguments)
+    done = call("leaderboard", "add", submitted.archive, "--out", root, "--recompute-only", *arguments)
     assert (done.code, list(root.rglob("static"))) == (code, []), done
     assert said in done.stdout + done.stderr
 

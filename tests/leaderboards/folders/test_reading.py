@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from i2vbench.admission import BOARDS
 from i2vbench.errors import UserError
-from i2vbench.leaderboards.admission import BOARDS
 from i2vbench.leaderboards.entries import TOTAL
 from i2vbench.leaderboards.folders import read
 from i2vbench.leaderboards.published import METHODS, METRIC_IDS, numbers

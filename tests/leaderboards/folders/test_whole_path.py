@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from i2vbench.leaderboards.admission import BOARDS
+from i2vbench.admission import BOARDS
 from i2vbench.leaderboards.entries import TOTAL
 from i2vbench.leaderboards.folders.add import Added, Place, add
 from i2vbench.leaderboards.folders.check import verify_folder

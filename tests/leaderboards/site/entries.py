@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from i2vbench.leaderboards.admission import BOARDS
+from i2vbench.admission import BOARDS
 from i2vbench.leaderboards.entries import TOTAL, Entry, Score, ShownClip
 from i2vbench.leaderboards.published import METHODS, METRIC_IDS, numbers
 from i2vbench.statistics import Interval

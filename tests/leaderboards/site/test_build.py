@@ -15,8 +15,8 @@ from urllib.parse import unquote, urlsplit
 import av
 import pytest
 
+from i2vbench.admission import BOARDS
 from i2vbench.errors import UserError
-from i2vbench.leaderboards.admission import BOARDS
 from i2vbench.leaderboards.entries import TOTAL
 from i2vbench.leaderboards.published import METHODS, numbers
 from i2vbench.leaderboards.site.boards import boards, metric_texts

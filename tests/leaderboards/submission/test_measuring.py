@@ -55,6 +55,10 @@ def test_the_command_measures_a_sample_again_and_runs_nothing_of_it(
     assert not submitted.adapter.with_name("imported").exists()
     assert json.loads((tmp_path / "kept" / "report.json").read_text()) == report
     assert (tmp_path / "kept" / "tables" / "summary.csv").read_text().count("\n") == 3
+    kept, handed_in = tmp_path / "kept" / "run" / "videos", submitted.run / "videos"
+    names = sorted(path.relative_to(handed_in) for path in handed_in.rglob("*.mp4"))
+    assert sorted(path.relative_to(kept) for path in kept.rglob("*.mp4")) == names
+    assert all((kept / name).read_bytes() == (handed_in / name).read_bytes() for name in names)
 
 
 def test_videos_may_lie_in_a_folder(submitted: Submitted, look: Look) -> None:

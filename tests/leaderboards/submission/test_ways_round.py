@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from i2vbench.leaderboards.admission import judge
+from i2vbench.admission import judge
 from i2vbench.leaderboards.submission import zip_layout
 from i2vbench.leaderboards.submission.archive import ArchiveWriter, Refused
 from i2vbench.leaderboards.submission.pack import Wish, pack
@@ -21,7 +21,7 @@ from i2vbench.leaderboards.submission.records import Allowed, take_records
 from i2vbench.leaderboards.submission.tolerance import fault_of_decisions
 from i2vbench.run_file import read_settings
 from i2vbench.store import Store
-from tests.conftest import INTERRUPTED, Cli, command, environment
+from tests.conftest import Cli, command, environment
 from tests.leaderboards.conftest import Submitted
 from tests.leaderboards.submission.archives import Parts, as_lines, at, of_json, of_line
 from tests.leaderboards.submission.conftest import Change, Look
@@ -149,7 +149,7 @@ def test_an_end_by_signal_leaves_nothing(submitted: Submitted, tmp_path: Path) -
         assert process.poll() is None
         time.sleep(0.01)
     process.terminate()
-    assert process.wait() in INTERRUPTED
+    assert process.wait() == 143
     assert not list(place.iterdir())
 
 
@@ -195,3 +195,9 @@ def test_the_last_line_says_what_was_not_looked_at(look: Look, submitted: Submit
     assert list(report.lines())[-1] == "Verified."
     report.data_set = False
     assert list(report.lines())[-1] == "Verified, but for what is the data set's (see the notes)."
+
+
+def test_a_run_is_not_taken_for_what_is_made_of_it(submitted: Submitted, cli: Cli) -> None:
+    done = cli("leaderboard", "verify", submitted.run)
+    assert done.returncode == 2
+    assert f"i2vbench: {submitted.run}: is a run, not an archive of one: `i2vbench submit" in done.stderr
