@@ -12,16 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from i2vbench.metrics.base import NetworkMetric
 from i2vbench.metrics.flow import NOT_FINITE, Look, strongest_means, too_small
 from i2vbench.types import Clip, Measurement, MetricInfo
-
-if TYPE_CHECKING:
-    pass
 
 FPS = 8
 SHARE = 0.05

@@ -6,12 +6,13 @@ plural do not count, and the words in object_words.toml stand for their name.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
+
+from i2vbench.parsing import parse_toml
 
 if TYPE_CHECKING:
     import inflect
@@ -24,7 +25,7 @@ _ARTICLES = ("a ", "an ", "the ")
 @cache
 def vocabulary() -> Mapping[str, tuple[str, ...]]:
     """The names that GRiT was trained to write (COCO's 80), each with the words that stand for it."""
-    tables = tomllib.loads(WORDS_FILE.read_text(encoding="utf-8"))
+    tables = parse_toml(WORDS_FILE.read_text(encoding="utf-8"))
     return {name: tuple(words) for name, words in tables.items()}
 
 

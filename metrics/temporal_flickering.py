@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +23,6 @@ from i2vbench.metrics.base import NetworkMetric
 from i2vbench.metrics.static_filter import Verdict, judge
 from i2vbench.metrics.variants import check_variant
 from i2vbench.types import Clip, Frames, Measurement, MetricInfo
-
-if TYPE_CHECKING:
-    pass
 
 STATIC_ONLY = "static-only"
 

@@ -48,8 +48,23 @@ def test_few_replicates_give_standard_errors() -> None:
     assert widened.high - 5 == pytest.approx(t.ppf(0.975, 4) * math.sqrt(5 / 4), rel=1e-3)
 
 
+def test_from_400_replicates_on_the_ends_are_percentiles() -> None:
+    """Of a skewed number they lie at unequal distances from it, as those of a standard error do not."""
+    enough = np.arange(400.0) ** 2
+    for some, is_skewed in ((enough, True), (enough[:399], False)):
+        value = float(some.mean())
+        interval = bootstrap_interval(value, some)
+        assert (interval.high - value == pytest.approx(value - interval.low)) != is_skewed
+    assert bootstrap_interval(float(enough.mean()), enough).low == pytest.approx(np.quantile(enough, 0.025), rel=1e-3)
+
+
+def test_an_interval_holds_its_ends() -> None:
+    assert all(end in Interval(0.0, 1.0) for end in (0.0, 1.0))
+
+
 def test_what_has_no_replicates_has_no_interval() -> None:
     assert math.isnan(bootstrap_interval(1.0, [math.nan, 1.0]).low)
+    assert bootstrap_interval(1.5, [math.nan, 1.0, math.inf, 2.0]) == bootstrap_interval(1.5, [1.0, 2.0])
     same = bootstrap_interval(0.5, [0.5] * 1000, samples=8)
     assert (same.low, same.high) == (0.5, 0.5)
 

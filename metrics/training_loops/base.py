@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from i2vbench.extras import refusal
 from i2vbench.metrics.networks.frames import check_videos
 
 try:
     from torchmetrics import Metric
 except ModuleNotFoundError as error:
-    raise ImportError('metrics for training loops need torchmetrics: pip install "i2vbench[torchmetrics]"') from error
+    raise ImportError(refusal("a metric for training loops", "torchmetrics")) from error
 
 WITHOUT_FLOAT64 = frozenset({"mps"})
 """Types of devices that have none."""

@@ -69,7 +69,7 @@ def test_one_model_is_told_what_its_seeds_add(inside: Inside, place: Path) -> No
     [
         (("both",), "both has several models: static, pan; name two with --model-a and --model-b"),
         (("both", "a"), "--model-a is one of static, pan (both)"),
-        (("a", "b", "--metric", "fvd"), "no metric 'fvd' in these runs: they have temporal_flickering"),
+        (("a", "b", "--metrics", "fvd"), "no metric 'fvd' in these runs: they have temporal_flickering"),
         (("a", "nowhere"), "nowhere is not a run: it has no run.json"),
         (("a", "b", "--distance-replicates", "50"), "--distance-replicates 50: expected 100 or more, or 0"),
         (("a", "b", "--format", "excel"), "unknown format 'excel'"),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from i2vbench.compare import Draws, choose, open_sides, seed_noise
+from i2vbench.compare.comparison import Difference
 from i2vbench.compare.words import how_tested, sentences
 from i2vbench.errors import UserError
 from i2vbench.metrics.base import Metric
@@ -361,3 +362,8 @@ def test_a_category_called_all_is_not_taken_for_the_total(tmp_path: Path) -> Non
     assert found.categories == ["All", "x", "All (total)"]
     assert [row.n for row in found.metrics[0].rows] == [1, 1, 2]
     assert "fewer than two samples" in found.metrics[0].rows[0].note
+
+
+@pytest.mark.parametrize(("corrected", "significant"), [(None, False), (0.0499, True), (0.05, False), (0.0501, False)])
+def test_significant_is_a_corrected_p_below_5_percent(corrected: float | None, significant: bool) -> None:
+    assert Difference(planned=(9, 9), p=0.001, corrected=corrected).significant == significant

@@ -76,3 +76,4 @@ def test_unequal_numbers_of_seeds_by_hand() -> None:
     assert found.between == pytest.approx((6 - 2) / (4 / 3))
     assert found.seeds == pytest.approx(1 / 0.75)
     assert found.mean == 3.5
+    assert found.error_of_seeds**2 == pytest.approx(2 / (2 * 4 / 3))

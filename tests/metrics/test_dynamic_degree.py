@@ -20,7 +20,7 @@ from i2vbench.registry import METRICS
 from i2vbench.types import Clip, FrameSource, Sample, Video
 from tests.conftest import moving_frames
 from tests.metrics.networks.test_raft import tamed
-from tests.metrics.test_flow import Brightness, video
+from tests.metrics.test_flow import Brightness, Corner, video
 
 magnitudes = st.lists(st.floats(0, 100), min_size=1, max_size=30)
 
@@ -83,6 +83,14 @@ def test_value_and_details(metric: DynamicDegree) -> None:
     (now,) = measure_clips(metric, [clip("more", video(levels))])
     assert (now.value, now.details["pairs_above"]) == (1.0, 4)
     assert metric.aggregate([*measured, now]).value == pytest.approx(1 / 3)
+
+
+def test_the_longest_5_percent_of_the_vectors_are_what_moves(metric: DynamicDegree) -> None:
+    pixels = int(0.05 * 128 * 128)
+    for moving, expected in ((pixels, 4), (pixels // 2, 4 * (pixels // 2) / pixels)):
+        metric._network = Corner(moving)
+        (measured,) = metric.measure([clip("corner", video([0, 4, 8, 12]))])
+        assert measured.details["top5_magnitude_per_pair"] == pytest.approx([expected] * 3, abs=1e-3)
 
 
 def test_the_rate_is_the_clips_own(metric: DynamicDegree) -> None:

@@ -22,7 +22,7 @@ from i2vbench.metrics.kernel import kernel_distance
 from i2vbench.metrics.networks import c3d, clip, i3d, inception
 from i2vbench.profiles import load_profile
 from i2vbench.registry import METRICS
-from i2vbench.types import Measurement
+from i2vbench.types import Measurement, Video
 from tests.metrics.looking import lay_out, make_clip, recipe_state
 
 
@@ -63,6 +63,22 @@ def test_fid_sees_every_frame_of_every_clip(monkeypatch: pytest.MonkeyPatch) -> 
     frames = torch.from_numpy(np.concatenate([c.video.frames for c in clips]))
     expected = inception.load(state)(inception.preprocess(frames)).features.numpy().reshape(2, 2, 2048)
     np.testing.assert_allclose([m.features for m in measured], expected, atol=1e-5)
+
+
+def test_equal_frames_of_any_clips_have_a_row_each() -> None:
+    """Each different frame of a clip is looked at once; the features are the levels of the frames."""
+
+    def means(images: torch.Tensor) -> inception.Features:
+        return inception.Features(*[images.mean(dim=(2, 3))] * 5)
+
+    metric, levels = FID(), ([5, 9, 5, 5], [9, 1, 1, 9])
+    metric._network = means
+    clips = []
+    for some in levels:
+        frames = np.broadcast_to(np.array(some, np.uint8)[:, None, None, None], (4, 32, 32, 3))
+        clips.append(dataclasses.replace(make_clip(0), video=Video(frames.copy(), 8.0)))
+    measured = measure_clips(metric, clips)
+    np.testing.assert_allclose([np.array(m.features)[:, 0] * 128 + 128 for m in measured], levels, atol=1e-3)
 
 
 def test_distances_divide_as_each_metric_says() -> None:
@@ -114,6 +130,10 @@ def test_few_clips_carry_a_warning_and_one_has_no_distance() -> None:
     one = FVD().aggregate(features(drawn(1, 400)), features(drawn(6, 400, 1)))
     assert (one.value, one.n) == (None, 1)
     assert "at least two clips" in one.note
+    for metric in (FVD(), FID(), FVDInfinity(), FIDInfinity(), KID()):
+        lonely = metric.aggregate(features(drawn(9, 2)), features(drawn(1, 2)))
+        assert (lonely.value, lonely.n) == (None, 9)
+        assert "at least two clips on each side" in lonely.note
     alone = FVD().aggregate(features(drawn(5, 400)), [])
     assert alone.value is None
     assert "no real clip" in alone.note
@@ -124,6 +144,7 @@ def test_extrapolation_needs_four_clips_a_dimension() -> None:
     few = FVDInfinity().aggregate(features(drawn(70, 20)), features(drawn(500, 20, 1)))
     assert few.value is None
     assert "70 features, 80 are needed" in few.note
+    assert FVDInfinity().aggregate(features(drawn(80, 20)), features(drawn(500, 20, 1))).value is not None
     real = drawn(4000, 10, 1)
     for metric in (FVDInfinity(), FIDInfinity()):
         cell = metric.aggregate(features(drawn(400, 10)), features(real))
@@ -167,20 +188,17 @@ def test_the_inception_score_is_of_c3ds_classes(monkeypatch: pytest.MonkeyPatch)
     assert "16" in str(short.error)
 
 
-def test_clipsim_is_the_mean_cosine_of_the_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    import open_clip
-
-    torch.manual_seed(0)
-    state = open_clip.CLIP(**open_clip.get_model_config("ViT-B-32-quickgelu")).state_dict()
-    monkeypatch.setattr(weights, "read", lambda name: {"clip_vit_b32": state}[name])
+def test_clipsim_is_the_mean_cosine_of_the_frames() -> None:
     metric = CLIPSIM()
+    metric.prepare(load_profile("tiny"))
     metric.load("cpu", "float32")
     clips = [make_clip(0, num_frames=2), make_clip(1, num_frames=2, prompt="grapes on a table")]
     measured = measure_clips(metric, clips)
-    network = clip.load(state)
+    sizes = clip.Sizes(**weights.entry("tiny_clip").sizes)
+    network = clip.load(weights.read("tiny_clip"), sizes)
     for one, made in zip(measured, clips, strict=True):
         images = clip.image_features(network, clip.preprocess(torch.from_numpy(made.video.frames.copy())))
-        texts = clip.text_features(network, clip.tokenize([made.sample.prompt]))
+        texts = clip.text_features(network, clip.tokenize([made.sample.prompt], vocabulary=sizes.vocabulary))
         cosines = torch.nn.functional.cosine_similarity(images.double(), texts.double())
         np.testing.assert_allclose(one.details["cosine_per_frame"], cosines, atol=1e-6)
         assert one.value == pytest.approx(float(cosines.mean()), abs=1e-6)
@@ -233,13 +251,14 @@ def test_stylegan_vs_script_is_called_for_its_features(monkeypatch: pytest.Monke
     class Script(torch.nn.Module):
         def forward(self, x: torch.Tensor, rescale: bool, resize: bool, return_features: bool) -> torch.Tensor:
             assert (rescale, resize, return_features) == (True, True, True)
-            assert x.shape[1:] == (3, 9, 32, 32)
+            assert x.shape[1:] == (3, 9, 24, 32)
             return x.mean(dim=(2, 3, 4)).repeat(1, 134)[:, :400]
 
     monkeypatch.setattr(weights, "load_script", lambda name: {"i3d_torchscript": Script()}[name])
     metric = FVD("stylegan-v")
     metric.load("cpu", "float32")
     made = make_clip(0)
+    made = dataclasses.replace(made, video=dataclasses.replace(made.video, frames=made.video.frames[:, :24]))
     (measured,) = measure_clips(metric, [made])
     assert measured.features is not None
     np.testing.assert_allclose(measured.features[:3], made.video.frames.mean(axis=(0, 1, 2)), rtol=1e-5)

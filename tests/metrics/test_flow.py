@@ -34,6 +34,19 @@ class Brightness:
         return Flow(up[..., ::8, ::8], up)
 
 
+class Corner(Brightness):
+    """The same, but that only the first of the pixels move."""
+
+    def __init__(self, pixels: int) -> None:
+        super().__init__()
+        self.pixels = pixels
+
+    def __call__(self, frames: Tensor, pairs: list[tuple[int, int]]) -> Flow:
+        up = super().__call__(frames, pairs).up
+        up.flatten(2)[..., self.pixels :] = 0
+        return Flow(up[..., ::8, ::8], up)
+
+
 def video(levels: list[int], height: int = 128, width: int = 128, fps: float = 8.0) -> Video:
     """Frames of these grey levels."""
     frames = np.empty((len(levels), height, width, 3), np.uint8)

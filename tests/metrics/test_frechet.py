@@ -172,6 +172,7 @@ def test_extrapolation_says_what_it_was_read_off() -> None:
     fit = frechet_extrapolated(real, generated, points=5)
     assert fit.sizes == (50, 162, 275, 387, 500)
     assert fit.distances[-1] == pytest.approx(frechet_distance(real, generated), rel=1e-12)
+    assert frechet_extrapolated(real, generated[:100], points=3).sizes == (16, 58, 100), "two rows a dimension at least"
     slope, value = np.polyfit(1 / np.array(fit.sizes), fit.distances, 1)
     assert (fit.value, fit.slope) == (pytest.approx(value), pytest.approx(slope))
     assert frechet_extrapolated(Moments.of(real), generated, points=5) == fit, "to the last bit"

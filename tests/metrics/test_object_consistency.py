@@ -88,6 +88,21 @@ def test_sixteen_frames_are_judged_and_each_is_looked_at_once(num_frames: int) -
     assert measured.value == 1
 
 
+def test_the_detector_is_shown_the_pixels_of_the_frames_red_green_blue() -> None:
+    seen: list[Tensor] = []
+
+    class Watching(Detector):
+        def detect(self, frames: Tensor) -> list[Detections]:
+            seen.append(frames)
+            return [self._detections([])] * len(frames)
+
+    frames = np.random.default_rng(0).integers(256, size=(16, 32, 48, 3), dtype=np.uint8)
+    metric = ObjectConsistency()
+    metric._network = Watching([])
+    metric.measure([replace(clip_of(16), video=Video(frames, 8.0))])
+    torch.testing.assert_close(seen, [torch.from_numpy(frames.transpose(0, 3, 1, 2).copy())])
+
+
 @pytest.mark.parametrize(("words", "value"), [(("cat",), 0.5), (("person",), None), (("cat", "tie"), None)])
 def test_a_small_network_does_not_judge_words_that_it_was_never_taught(
     words: tuple[str, ...], value: float | None

@@ -14,7 +14,7 @@ from i2vbench.metrics.static_filter import frame_pairs, pairs_allowed, reason_of
 from i2vbench.metrics.temporal_flickering import TemporalFlickering
 from i2vbench.registry import METRICS
 from tests.metrics.test_dynamic_degree import clip
-from tests.metrics.test_flow import Brightness, video
+from tests.metrics.test_flow import Brightness, Corner, video
 
 MOVING = [0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60]
 STILL = [7, 7, 7, 8, 8, 8, 7, 7, 8, 7, 7, 7, 7, 7, 7, 8]
@@ -50,6 +50,10 @@ def test_static_is_what_hardly_moves_between_neighbours_nor_in_all(
     assert reason_of_motion([*neighbours, *ends], threshold_px(256, 448), pairs_allowed(16)) == says
 
 
+def test_an_eighth_of_the_frames_may_move_rounded_to_the_nearest_or_even_number() -> None:
+    assert [pairs_allowed(frames) for frames in (4, 7, 12, 16, 20, 23)] == [0, 1, 2, 2, 2, 3]
+
+
 def test_up_to_four_frames_nothing_may_move() -> None:
     assert pairs_allowed(4) == 0
     assert reason_of_motion([0.0, 0.0, 0.0, 0.1, 0.0], threshold_px(128, 128), pairs_allowed(4))
@@ -68,6 +72,12 @@ def test_a_static_clip_has_the_flickering_that_it_has_without_the_filter(metric:
     limit = threshold_px(still.video.height, still.video.width)
     assert [measured.details[name] for name in judged] == [limit, 2, 0, apart, apart]
     assert set(plain.details) == {"mae_per_pair"}
+
+
+def test_the_longest_2_percent_of_the_vectors_are_what_moves(metric: TemporalFlickering) -> None:
+    metric._network = Corner(int(0.02 * 128 * 128))
+    (measured,) = metric.measure([clip("corner", video(MOVING))])
+    assert measured.details["top2_magnitude_per_pair"] == pytest.approx([4] * 15, abs=1e-3)
 
 
 def test_clips_that_move_do_not_apply_and_cost_no_other(metric: TemporalFlickering) -> None:
