@@ -31,3 +31,14 @@ def start(folder: Path) -> Iterator[Start]:
     for one in running:
         one.process.kill()
         one.process.communicate()
+
+
+@pytest.fixture(scope="module")
+def annotating(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Annotating]:
+    """One running command for all tests that change nothing."""
+    pytest.importorskip("fastapi")
+    pytest.importorskip("uvicorn")
+    page = Annotating(make_unannotated(tmp_path_factory.mktemp("annotate") / "data"))
+    yield page
+    page.process.kill()
+    page.process.communicate()
