@@ -9,7 +9,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from i2vbench.texts import amount
 from i2vbench.types import SAFE_ID
+
+MOST_TOLD = 50
+"""Faults of a table that a message lists."""
 
 # C0, DEL, C1 and Unicode's line and paragraph separators: each breaks a line of a table, a log or a terminal.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -32,6 +36,14 @@ class Fault:
     def __str__(self) -> str:
         where = ([f"row {self.row}"] if self.row else []) + ([f"id {shown(self.id)}"] if self.id else [])
         return ": ".join([*where, self.text])
+
+
+def told(what: str, faults: Sequence[object], where: str = "") -> str:
+    """All that is wrong with a table, a line each, up to `MOST_TOLD`: "WHAT: 2 faults in WHERE:"."""
+    place = f" in {where}" if where else ""
+    more = [f"and {len(faults) - MOST_TOLD:,} more"] if len(faults) > MOST_TOLD else []
+    lines = [str(fault) for fault in faults[:MOST_TOLD]]
+    return "\n  ".join([f"{what}: {amount(len(faults), 'fault')}{place}:", *lines, *more])
 
 
 def read_rows(

@@ -11,12 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from i2vbench.datasets.base import Dataset, fingerprint_samples
-from i2vbench.datasets.csv_table import Fault
+from i2vbench.datasets.csv_table import told
 from i2vbench.datasets.metadata import METADATA, Contents, Missing, Row, read_folder
 from i2vbench.errors import UserError
 from i2vbench.types import Sample
-
-MAX_LISTED = 50
 
 
 class FolderDataset(Dataset):
@@ -71,7 +69,7 @@ class FolderDataset(Dataset):
         if self._contents is None:
             contents = read_folder(self.path)
             if contents.faults:
-                raise UserError(_summary(self.path, contents.faults))
+                raise UserError(told(f"data set {self.path}", contents.faults, METADATA))
             rows, missing = contents.rows, contents.missing
             part = f"a part of the set: {_here(len(rows))}; {describe_missing(missing)}" if missing else ""
             self.note = "; ".join(filter(None, [part, describe_proposed(rows)]))
@@ -101,10 +99,3 @@ def describe_proposed(rows: Sequence[Row]) -> str:
     proposed = sum(row.prompt_state == "proposed" for row in rows)
     verb = "was" if proposed == 1 else "were"
     return f"{proposed:,} of {len(rows):,} prompts {verb} proposed by a machine and not checked" if proposed else ""
-
-
-def _summary(folder: Path, faults: Sequence[Fault]) -> str:
-    count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
-    more = [f"and {len(faults) - MAX_LISTED} more"] if len(faults) > MAX_LISTED else []
-    lines = [str(fault) for fault in faults[:MAX_LISTED]] + more
-    return "\n  ".join([f"data set {folder}: {count} in {METADATA}:", *lines])

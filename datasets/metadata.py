@@ -30,6 +30,7 @@ PromptState = Literal["", "proposed", "checked"]
 person wrote it."""
 
 _STATES: dict[str, PromptState] = {"": "", "proposed": "proposed", "checked": "checked"}
+_WHOLE = re.compile(r"[0-9]{1,18}")
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 
 
@@ -289,7 +290,7 @@ def _control_faults(value: _Fields, fields: list[str]) -> list[str]:
 def _whole(name: str, text: str, faults: list[str]) -> int | None:
     """A number from 1 on; None for blanks, and after adding a fault."""
     text = text.strip()
-    if text and not (text.isascii() and text.isdecimal() and int(text) > 0):
+    if text and not (_WHOLE.fullmatch(text) and int(text) > 0):
         faults.append(f"{name} {shown(text)}: expected a whole number from 1 on")
         return None
     return int(text) if text else None

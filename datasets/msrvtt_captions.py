@@ -8,12 +8,13 @@ its video decides whether it is drawn, so files in another order give another dr
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from i2vbench.parsing import parse_json
 
 CATEGORIES = (
     "music", "people", "gaming", "sports", "news", "education", "tv shows", "movie", "animation", "vehicles", "howto",
@@ -24,6 +25,7 @@ CATEGORIES = (
 CAPTIONS = 20
 """Of each video, in the original."""
 
+_NUMBER = re.compile(r"[0-9]{1,3}")
 _VIDEO = re.compile(r"video[0-9]+")
 
 
@@ -63,8 +65,8 @@ def read_annotations(folder: Path, wanted: Collection[str]) -> tuple[Annotations
     others: list[str] = []
     for path in sorted(folder.rglob("*.json")):
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
+            data = parse_json(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
             data = None
         read = _read(path.name, data, set(wanted))
         if read is None:
@@ -92,7 +94,8 @@ def _read(file_name: str, data: Any, wanted: set[str]) -> Annotations | None:
         return None
     captions: dict[str, list[str]] = {}
     for entry in entries:
-        name, texts = _name(entry, key), _texts(entry)
+        name = _name(entry, key)
+        texts = None if name is None else _texts(entry)
         if name is None or texts is None:
             return None
         if name in wanted:
@@ -117,5 +120,5 @@ def _categories(videos: Any, wanted: set[str]) -> Iterator[tuple[str, str]]:
     for video in videos if isinstance(videos, list) else []:
         name = _name(video, "video_id") or _name(video, "video")
         number = str(video.get("category", "")) if name in wanted else ""
-        if name is not None and number.isascii() and number.isdecimal() and int(number) < len(CATEGORIES):
+        if name is not None and _NUMBER.fullmatch(number) and int(number) < len(CATEGORIES):
             yield name, CATEGORIES[int(number)]

@@ -12,7 +12,7 @@ from i2vbench.datasets.check import Tell, check_contents, check_files
 from i2vbench.datasets.folder import FolderDataset, describe_missing
 from i2vbench.datasets.metadata import VIDEO_SUFFIXES, read_folder
 from i2vbench.errors import UserError
-from i2vbench.registry import DATASETS
+from i2vbench.texts import amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,37 +28,25 @@ class Report:
     summary: str
 
 
-def open_dataset(what: str) -> Dataset:
-    """A data set as `--dataset` names it; a path of a folder is one, too.
-
-    Raises:
-        UserError: There is none.
-    """
-    if Path(what).expanduser().is_dir() and what not in DATASETS.builtin:
-        return FolderDataset(what)
-    return DATASETS.create(what)
-
-
-def verify(what: str, quick: bool = False, tell: Tell = lambda done, total: None) -> Report:
+def verify(dataset: Dataset, quick: bool = False, tell: Tell = lambda done, total: None) -> Report:
     """Check every file of a data set.
 
     Args:
-        what: As `open_dataset` takes it.
+        dataset: The data set.
         quick: Open no file; of folders only.
         tell: Called after each file.
 
     Raises:
-        UserError: There is no such data set; `quick` of one whose files state nothing.
+        UserError: It is not there; `quick` of one whose files state nothing.
     """
-    dataset = open_dataset(what)
     if isinstance(dataset, FolderDataset):
         return _verify_folder(dataset.path, quick, tell)
     if quick:
-        raise UserError(f"--quick compares what a metadata.csv states, and {what} has none; leave it out")
+        raise UserError(f"--quick compares what a metadata.csv states, and {dataset.name} has none; leave it out")
     samples = dataset.samples()
     faults = check_files(samples, tell)
     note = f"; {dataset.note}" if dataset.note else ""
-    return Report(faults, f"{dataset.name}: {_counted(len(samples), 'clip')}, {_counted(len(faults), 'fault')}{note}")
+    return Report(faults, f"{dataset.name}: {amount(len(samples), 'clip')}, {amount(len(faults), 'fault')}{note}")
 
 
 def _verify_folder(folder: Path, quick: bool, tell: Tell) -> Report:
@@ -66,14 +54,14 @@ def _verify_folder(folder: Path, quick: bool, tell: Tell) -> Report:
     faults, rows, missing = check_contents(contents, tell, quick), contents.rows, contents.missing
     files = {row.sample.first_frame.path for row in rows}
     hashed = {row.sample.first_frame.path for row in rows if row.facts.sha256}
-    said = [_counted(len(rows), "clip"), _counted(len(faults), "fault")]
+    said = [amount(len(rows), "clip"), amount(len(faults), "fault")]
     if len(hashed) < len(files):
-        said.append(f"no sha256 is stated of {_counted(len(files) - len(hashed), 'file')}")
+        said.append(f"no sha256 is stated of {amount(len(files) - len(hashed), 'file')}")
     if missing:
         said.append(describe_missing(missing))
     if strays := _strays(folder, files):
         listed = f"{', '.join(strays[:5])}{', ...' if len(strays) > 5 else ''}"
-        said.append(f"in no row: {_counted(len(strays), 'video')} ({listed})")
+        said.append(f"in no row: {amount(len(strays), 'video')} ({listed})")
     how = "there, with the stated bytes, unopened" if quick else "decoded"
     return Report(faults, f"{folder}: {'; '.join(said)} ({how})")
 
@@ -87,7 +75,3 @@ def _strays(folder: Path, named: Collection[Path]) -> list[str]:
         found += [Path(root) / name for name in videos]
     known = {os.path.normpath(path) for path in named}
     return [path.relative_to(folder).as_posix() for path in found if os.path.normpath(path) not in known]
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

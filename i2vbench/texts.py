@@ -21,6 +21,11 @@ def one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
+def amount(number: int, noun: str) -> str:
+    """A number of things, each called by a noun that takes an s: "1 clip", "2,950 clips"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def csv_text(text: str) -> str:
     """Text as a spreadsheet shows it: what would be taken for a formula gets a leading apostrophe."""
     text = clean(text)

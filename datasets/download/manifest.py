@@ -14,12 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from i2vbench.datasets.csv_table import CONTROL, Fault, Names, header_faults, number_of, read_rows, shown
+from i2vbench.datasets.csv_table import CONTROL, Fault, Names, header_faults, number_of, read_rows, shown, told
 from i2vbench.datasets.metadata import COLUMNS
 from i2vbench.datasets.writing import SOURCE_COLUMNS
 from i2vbench.errors import UserError
-
-MAX_LISTED = 50
 
 _SOURCES = ("source", "url", "youtube_id", "video_id")
 _STARTS, _ENDS = ("source_start", "start"), ("source_end", "end")
@@ -76,10 +74,7 @@ def read_manifest(path: Path) -> list[Entry]:
     if not reader.faults and not entries:
         reader.faults.append(Fault("no rows below the header; expected one a clip"))
     if reader.faults:
-        count = f"{len(reader.faults)} fault{'s' if len(reader.faults) > 1 else ''}"
-        more = [f"and {len(reader.faults) - MAX_LISTED} more"] if len(reader.faults) > MAX_LISTED else []
-        listed = [str(fault) for fault in reader.faults[:MAX_LISTED]]
-        raise UserError("\n  ".join([f"manifest {path}: {count}:", *listed, *more]))
+        raise UserError(told(f"manifest {path}", reader.faults))
     return entries
 
 

@@ -20,6 +20,7 @@ from i2vbench.datasets.download.faults import SiteFault, fault_of, is_section_fa
 from i2vbench.datasets.download.options import SiteOptions
 from i2vbench.datasets.download.process import Worker
 from i2vbench.errors import UserError
+from i2vbench.extras import need
 
 MARGIN_SECONDS = 4.0
 """That a section is longer on both sides than what is needed of it."""
@@ -111,8 +112,7 @@ class Site:
 
     def __init__(self, options: SiteOptions | None = None) -> None:
         self.options = options or SiteOptions()
-        if importlib.util.find_spec("yt_dlp") is None:
-            raise UserError('downloads need yt-dlp: pip install "i2vbench[data]"')
+        need("a download", "data", "yt_dlp")
         self._given = _given(self.options)
         self._thread = threading.local()
         self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import bz2
 import errno
 import gzip
-import json
 import lzma
 import re
 import stat
@@ -27,6 +26,7 @@ from typing import IO, Any
 from i2vbench.datasets.i2v_bench.kinds import ARCHIVE_SUFFIXES, TABLE_SUFFIXES, is_hidden, kind_of, why_not_read
 from i2vbench.datasets.metadata import VIDEO_SUFFIXES
 from i2vbench.files import atomic_file, write_json
+from i2vbench.parsing import parse_json
 from i2vbench.texts import clean, one_line
 
 MAX_MEMBERS = 100_000
@@ -152,7 +152,7 @@ def unpack(archive: Path, room: Path, meter: Meter) -> Unpacked:
 def _read_index(room: Path) -> Unpacked | None:
     """What an earlier call brought, if all of it is still here."""
     try:
-        index = json.loads((room / INDEX).read_text(encoding="utf-8"))
+        index = parse_json((room / INDEX).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
     for _, file, size in index["members"]:
@@ -263,7 +263,7 @@ def _in_zip(archive: zipfile.ZipFile) -> Iterator[_Member]:
     for info in archive.infolist():
         mode = info.external_attr >> 16
         refusal = "a link" if stat.S_ISLNK(mode) else "encrypted" if info.flag_bits & 1 else ""
-        refusal = _FOLDER if info.is_dir() else refusal
+        refusal = _FOLDER if info.filename.endswith("/") else refusal  # is_dir() fails on an empty name
         yield _Member(info.filename, info.file_size, refusal, True, lambda info=info: archive.open(info))  # type: ignore[misc]
 
 

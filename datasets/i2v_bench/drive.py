@@ -7,8 +7,6 @@ refuses files after some dozens or hundreds of an address in a day; nothing but 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
-import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +17,9 @@ from typing import Any
 from i2vbench.datasets.i2v_bench.kinds import is_hidden, kind_of, why_not_read
 from i2vbench.datasets.i2v_bench.sources import Found, Unmatched
 from i2vbench.errors import UserError
+from i2vbench.extras import need
 from i2vbench.files import write_json
+from i2vbench.parsing import parse_json
 from i2vbench.texts import clean, one_line
 from i2vbench.weights.catalogue import human_size
 from i2vbench.weights.places import offline
@@ -113,16 +113,12 @@ def _check_ways() -> None:
             "the I2V-Bench folder is not downloaded: HF_HUB_OFFLINE forbids the network; "
             "`i2vbench data download i2v-bench --from FOLDER_OR_ARCHIVE` takes a copy"
         )
-    if importlib.util.find_spec("gdown") is None:
-        raise UserError(
-            "gdown, which downloads from Google Drive, is not installed: run `pip install 'i2vbench[data]'`, or "
-            f"{BY_HAND}"
-        )
+    need("a download from Google Drive", "data", "gdown", "requests", instead=BY_HAND)
 
 
 def _saved_list(room: Path) -> list[_File]:
     try:
-        saved = json.loads((room / "listing.json").read_text(encoding="utf-8"))
+        saved = parse_json((room / "listing.json").read_text(encoding="utf-8"))
         return [_File(file["id"], tuple(file["parts"]), file["name"]) for file in saved["files"]]
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return []

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from i2vbench.errors import UserError
 from i2vbench.files import file_sha256, sync_folder, write_bytes
+from i2vbench.parsing import parse_json
 from i2vbench.video import VideoError, probe
 
 
@@ -47,7 +48,7 @@ class Looks:
         if path.is_file():
             for line in path.read_bytes().splitlines():
                 try:
-                    name, facts = json.loads(line)
+                    name, facts = parse_json(line)
                     self._known[name] = Look(**facts)
                 except (ValueError, TypeError):
                     continue

@@ -10,7 +10,6 @@ How the released folder is laid out is nowhere published, so any layout is taken
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -32,6 +31,7 @@ from i2vbench.datasets.metadata import METADATA, read_folder
 from i2vbench.datasets.writing import metadata_bytes, write_metadata
 from i2vbench.errors import UserError
 from i2vbench.files import is_disk_error, write_json
+from i2vbench.parsing import parse_json
 from i2vbench.weights.places import cache_folder
 
 WORK = ".released"
@@ -229,7 +229,7 @@ class _Import:
     def _written(self) -> list[str]:
         """Hashes of the tables that imports wrote here."""
         try:
-            return list(json.loads((self._work / "imported.json").read_text(encoding="utf-8"))["metadata"])
+            return list(parse_json((self._work / "imported.json").read_text(encoding="utf-8"))["metadata"])
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return []
 

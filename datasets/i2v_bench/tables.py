@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from i2vbench.datasets.i2v_bench.categories import category_of_path, match_categ
 from i2vbench.datasets.i2v_bench.columns import FIELDS, column, fields_of, is_video_name
 from i2vbench.datasets.i2v_bench.sources import Found, Unmatched
 from i2vbench.datasets.metadata import VIDEO_SUFFIXES
+from i2vbench.parsing import parse_json
 from i2vbench.texts import one_line
 
 Known = Callable[[str], bool]
@@ -67,9 +67,8 @@ def read_table(table: Found, known: Known) -> tuple[list[Row], list[Unmatched]]:
                 faults.append(Unmatched("row", f"{table.where}: {place}", str(error)))
                 continue
             rows.append(Row(table, place, refs, category or default, values))
-    except (_Unreadable, RecursionError) as error:
-        reason = str(error) if isinstance(error, _Unreadable) else "nested too deeply"
-        return [], [Unmatched("table", table.where, reason)]
+    except _Unreadable as error:
+        return [], [Unmatched("table", table.where, str(error))]
     if len(rows) == 1 and not rows[0].refs and known(table.stem):  # a file of annotations beside each video
         only = rows[0]
         rows = [Row(only.table, only.place, ("/".join((*table.folders, table.stem)),), only.category, only.values)]
@@ -105,7 +104,7 @@ def _records(table: Found, text: str, known: Known) -> Records:
 def _of_json(text: str, lines: bool) -> Records:
     if not lines:
         try:
-            data = json.loads(text)
+            data = parse_json(text)
         except ValueError as error:
             if "Extra data" not in str(error):
                 raise _Unreadable(f"not valid JSON ({one_line(str(error))})") from None
@@ -115,7 +114,7 @@ def _of_json(text: str, lines: bool) -> Records:
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             try:
-                data = json.loads(line)
+                data = parse_json(line)
             except ValueError as error:
                 raise _Unreadable(f"line {number} is not valid JSON ({one_line(str(error))[:100]})") from None
             yield from _walk(data, "", None, f"line {number}")

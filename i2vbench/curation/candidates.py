@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from i2vbench.curation.stage import Item
-from i2vbench.datasets.csv_table import CONTROL, Fault, header_faults, read_rows, shown
+from i2vbench.datasets.csv_table import CONTROL, Fault, header_faults, read_rows, shown, told
 from i2vbench.datasets.download.manifest import seconds_of, web_address
 from i2vbench.datasets.metadata import VIDEO_SUFFIXES
 from i2vbench.errors import UserError
@@ -14,7 +14,6 @@ from i2vbench.names import nearest
 
 SAID = ("title", "author", "licence")
 _KNOWN = ("source", "category", "start", "end", *SAID)
-_MAX_LISTED = 50
 
 
 def read_candidates(path: Path, categories: Sequence[str]) -> list[Item]:
@@ -51,9 +50,7 @@ def read_candidates(path: Path, categories: Sequence[str]) -> list[Item]:
     if not items and not faults:
         faults.append(Fault("no rows below the header; expected one a video"))
     if faults:
-        more = [f"and {len(faults) - _MAX_LISTED} more"] if len(faults) > _MAX_LISTED else []
-        listed = [str(fault) for fault in faults[:_MAX_LISTED]]
-        raise UserError("\n  ".join([f"list {path}: {len(faults)} fault{'s' * (len(faults) > 1)}:", *listed, *more]))
+        raise UserError(told(f"list {path}", faults))
     return items
 
 

@@ -18,8 +18,8 @@ from i2vbench.curation.store import FOLDER, Store
 from i2vbench.datasets.metadata import METADATA
 from i2vbench.errors import UserError
 from i2vbench.files import is_disk_error
+from i2vbench.machine import resolve_device
 from i2vbench.progress import Progress
-from i2vbench.settings import resolve_device
 
 
 @dataclass(frozen=True, slots=True)

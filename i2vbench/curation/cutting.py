@@ -19,7 +19,7 @@ class Shots(MeasuringStage):
 
     name = "shots"
     noun = "videos"
-    packages = ("scenedetect",)
+    packages = ("scenedetect", "cv2")
 
     def measure(self, todo: Sequence[Item]) -> Iterator[tuple[Item, Measured]]:
         def look(item: Item) -> Measured:

@@ -79,7 +79,7 @@ class Text(ClipStage):
     """Letters in the picture, and what stays in its place: watermarks, captions."""
 
     name = "text"
-    packages = ("rapidocr", "onnxruntime")
+    packages = ("rapidocr", "onnxruntime", "cv2")
 
     def measure(self, todo: Sequence[Item]) -> Iterator[tuple[Item, Measured]]:
         lettering = Lettering()

@@ -13,7 +13,7 @@ from i2vbench.curation.looking import Duplicates, Motion, Picture, Text
 from i2vbench.curation.plan import Plan
 from i2vbench.curation.stage import FAULT, Item, MeasuringStage, Place, Stage
 from i2vbench.errors import UserError
-from i2vbench.files import package_folders
+from i2vbench.extras import need
 from i2vbench.progress import Progress
 
 STAGES: tuple[type[Stage], ...] = (
@@ -136,9 +136,8 @@ def check_needs(stages: Sequence[MeasuringStage]) -> None:
     from i2vbench import weights
 
     for stage in stages:
-        gone = [name for name in stage.packages if not package_folders(name)]
-        if gone:
-            raise UserError(f"the stage {stage.name} needs {', '.join(gone)}: pip install 'i2vbench[data]'")
+        if stage.packages:
+            need(f"the stage {stage.name}", "data", *stage.packages)
     needed_by: dict[str, list[str]] = {}
     for stage in stages:
         for name in stage.checkpoints:

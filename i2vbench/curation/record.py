@@ -19,7 +19,7 @@ from i2vbench.datasets.counts import count_dataset
 from i2vbench.datasets.folder import FolderDataset
 from i2vbench.datasets.metadata import METADATA
 from i2vbench.files import file_sha256
-from i2vbench.settings import versions
+from i2vbench.machine import versions
 
 _SECTIONS = {"shots": "cut"}
 """Sections of the plan that are not called as their stage."""

@@ -7,7 +7,6 @@ mean of the embeddings of several descriptions, and a softmax over categories at
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy.typing as npt
 
 from i2vbench.errors import UserError
 from i2vbench.names import nearest
+from i2vbench.parsing import parse_toml
 from i2vbench.types import Frames
 
 if TYPE_CHECKING:
@@ -222,5 +222,5 @@ def _unit(vector: Features) -> Features:
     return unit
 
 
-CATEGORY_PROMPTS = parse_prompts(tomllib.loads(PROMPTS_FILE.read_text(encoding="utf-8")), PROMPTS_FILE.name)
+CATEGORY_PROMPTS = parse_prompts(parse_toml(PROMPTS_FILE.read_text(encoding="utf-8")), PROMPTS_FILE.name)
 """Those of Table 4's categories, in its order."""

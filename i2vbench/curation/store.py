@@ -20,6 +20,7 @@ import numpy.typing as npt
 from i2vbench.database import Database
 from i2vbench.errors import UserError
 from i2vbench.files import hold_lock
+from i2vbench.parsing import parse_json
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -94,7 +95,7 @@ class Store:
         """What was seen of these items under these keys; without features."""
         with self._database.told() as db:
             rows = db.execute("SELECT item, key, facts FROM measurement WHERE stage = ?", (stage,))
-            return {item: Measured(json.loads(facts)) for item, key, facts in rows if keys.get(item) == key}
+            return {item: Measured(parse_json(facts)) for item, key, facts in rows if keys.get(item) == key}
 
     def features(self, stage: str, items: Iterable[str]) -> dict[str, Array]:
         """The features of those items that have them."""
@@ -129,7 +130,7 @@ class Store:
     def cells(self, table: Literal["written", "edited"]) -> dict[str, dict[str, str]]:
         """The cells of rows of metadata.csv, by item and column."""
         with self._database.told() as db:
-            return {item: json.loads(cells) for item, cells in db.execute(f"SELECT item, cells FROM {table}")}
+            return {item: parse_json(cells) for item, cells in db.execute(f"SELECT item, cells FROM {table}")}
 
     def keep_cells(self, table: Literal["written", "edited"], rows: Mapping[str, Mapping[str, str]]) -> None:
         """Replace what is known of these items' rows."""

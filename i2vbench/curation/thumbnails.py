@@ -15,6 +15,7 @@ import numpy as np
 
 from i2vbench.datasets.metadata import IMAGE_SUFFIXES
 from i2vbench.files import write_bytes
+from i2vbench.parsing import parse_json
 from i2vbench.types import ClipSource, Frames, Image
 from i2vbench.video import (
     VideoError,
@@ -98,7 +99,7 @@ def _kept(path: Path, key: str) -> Strip | None:
         return None
     comment, height, width = found
     try:
-        facts = json.loads(comment)
+        facts = parse_json(comment)
         if facts.pop("of") == key:
             return Strip(height, width, **facts)
     except (ValueError, TypeError, KeyError, AttributeError):

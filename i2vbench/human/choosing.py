@@ -12,7 +12,7 @@ from i2vbench.first_frames.record import KEY, identity, title_of
 from i2vbench.human.study import Source
 from i2vbench.names import nearest
 from i2vbench.plan import resolve_categories
-from i2vbench.profiles import Protocol, parse_profile
+from i2vbench.profiles import Protocol
 from i2vbench.rows import ClipRow, SampleRow
 from i2vbench.tables.notes import canonical
 from i2vbench.tables.runs import Run, open_run
@@ -112,7 +112,7 @@ def choose(
     if not turns:
         reasons = "; ".join(left_out) or "the runs hold none"
         raise UserError(f"there is no sample of which every model ({', '.join(names)}) has a video: {reasons}")
-    profiles = dict.fromkeys(parse_profile(run.settings["profile"]).label for run in runs)
+    profiles = dict.fromkeys(run.profile.label for run in runs)
     return Choice(
         models=names,
         sources=tuple(group.source for group in groups),
@@ -128,15 +128,11 @@ def _protocol(runs: Sequence[Run]) -> Protocol:
     """The one that all runs were made under: it decides what is shown of a video."""
     found: dict[str, Run] = {}
     for run in runs:
-        found.setdefault(_protocol_of(run).describe(), run)
+        found.setdefault(run.profile.protocol.describe(), run)
     if len(found) > 1:
         listing = "; ".join(f"{run.folder}: {text}" for text, run in found.items())
         raise UserError(f"these runs were made under several protocols, and would not be shown alike ({listing})")
-    return _protocol_of(next(iter(found.values())))
-
-
-def _protocol_of(run: Run) -> Protocol:
-    return parse_profile(run.settings["profile"]).protocol
+    return next(iter(found.values())).profile.protocol
 
 
 def _by_source(runs: Sequence[Run]) -> list[list[Run]]:

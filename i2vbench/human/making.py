@@ -210,7 +210,7 @@ def _refuse_other(folder: Path, study: Study, plan: Plan) -> None:
         "--limit": (plan.limit, study.limit),
         "--consent": (plan.consent, study.consent),
         "--model": (plan.models and sorted({*plan.models}), sorted(study.models)),
-        "--category": (plan.categories and sorted({name.strip() for name in wanted}), sorted(there)),
+        "--categories": (plan.categories and sorted({name.strip() for name in wanted}), sorted(there)),
     }
     differing = [name for name, (asked, has) in pairs.items() if asked is not None and asked != has]
     if differing:

@@ -10,7 +10,6 @@ from i2vbench.errors import UserError
 from i2vbench.files import file_sha256
 from i2vbench.first_frames.record import identity
 from i2vbench.human.study import Source, Study
-from i2vbench.profiles import parse_profile
 from i2vbench.rows import ClipRow
 from i2vbench.tables.notes import canonical, not_comparable
 from i2vbench.tables.runs import Column, Run, columns_of, open_run
@@ -125,7 +124,7 @@ def _check_one_profile(columns: Sequence[Column], runs: Sequence[Run]) -> None:
 
 
 def _other_profile(study: Study, columns: Sequence[Column], runs: Sequence[Run]) -> list[str]:
-    label = parse_profile(runs[columns[0].run].settings["profile"]).label
+    label = runs[columns[0].run].profile.label
     if label == study.profile:
         return []
     return [f"The metrics were measured under the profile {label}; people saw the videos as {study.profile} has them"]

@@ -11,6 +11,7 @@ from i2vbench.human.report import Answered, Report
 from i2vbench.human.shares import Estimate
 from i2vbench.human.study import Mode
 from i2vbench.statistics import Interval
+from i2vbench.texts import amount
 
 _KEPT_LIMIT = (
     f"{RULE.repeats:.0%} of their answers to repeated tasks, of {RULE.least_repeats} or more, and more than "
@@ -55,8 +56,8 @@ def whose_answers(report: Report) -> list[str]:
     sources = Counter(study.items[item].source for item in answered)
     of = "; ".join(f"{count:,} of {study.sources[source].title}" for source, count in sorted(sources.items()))
     return [
-        f"{_many(len(counted.responses), 'response')} of {_many(len(counted.raters), 'rater')} to "
-        f"{len(answered):,} of the study's {_many(len(study.items), 'item')}, {each} each. Items: {of}.",
+        f"{amount(len(counted.responses), 'response')} of {amount(len(counted.raters), 'rater')} to "
+        f"{len(answered):,} of the study's {amount(len(study.items), 'item')}, {each} each. Items: {of}.",
         _left_out(report),
         f"Videos as raters saw them: {study.width}x{study.height}, {study.num_frames} frames at {study.fps:g} a "
         f"second. The runs' profile: {study.profile.rstrip('.')}.",
@@ -120,11 +121,11 @@ def _left_out(report: Report) -> str:
     rule = RULE_SAID[report.study.mode]
     checked = sum(1 for checks in report.counted.checks.values() if checks.broken or checks.repeats)
     if not report.failed:
-        return f"Left out: raters who {rule}. None of {_many(checked, 'rater')} with checks."
+        return f"Left out: raters who {rule}. None of {amount(checked, 'rater')} with checks."
     named = "; ".join(f"{report.names.get(rater, f'rater {rater}')} {why}" for rater, why in report.failed.items())
     kept = not report.counted.left_out
     word = "Everybody is kept. Left out would be raters who" if kept else "Left out: raters who"
-    return f"{word} {rule}. {len(report.failed)} of {_many(checked, 'rater')} with checks: {named}."
+    return f"{word} {rule}. {len(report.failed)} of {amount(checked, 'rater')} with checks: {named}."
 
 
 def _alike(found: Agreement) -> str:
@@ -133,7 +134,3 @@ def _alike(found: Agreement) -> str:
 
 def _between(interval: Interval) -> str:
     return f"[{interval.low:.2f}, {interval.high:.2f}]"
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"

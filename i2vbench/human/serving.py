@@ -92,7 +92,7 @@ def origin_of(address: str) -> str:
         port = -1
     fine = parts.scheme in _PORTS and parts.hostname and port != -1 and not (parts.query or parts.fragment)
     if not fine or parts.username is not None or parts.path not in ("", "/") or not address.isascii():
-        raise UserError(f"--address '{address}': expected http:// or https://, a host and nothing behind it")
+        raise UserError(f"--url '{address}': expected http:// or https://, a host and nothing behind it")
     name = f"[{parts.hostname}]" if ":" in str(parts.hostname) else str(parts.hostname)
     return f"{parts.scheme}://{name}" + (f":{port}" if port not in (None, _PORTS[parts.scheme]) else "")
 
@@ -138,11 +138,11 @@ def _host(host: str, public: str | None) -> str:
     except ValueError as error:
         raise UserError(f"--host '{host}': expected an IPv4 address of this machine, such as 127.0.0.1") from error
     if host == _EVERYWHERE and public is None:
-        raise UserError(f"--host {host}: name the address by which raters come, too: --address http://HOST:PORT")
+        raise UserError(f"--host {host}: name the address by which raters come, too: --url http://HOST:PORT")
     if not address.is_loopback and (public is None or public.startswith("http:")):
         tell(
             f"--host {host}: plain HTTP, so whoever is on the way can read and change all of it, links and votes. Over "
-            "the internet, let a reverse proxy with TLS ask 127.0.0.1, and name its address: --address https://HOST "
+            "the internet, let a reverse proxy with TLS ask 127.0.0.1, and name its address: --url https://HOST "
             "--behind-proxy"
         )
     return host

@@ -12,7 +12,6 @@ Numbers stand for models and items in every file but this one, and a page is tol
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +19,8 @@ from typing import Any, Literal, get_args
 
 from i2vbench.errors import UserError
 from i2vbench.files import write_json
-from i2vbench.human.typed import typed
+from i2vbench.parsing import parse_json
+from i2vbench.typed import typed
 
 FILE = "study.json"
 FORMAT = 1
@@ -156,10 +156,10 @@ def read_study(folder: Path) -> Study:
     """
     path = folder / FILE
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = parse_json(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"{folder} is not a study: it has no {FILE}") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}); it is damaged, or not a study's") from error
     if not isinstance(said, dict) or "format" not in said:
         raise UserError(f"{path} is not a study's: it states no layout")

@@ -18,6 +18,7 @@ from typing import Any, Literal, Self
 
 from i2vbench.database import Database, make_private
 from i2vbench.errors import UserError
+from i2vbench.parsing import parse_json
 
 FILE = "votes.sqlite"
 
@@ -285,13 +286,13 @@ def _tasks(db: sqlite3.Connection, rater: int | None) -> list[Task]:
 def _plain(db: sqlite3.Connection) -> dict[tuple[int, tuple[int, ...]], int]:
     # Thousands of tasks show few different orders, so an order is parsed once.
     counts = Counter(db.execute("SELECT item, shown FROM task WHERE kind = 'plain'"))
-    orders = {text: tuple(json.loads(text)) for text in {text for _, text in counts}}
+    orders = {text: tuple(parse_json(text)) for text in {text for _, text in counts}}
     return {(item, orders[text]): count for (item, text), count in counts.items()}
 
 
 def _task(row: Sequence[Any]) -> Task:
-    return Task(row[0], row[1], row[2], row[3], tuple(json.loads(row[4])), row[5], row[6])
+    return Task(row[0], row[1], row[2], row[3], tuple(parse_json(row[4])), row[5], row[6])
 
 
 def _chosen(text: str) -> Chosen:
-    return {question: tuple(positions) for question, positions in json.loads(text).items()}
+    return {question: tuple(positions) for question, positions in parse_json(text).items()}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from i2vbench.admission import BOARDS, PAPER, is_builtin, may_be
 from i2vbench.first_frames.record import KEY, title_of
-from i2vbench.leaderboards.admission import BOARDS, PAPER, is_builtin, may_be
 from i2vbench.leaderboards.published.facts import Source
 from i2vbench.names import split_word
-from i2vbench.profiles import Protocol, load_profile, parse_profile
+from i2vbench.profiles import Protocol, load_profile
 from i2vbench.tables.runs import Run
+from i2vbench.texts import amount
 
 WORDS_UNPUBLISHED = ("object_consistency", "scene_consistency")
 """Metrics that look for annotated words, which the paper does not publish."""
@@ -24,12 +25,12 @@ def differences(run: Run, metric: str, source: Source) -> list[str]:
     What the paper does not tell is not compared. How many clips a cell stands on is `clip_difference`.
     """
     settings = run.settings
-    found = [_data(run, source), _first_frames(settings, source), _profile(settings)]
-    found += _protocol(parse_profile(settings["profile"]).protocol, source)
+    found = [_data(run, source), _first_frames(settings, source), _profile(run)]
+    found += _protocol(run.profile.protocol, source)
     if len(settings["seeds"]) > 1:
         listed = ", ".join(map(str, settings["seeds"]))
         found.append(f"{len(settings['seeds'])} videos of each clip (seeds {listed}) instead of one")
-    found.append(_metric(settings, metric))
+    found.append(_metric(run, metric))
     if metric in WORDS_UNPUBLISHED:
         found.append("annotated words of the data set instead of the paper's, which are not published")
     return [text for text in found if text]
@@ -56,7 +57,7 @@ def _data(run: Run, source: Source) -> str:
     data, selection = run.settings["dataset"], run.settings["selection"]
     if data["name"] != source.dataset or not is_builtin(source.dataset, data.get("spec")):
         count = len(run.samples)
-        own = f"data set {data['name']} ({count:,} sample{'s' if count != 1 else ''})"
+        own = f"data set {data['name']} ({amount(count, 'sample')})"
         return f"{own} instead of {source.name} ({source.whole:,} clips)"
     chosen = []
     if selection.get("limit") is not None:
@@ -77,8 +78,8 @@ def _first_frames(settings: Settings, source: Source) -> str:
     return "" if made == source.first_frames else f"first frames {title_of(settings)} instead of {wanted}"
 
 
-def _profile(settings: Settings) -> str:
-    profile = parse_profile(settings["profile"])
+def _profile(run: Run) -> str:
+    profile = run.profile
     if profile.name == PAPER and not profile.note:
         return ""
     return f"profile {profile.name} ({profile.title}) instead of {PAPER}"
@@ -104,16 +105,16 @@ def _told(protocol: Protocol) -> list[str]:
     ]
 
 
-def _metric(settings: Settings, metric: str) -> str:
+def _metric(run: Run, metric: str) -> str:
     """Code or checkpoints that are not the published ones; those of another profile are told by its name."""
-    record = settings["metrics"].get(metric)
+    record = run.settings["metrics"].get(metric)
     if record is None or "skipped" in record:
         return ""
     if record["spec"] != metric:
         return f"a metric of its own called {metric} instead of the built-in one"
     hashes = record.get("checkpoints", {})
     wanted = load_profile(PAPER).checkpoints.get(metric, ())
-    if _profile(settings):
+    if _profile(run):
         return ""
     if tuple(hashes) != wanted:
         return f"{metric} through {', '.join(hashes) or 'nothing'} instead of {', '.join(wanted)}"

@@ -94,7 +94,7 @@ def summary_table(results: Results) -> Table:
     return Table(
         name="summary",
         metric="",
-        title="I2V-Bench",
+        title="Summary",
         unit="",
         direction=None,
         corner="Model",

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from i2vbench.first_frames import record as first_frames
-from i2vbench.profiles import parse_profile
 from i2vbench.registry import METRICS
 from i2vbench.tables.runs import Column, Run
 
@@ -114,7 +113,7 @@ def _first_frames_line(run: Run) -> str:
 
 
 def _profile_line(run: Run) -> str:
-    profile = parse_profile(run.settings["profile"])
+    profile = run.profile
     protocol = profile.protocol
     under = f", protocol {protocol.name}" if protocol.name else ""
     note = f" {protocol.note}" if protocol.note else ""
@@ -261,7 +260,7 @@ def headline(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
     facts: dict[str, list[str]] = {}
     others = any(first_frames.KEY in run.settings for run in runs)
     for run in runs:
-        profile = parse_profile(run.settings["profile"])
+        profile = run.profile
         seeds = run.settings["seeds"]
         for name, text in (
             ("Data set", f"{run.settings['dataset']['name']}, {_samples_text(run)}"),

@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 from i2vbench.files import write_bytes
 from i2vbench.pages import policy_hash, templates
-from i2vbench.profiles import parse_profile
 from i2vbench.rows import SampleRow
 from i2vbench.store import folder_name
 from i2vbench.tables.layout import print_value
@@ -69,7 +68,7 @@ def render(
 
 def _warnings(results: Results) -> list[str]:
     """What profiles have to say before anything else is read."""
-    profiles = [parse_profile(run.settings["profile"]) for run in results.runs]
+    profiles = [run.profile for run in results.runs]
     return list(dict.fromkeys(f"Profile {profile.name}: {profile.note}" for profile in profiles if profile.note))
 
 

@@ -10,7 +10,6 @@ import pandas as pd
 
 from i2vbench.errors import UserError
 from i2vbench.first_frames.record import KEY, identity, title_of
-from i2vbench.profiles import parse_profile
 from i2vbench.progress import Progress
 from i2vbench.statistics import Interval
 from i2vbench.tables import intervals, notes
@@ -69,8 +68,8 @@ class Results:
 
     def profile_of(self, column: Column) -> str:
         """What a column was made under, as `Profile.label` says it; and of which first frames, if of others."""
-        settings = self.runs[column.run].settings
-        label = parse_profile(settings["profile"]).label
+        run = self.runs[column.run]
+        settings, label = run.settings, run.profile.label
         return f"{label}; first frames: {title_of(settings)}" if KEY in settings else label
 
     def records(self, metric: str, column: Column) -> list[Record]:

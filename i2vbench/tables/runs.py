@@ -6,15 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from i2vbench.errors import UserError
+from i2vbench.profiles import Profile, parse_profile
 from i2vbench.rows import ClipRow, ClipState, MeasurementRow, SampleRow
 from i2vbench.run_file import read_settings
 from i2vbench.store import Store
-
-if TYPE_CHECKING:
-    from i2vbench.tables.scores import Scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,8 +23,13 @@ class Run:
     settings: Mapping[str, Any]
     samples: Mapping[str, SampleRow]
     clips: Mapping[str, Sequence[ClipRow]]
-    scores: dict[str, Mapping[str, Scores]] = field(default_factory=dict, repr=False)
-    """By model and metric, what `scores_of` has read already."""
+    scores: dict[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    """By model and metric, the `Scores` that `scores_of` has read already."""
+
+    @property
+    def profile(self) -> Profile:
+        """What it was made under."""
+        return parse_profile(self.settings["profile"])
 
     def without_paths(self, reason: str) -> str:
         """The reason as it reads wherever the run lies."""

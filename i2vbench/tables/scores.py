@@ -88,7 +88,8 @@ def scores_of(run: Run, model: str, metric: str) -> Scores | None:
         return None
     if model not in run.scores:
         run.scores[model] = _read(run, model)
-    return run.scores[model][source_of(run, metric)]
+    found: Scores = run.scores[model][source_of(run, metric)]
+    return found
 
 
 def _read(run: Run, model: str) -> dict[str, Scores]:

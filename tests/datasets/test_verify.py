@@ -10,6 +10,7 @@ from i2vbench.datasets.verify import verify
 from i2vbench.datasets.writing import write_metadata
 from i2vbench.errors import UserError
 from i2vbench.files import file_sha256
+from i2vbench.registry import open_dataset
 from i2vbench.video import probe
 from tests import processes
 from tests.conftest import command, environment, make_dataset
@@ -51,9 +52,9 @@ def test_one_changed_byte_is_found_and_with_quick_only_a_changed_size(stated: Pa
     assert code == 1
     assert f"id '{path.stem}'" in text
     assert "sha256 is" in text
-    assert verify(str(stated), quick=True).faults == []
+    assert verify(open_dataset(str(stated)), quick=True).faults == []
     path.write_bytes(data + b"x")
-    (fault,) = verify(str(stated), quick=True).faults
+    (fault,) = verify(open_dataset(str(stated)), quick=True).faults
     assert f"bytes is {len(data) + 1}; the row states {len(data)}" in fault
 
 
@@ -61,16 +62,16 @@ def test_a_video_that_no_row_names_is_told(stated: Path) -> None:
     (stated / "more").mkdir()
     (stated / "more" / "stray.mp4").write_bytes(b"x")
     (stated / ".hidden.mp4").write_bytes(b"x")
-    report = verify(str(stated), quick=True)
+    report = verify(open_dataset(str(stated)), quick=True)
     assert "in no row: 1 video (more/stray.mp4)" in report.summary
     assert report.faults == []
 
 
 def test_any_data_set_can_be_named() -> None:
-    report = verify("synthetic:2")
+    report = verify(open_dataset("synthetic:2"))
     assert report.faults == []
     assert report.summary == "synthetic: 2 clips, 0 faults"
     with pytest.raises(UserError, match="--quick compares what a metadata"):
-        verify("synthetic:2", quick=True)
+        verify(open_dataset("synthetic:2"), quick=True)
     with pytest.raises(UserError, match="unknown data set 'nowhere'"):
-        verify("nowhere")
+        verify(open_dataset("nowhere"))

@@ -45,7 +45,7 @@ def run_of(
     changes = {"profile": profile()} | more
     return make_run(
         folder,
-        RunSpec(some, {}, models=models, metrics=(), seeds=seeds, lost=lost, changes=changes, videos=made),
+        RunSpec(some, {}, models=models, seeds=seeds, lost=lost, changes=changes, videos=made),
     )  # fmt: skip
 
 

@@ -259,7 +259,7 @@ def test_the_command_prints_and_writes(inside: Inside, tmp_path: Path) -> None:
     assert header.startswith("metric,n,sample_rho,sample_tau,agreement,pooled_rho")
     for path in (tmp_path / "study" / "correlate").iterdir():
         assert str(tmp_path) not in path.read_text(), f"{path.name} holds a path"
-    again = inside("human", "correlate", "study", "run", "--json", "--metric", NOISE, "--replicates", 0)
+    again = inside("human", "correlate", "study", "run", "--json", "--metrics", NOISE, "--replicates", 0)
     told = json.loads(again.stdout)
     assert [line["id"] for line in told["questions"][1]["metrics"]] == [NOISE]
     assert told["questions"][1]["metrics"][0]["sample_rho"]["interval"] is None
@@ -270,7 +270,7 @@ def test_the_command_prints_and_writes(inside: Inside, tmp_path: Path) -> None:
     [
         (("run", "run"), "run is not a study: it has no study.json"),
         (("study", "study"), "study is not a run: it has no run.json"),
-        (("study", "run", "--metric", "fvd"), "no metric 'fvd' in these runs: they have temporal_flickering"),
+        (("study", "run", "--metrics", "fvd"), "no metric 'fvd' in these runs: they have temporal_flickering"),
         (("study", "run", "--format", "excel"), "unknown format 'excel'"),
     ],
 )

@@ -194,7 +194,7 @@ def test_a_study_that_is_there_stays_as_it_was_made(tmp_path: Path, run: Path) -
         "models": MODELS[1:], "categories": ("Pet",), "limit": 2, "questions": ("motion", "text"), "mode": "choice",
         "per_rater": 8, "checks": 0.0, "seed": 0, "consent": ("Please!",),
     }  # fmt: skip
-    flags = {"models": "--model", "categories": "--category"}
+    flags = {"models": "--model", "categories": "--categories"}
     for name, value in others.items():
         with pytest.raises(UserError, match=f"differs in {flags.get(name, '--' + name.replace('_', '-'))}: leave"):
             make(folder, run, **{name: value})

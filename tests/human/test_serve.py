@@ -151,7 +151,7 @@ def test_a_public_address_is_an_origin(address: str, origin: str | None) -> None
     if origin is not None:
         assert origin_of(address) == origin
     else:
-        with pytest.raises(UserError, match="--address .* nothing behind it"):
+        with pytest.raises(UserError, match="--url .* nothing behind it"):
             origin_of(address)
 
 
