@@ -17,9 +17,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from i2vbench.machine import resolve_device
 from i2vbench.models.consisti2v.cost import count_flops
 from i2vbench.models.consisti2v.runtime import Job, measure_apart
-from i2vbench.settings import resolve_device
 
 HERE = Path(__file__).resolve().parent
 

@@ -17,6 +17,7 @@ from i2vbench.datasets.folder import FolderDataset
 from i2vbench.datasets.verify import verify
 from i2vbench.datasets.writing import write_metadata
 from i2vbench.plan import request_seed
+from i2vbench.registry import open_dataset
 from i2vbench.store import Store
 from i2vbench.types import PlannedClip, Sample
 
@@ -41,7 +42,7 @@ def main() -> None:
         print(f"{count:,} rows")
         timed("write metadata.csv", lambda: write_metadata(folder, rows))
         samples = timed("read it as a data set", FolderDataset(str(folder)).samples)
-        report = timed("verify --quick", lambda: verify(str(folder), quick=True))
+        report = timed("verify --quick", lambda: verify(open_dataset(str(folder)), quick=True))
         assert not report.faults
         timed("plan a run of one model", lambda: plan(Path(name) / "run", samples))
 

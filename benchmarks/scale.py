@@ -116,12 +116,13 @@ def now() -> tuple[float, float]:
 def do_fill(folder: Path, clips: int, kept: str) -> dict[str, float]:
     """A store as a run of `METRICS` leaves it, with no details or with such as they keep."""
     from i2vbench.datasets.base import Dataset
+    from i2vbench.machine import versions
     from i2vbench.place import Place
     from i2vbench.plan import make_plan
     from i2vbench.profiles import load_profile
     from i2vbench.registry import METRICS as KNOWN
     from i2vbench.registry import MODELS
-    from i2vbench.settings import RunConfig, Settings, versions
+    from i2vbench.settings import RunConfig, Settings
     from i2vbench.store import Store, keep
     from i2vbench.types import FrameSource, Measurement, Sample
 

@@ -41,9 +41,10 @@ import torch
 from benchmarks.metrics import case_state, recipe_state, tags
 from i2vbench import timings, weights
 from i2vbench.files import write_json
+from i2vbench.machine import resolve_device
 from i2vbench.progress import Quiet
 from i2vbench.run import run
-from i2vbench.settings import RunConfig, resolve_device
+from i2vbench.settings import RunConfig
 from i2vbench.tables import collect, write_tables
 from i2vbench.tables.timings import Account
 from tests.reference.cases import BUNDLED

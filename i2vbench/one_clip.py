@@ -18,6 +18,7 @@ from i2vbench.models.base import Model, Preparation
 from i2vbench.profiles import load_profile
 from i2vbench.registry import MODELS
 from i2vbench.store import folder_name
+from i2vbench.texts import clean
 from i2vbench.types import FrameSource, Image, ModelInfo, PlannedClip, Request, Sample, Video
 from i2vbench.video import resize_and_crop
 from i2vbench.weights.places import cache_folder
@@ -158,4 +159,4 @@ def plain_messages() -> Iterator[None]:
 
 def tell(line: str) -> None:
     """Say something that is not the result."""
-    print(line, file=sys.stderr, flush=True)
+    print(clean(line), file=sys.stderr, flush=True)

@@ -44,7 +44,9 @@ def resolve_categories(samples: Sequence[Sample | SampleRow], wanted: Sequence[s
     for text in wanted:
         names += [text] if text in known else [part.strip() for part in text.split(",") if part.strip()]
     unknown = [name for name in names if name not in known]
-    if unknown or not names:
+    if not names:
+        raise UserError(f"no category is named; the data set has {', '.join(known)}")
+    if unknown:
         raise UserError(f"unknown category {', '.join(map(repr, unknown))}; the data set has {', '.join(known)}")
     return tuple(category for category in known if category in names)
 

@@ -26,12 +26,12 @@ from i2vbench.engine.directing import execute
 from i2vbench.engine.kit import Kit
 from i2vbench.errors import UserError
 from i2vbench.first_frames.base import FirstFrames
-from i2vbench.first_frames.making import forget_unmade
 from i2vbench.fitting import check_protocol
 from i2vbench.job import Job, Tools
 from i2vbench.log import log_to
 from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model, Preparation
+from i2vbench.pictures import forget_unmade
 from i2vbench.plan import make_plan, resolve_categories, samples_of, select
 from i2vbench.profiles import Profile
 from i2vbench.progress import Progress

@@ -140,7 +140,7 @@ class Store(Reading):
             raise no_plan
         with readable(folder):
             store = cls(folder)
-            tables = {row[0] for row in store._query("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            tables = {row[0] for row in store._query("SELECT name FROM pragma_table_list WHERE type = 'table'")}
         if not {"sample", "clip", "measurement"} <= tables:
             store.close()
             raise no_plan

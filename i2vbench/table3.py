@@ -16,7 +16,6 @@ from i2vbench.errors import UserError
 from i2vbench.leaderboards.published import numbers
 from i2vbench.models.consisti2v.cost import REPORTED
 from i2vbench.models.consisti2v.sampling import VARIANTS
-from i2vbench.profiles import parse_profile
 from i2vbench.progress import Progress
 from i2vbench.registry import METRICS
 from i2vbench.run import run
@@ -263,7 +262,7 @@ def _costs(wish: Wish, run: Run, progress: Progress) -> dict[str, Cost]:
     from i2vbench.models.consisti2v.cost import count_flops, network_shape
     from i2vbench.models.consisti2v.runtime import Job, measure_apart
 
-    profile = parse_profile(run.settings["profile"])
+    profile = run.profile
     protocol, device = profile.protocol, run.settings["device"]
     shape: dict[str, Any] = {name: getattr(protocol, name) for name in ("num_frames", "height", "width")}
     found = {}

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,12 @@ print([name for name in sys.modules if name.startswith("i2vbench")], sys.stdin.r
 
 
 @pytest.fixture(scope="module")
-def server() -> processes._Server:
-    server = next(processes._servers)
+def server() -> Iterator[processes._Server]:
+    """One of our own: what the others were started with is another test's."""
+    server = processes._Server(3)
     server.start(environment())
-    return server
+    yield server
+    server.stop()
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ from i2vbench.types import FrameSource, Measurement, PlannedClip, Sample
 from tests.conftest import environment, record
 
 SETTINGS = {
-    "format": FORMAT, "dataset": {"name": "d", "fingerprint": "0"}, "selection": {}, "models": {}, "metrics": {},
+    "format": FORMAT, "i2vbench": "1", "dataset": {"name": "d", "fingerprint": "0", "samples": 5}, "selection": {},
+    "models": {"m": {"spec": "m", "info": {}}}, "metrics": {"a": {"spec": "a", "info": {}}},
     "profile": load_profile("paper").as_dict(), "reader": {"name": "pyav", "version": "pyav"},
     "versions": {}, "seeds": [0], "device": "cpu", "dtype": "float32", "batch_size": 2, "measure_batch": 8,
 }  # fmt: skip

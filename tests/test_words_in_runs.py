@@ -24,7 +24,8 @@ from i2vbench.types import Video
 from i2vbench.weights import entry
 from tests.conftest import make_dataset, moving_frames
 from tests.metrics.looking import lay_out
-from tests.metrics.networks import test_grit, test_tag2text
+from tests.metrics.networks import test_tag2text
+from tests.metrics.networks.grit import small
 
 PROFILE = """
 name = "sixteen"
@@ -50,12 +51,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("words")
     (folder / "sixteen.toml").write_text(PROFILE)
     with pytest.MonkeyPatch.context() as patch:
-        states = {"grit_b_densecap_objectdet": test_grit.state(), "tag2text_swin_14m": test_tag2text.state()}
+        states = {"grit_b_densecap_objectdet": small.state(), "tag2text_swin_14m": test_tag2text.state()}
         lay_out(folder / "cache", patch, {name: {"model": state} for name, state in states.items()})  # type: ignore[dict-item]
         tags = folder / "cache/weights/tag2text_tag_list" / entry("tag2text_tag_list").file
         tags.parent.mkdir(parents=True)
         tags.write_text("\n".join(test_tag2text.NAMES) + "\n")
-        patch.setattr(grit, "load", functools.partial(grit.load, sizes=test_grit.SMALL))
+        patch.setattr(grit, "load", functools.partial(grit.load, sizes=small.SMALL))
         patch.setattr(tag2text, "load", functools.partial(tag2text.load, sizes=test_tag2text.SMALL))
         yield folder
 

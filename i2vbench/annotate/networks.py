@@ -10,10 +10,10 @@ from typing import Any
 
 from i2vbench.annotate.proposals import Proposal, summarise
 from i2vbench.errors import UserError
+from i2vbench.machine import resolve_device
 from i2vbench.metrics.base import Metric
 from i2vbench.profiles import Profile
 from i2vbench.registry import METRICS
-from i2vbench.settings import resolve_device
 from i2vbench.types import Sample, Video
 from i2vbench.weights import check_runnable, missing, missing_table, sha256_of
 

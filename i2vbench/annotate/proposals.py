@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from i2vbench.metrics.frame_success import tells_scene
+from i2vbench.parsing import parse_json
 from i2vbench.types import Video
 
 _SHORT = (
@@ -50,7 +51,7 @@ class Proposal:
     @classmethod
     def from_json(cls, text: str) -> Proposal:
         """Raises: ValueError, TypeError, KeyError for anything but what `as_json` makes."""
-        data: dict[str, Any] = json.loads(text)
+        data: dict[str, Any] = parse_json(text)
         frames = data.pop("frames")
         return cls(frames, **{name: tuple(Seen(**seen) for seen in found) for name, found in data.items()})
 

@@ -78,7 +78,7 @@ def draw(series: Series, width: float, chosen: bool = False) -> Figure:
     line = SMALL * LEADING
     radius, hole = _radius(spokes, width), _hole(spokes)
     if hole > _MOST_HOLE * radius:
-        raise UserError(f"a radar of {len(spokes)} metrics has no room here: choose some with --metric")
+        raise UserError(f"a radar of {len(spokes)} metrics has no room here: choose some with --metrics")
     above = len(labels[0]) * line + 6
     below = max((len(text) for text, s in zip(labels, spokes, strict=True) if math.cos(s.angle) < -0.7), default=1)
     height = 2 * radius + above + below * line + 6

@@ -53,9 +53,9 @@ def draw(series: Series, width: float, ys: Sequence[str] = ()) -> Figure:
     panels = [infos[id_] for id_ in wanted if _drawn(series, infos[X], infos[id_])]
     if not panels:
         needed = " or ".join(id_ for id_ in ys or DEFAULT_YS if id_ != X) or "another metric"
-        raise UserError(f"a scatter needs {needed} beside {X}, of one model at least: name others with --metric")
+        raise UserError(f"a scatter needs {needed} beside {X}, of one model at least: name others with --metrics")
     if len(panels) > _MOST_PANELS:
-        raise UserError(f"a scatter has at most {_MOST_PANELS} panels, and {len(panels)} are asked for with --metric")
+        raise UserError(f"a scatter has at most {_MOST_PANELS} panels, and {len(panels)} are asked for with --metrics")
     columns = min(len(panels), 2) if width >= 12 * POINTS_PER_CM else 1
     return _draw_panels(series, infos[X], panels, width, columns)
 

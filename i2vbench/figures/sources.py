@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from i2vbench.admission import BOARDS
 from i2vbench.errors import UserError
 from i2vbench.figures.series import Datum, Model, Scores, Series
 from i2vbench.first_frames.record import identity
-from i2vbench.leaderboards.admission import BOARDS
 from i2vbench.leaderboards.entries import TOTAL, Score
+from i2vbench.leaderboards.paper import DATA_SETS, SOURCES, published_entries
 from i2vbench.leaderboards.published import METRIC_IDS
-from i2vbench.leaderboards.published.boards import DATA_SETS, SOURCES, published_entries
 from i2vbench.leaderboards.published.facts import source_of
 from i2vbench.registry import METRICS
 from i2vbench.tables.differences import differences

@@ -16,9 +16,19 @@ from typing import Any
 
 from i2vbench.errors import UserError
 from i2vbench.names import nearest
+from i2vbench.parsing import parse_toml
 from i2vbench.profiles.protocol import Interpolation, Protocol, Sampling, check_names, parse_protocol
 
-__all__ = ["Interpolation", "Profile", "Protocol", "Sampling", "load_profile", "load_protocol", "parse_profile"]
+__all__ = [
+    "Interpolation",
+    "Profile",
+    "Protocol",
+    "Sampling",
+    "bundled_profiles",
+    "load_profile",
+    "load_protocol",
+    "parse_profile",
+]
 
 _HERE = Path(__file__).parent
 
@@ -67,6 +77,11 @@ class Profile:
             UserError: For an unknown name.
         """
         return replace(self, protocol=load_protocol(protocol))
+
+
+def bundled_profiles() -> list[str]:
+    """The names of the profiles that come with i2vbench."""
+    return sorted(path.stem for path in _HERE.glob("*.toml"))
 
 
 def load_profile(name: str) -> Profile:
@@ -159,6 +174,6 @@ def _over(base: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]
 
 def _read(path: Path, what: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{what} {path}: cannot be read: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass
 from dataclasses import fields as fields_of
@@ -91,7 +92,7 @@ def parse_protocol(given: Any) -> Protocol:
     for name in ("num_frames", "height", "width", "fps"):
         value = getattr(protocol, name)
         kind = (int, float) if name == "fps" else int
-        if isinstance(value, bool) or not isinstance(value, kind) or value <= 0:
+        if isinstance(value, bool) or not isinstance(value, kind) or not 0 < value < math.inf:
             raise ValueError(f"protocol.{name}: expected a positive number, got {value!r}")
     choices = {"interpolation": Interpolation, "sampling": Sampling, "other_videos": OtherVideos}
     for name, literal in choices.items():

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from i2vbench.create import create_metrics
 from i2vbench.datasets.synthetic import held_out
 from i2vbench.errors import UserError
+from i2vbench.machine import resolve_device
 from i2vbench.metrics.base import Metric, NetworkMetric
 from i2vbench.names import nearest
 from i2vbench.profiles import Protocol, load_profile
 from i2vbench.progress import Progress
 from i2vbench.registry import DATASETS
-from i2vbench.settings import RunConfig, resolve_device
+from i2vbench.settings import RunConfig
 from i2vbench.validate.damages import DAMAGES
 from i2vbench.validate.study import Reaction, Study, study
 from i2vbench.validate.subjects import DrawnSubject, RealSubject, Subject

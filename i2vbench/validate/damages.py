@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from PIL import Image as Pillow
 from PIL import ImageFilter
 
 from i2vbench.files import write_bytes
+from i2vbench.parsing import parse_toml
 from i2vbench.types import Frames, Sample, Video
 from i2vbench.validate.subjects import Subject
 from i2vbench.video import read_video
@@ -213,7 +213,7 @@ _HOW: Mapping[str, Callable[[Subject, float], Shown | None]] = {
 
 
 def _read() -> Iterator[Damage]:
-    for name, table in tomllib.loads(EXPECTED_FILE.read_text(encoding="utf-8")).items():
+    for name, table in parse_toml(EXPECTED_FILE.read_text(encoding="utf-8")).items():
         answers = {metric: Expected(answer, why) for metric, (answer, why) in table["answers"].items()}
         exceptions = {
             checkpoint: {

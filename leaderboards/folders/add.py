@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from i2vbench.admission import BOARDS
 from i2vbench.clips import read_first_frame
 from i2vbench.errors import UserError
 from i2vbench.files import write_bytes
-from i2vbench.leaderboards.admission import BOARDS
 from i2vbench.leaderboards.folders.card import Card, Links, Source, starting_card
 from i2vbench.leaderboards.folders.clips import pictures_of
 from i2vbench.leaderboards.folders.layout import CARD, CLIPS, REPORT, fault_of_name

@@ -79,8 +79,6 @@ def read_card(path: Path) -> Card:
         card: Card = fill(Card, read_toml(path, "submission", "`i2vbench leaderboard add` makes one"))
     except ValueError as error:
         raise UserError(f"{path}: {one_line(str(error))[:300]}") from error
-    except RecursionError as error:
-        raise UserError(f"{path}: is nested too deep") from error
     return card
 
 

@@ -44,7 +44,6 @@ from i2vbench.leaderboards.submission.report import Report
 from i2vbench.leaderboards.submission.sampling import Videos
 from i2vbench.leaderboards.submission.verify import Looked, Wish, look_at
 from i2vbench.log import log_to
-from i2vbench.profiles import parse_profile
 
 UNCHECKED = (
     "its archive was not looked at: whether scores, cells and clips are what was measured could not be checked, nor "
@@ -222,7 +221,7 @@ def _hold_cells(report: Report, folder: Folder, theirs: Record, ours: Contents) 
 
 
 def _faults_of_pictures(folder: Folder, looked: Looked) -> Iterator[str]:
-    protocol = parse_profile(looked.restored.settings["profile"]).protocol
+    protocol = looked.restored.profile.protocol
     for name in folder.listing.clips():
         if name.endswith(PICTURE):
             path = folder.listing.files[f"{CLIPS}/{name}"]

@@ -12,7 +12,6 @@ from i2vbench.leaderboards.folders.layout import CLIPS, MOST_CLIP_BYTES, PICTURE
 from i2vbench.leaderboards.submission.decode import CannotDecode, decode
 from i2vbench.leaderboards.submission.restore import Restored
 from i2vbench.leaderboards.submission.sampling import Videos
-from i2vbench.profiles import parse_profile
 from i2vbench.types import Image, Sample, Video
 from i2vbench.video import VideoError, encode_png, encode_preview, read_image, resize_and_crop
 
@@ -65,7 +64,7 @@ def make_previews(restored: Restored, model: str, samples: Iterable[str], videos
     They are made of frames at the protocol's size and rate; equal clips give equal bytes, with one version of PyAV.
     """
     shown, seed = Shown(), restored.settings["seeds"][0]
-    protocol = parse_profile(restored.settings["profile"]).protocol
+    protocol = restored.profile.protocol
     with tempfile.TemporaryDirectory(prefix="i2vbench-clips-") as room:
         path = Path(room) / "clip.mp4"
         for id_ in samples:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from i2vbench.errors import UserError
-from i2vbench.leaderboards.published.boards import PREFIX
+from i2vbench.leaderboards.paper import PREFIX
 from i2vbench.leaderboards.submission.names import folded
 from i2vbench.texts import one_line
 from i2vbench.types import SAFE_ID

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from i2vbench import __version__
+from i2vbench.admission import BOARDS, judge
 from i2vbench.errors import UserError
-from i2vbench.leaderboards.admission import BOARDS, judge
 from i2vbench.leaderboards.folders.clips import Shown, choose_samples, make_previews
 from i2vbench.leaderboards.folders.facts import all_notes, facts_of
 from i2vbench.leaderboards.folders.layout import CELLS, CLIPS, SCORES

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from i2vbench.admission import BOARDS
 from i2vbench.errors import UserError
-from i2vbench.leaderboards.admission import BOARDS
 from i2vbench.leaderboards.entries import TOTAL, Entry, Score, ShownClip
 from i2vbench.leaderboards.folders.card import Card, as_read, faults_of_card, read_card
 from i2vbench.leaderboards.folders.layout import (

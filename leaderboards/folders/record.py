@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from i2vbench.leaderboards.admission import BOARDS
+from i2vbench.admission import BOARDS
 from i2vbench.leaderboards.folders.layout import CELLS
 from i2vbench.leaderboards.submission.archive import Refused
 from i2vbench.leaderboards.submission.lines import is_text, is_whole

@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 import math
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from i2vbench.admission import BOARDS
 from i2vbench.errors import UserError
-from i2vbench.leaderboards.admission import BOARDS
 from i2vbench.leaderboards.entries import TOTAL, Entry, Origin, Score
+from i2vbench.parsing import parse_toml
 from i2vbench.profiles import load_protocol
 from i2vbench.registry import METRICS
 from i2vbench.tables.printed import PrintedCell, marks
@@ -97,7 +97,7 @@ class Board:
 @functools.cache
 def metric_texts() -> Mapping[str, MetricText]:
     """What is said of every metric that a board has, by id."""
-    texts = tomllib.loads((_HERE / "metrics.toml").read_text(encoding="utf-8"))
+    texts = parse_toml((_HERE / "metrics.toml").read_text(encoding="utf-8"))
     ids = dict.fromkeys(id_ for board in BOARDS.values() for id_ in board.metrics)
     return {id_: MetricText(info=METRICS.create(id_).info, **texts[id_]) for id_ in ids}
 
@@ -109,7 +109,7 @@ def boards(entries: Sequence[Entry]) -> list[Board]:
         UserError: An entry is on no board, or its slug is not fit to be a file's name or taken.
     """
     _check(entries)
-    texts = tomllib.loads((_HERE / "boards.toml").read_text(encoding="utf-8"))
+    texts = parse_toml((_HERE / "boards.toml").read_text(encoding="utf-8"))
     return [_board(id_, text, [entry for entry in entries if entry.board == id_]) for id_, text in texts.items()]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from pathlib import Path
 
 from i2vbench.errors import UserError
 from i2vbench.files import hold_lock, write_json
+from i2vbench.parsing import parse_json
+from i2vbench.texts import amount
 
 MARKER = ".i2vbench-site.json"
 """In every site: the files that it is made of, so that nothing else is ever thrown away with it."""
@@ -77,13 +78,13 @@ def check_replaceable(out: Path) -> None:
     if MARKER not in found:
         raise UserError(f"--out {out}: expected a new or empty folder, or a site that this command has built there")
     try:
-        ours = json.loads((out / MARKER).read_bytes())["files"]
+        ours = parse_json((out / MARKER).read_bytes())["files"]
         foreign = sorted(found - {MARKER, *ours})
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(f"--out {out}: its {MARKER} is damaged; name another folder, or delete this one") from error
     if foreign:
         raise UserError(
-            f"--out {out}: holds {len(foreign)} file{'s' if len(foreign) > 1 else ''} that no site has, as "
+            f"--out {out}: holds {amount(len(foreign), 'file')} that no site has, as "
             f"{foreign[0]}; move what you need and delete the rest, or name another folder"
         )
 

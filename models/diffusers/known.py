@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from i2vbench.parsing import parse_toml
 
 KNOWN_FILE = Path(__file__).with_name("known.toml")
 
@@ -75,7 +76,7 @@ class Known:
 @cache
 def known() -> Mapping[str, Known]:
     """Every entry by its name on the hub, in the file's order."""
-    tables = tomllib.loads(KNOWN_FILE.read_text(encoding="utf-8"))
+    tables = parse_toml(KNOWN_FILE.read_text(encoding="utf-8"))
     return {name: _entry(name, table) for name, table in tables.items()}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
 from i2vbench.engine.crew import Crew, Member, WorkerLost
-from i2vbench.engine.local import Inside
+from i2vbench.engine.inside import Inside
 from i2vbench.engine.worker import Holding, Result, Task
 from i2vbench.job import Job
 

@@ -182,7 +182,7 @@ def test_what_an_engine_does_not_have_is_refused(go: Go, tmp_path: Path, options
 
 def test_without_ray_it_says_what_to_install(go: Go, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(UserError, match=r'--engine ray needs Ray: pip install "i2vbench\[ray\]"'):
+    with pytest.raises(UserError, match=r"^--engine ray needs ray: pip install 'i2vbench\[ray\]'$"):
         go([Noise], engine="ray")
 
 

@@ -257,5 +257,5 @@ def test_a_damaged_record_is_refused(go: Go, tmp_path: Path, record: object) -> 
     folder = go(["static"], [One]).folder
     settings = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps(settings | {"first_frames": record}))
-    with pytest.raises(UserError, match="run.json is damaged: first_frames.* is of another kind"):
+    with pytest.raises(UserError, match="run.json is damaged: first_frames.* of another kind"):
         read_settings(folder)

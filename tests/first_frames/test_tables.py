@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from i2vbench.leaderboards.admission import examine
+from i2vbench.admission import examine
 from i2vbench.names import FORMATS
 from i2vbench.tables import collect, write_tables
 from i2vbench.tables.layout import all_tables

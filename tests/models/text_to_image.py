@@ -20,7 +20,7 @@ from diffusers import (
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection, T5Config, T5EncoderModel, T5Tokenizer
 
-from i2vbench.tiny.text import read_text_encoder
+from i2vbench.models.consisti2v.tiny.text import read_text_encoder
 
 SD_SIDE_PX, SDXL_SIDE_PX, PIXART_SIDE_PX = 32, 32, 256
 """Of their native pictures: latents of the network times the autoencoder's factor."""

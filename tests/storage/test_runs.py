@@ -190,7 +190,7 @@ def test_commands_read_a_run_at_its_address(
     assert found == {name: data for name, data in plain.items() if "/" not in name}
     assert not list(home.glob("videos/*/*")), "the page reads them one by one"
     assert inside("compare", memory, memory, "--model-a", "noise", "--model-b", "pan", "--quiet").code == 0
-    assert inside("submit", memory, "--videos", "--anyway", "--out", "run.zip").code == 0
+    assert inside("submit", memory, "--with-videos", "--anyway", "--out", "run.zip").code == 0
     assert len(list(home.glob("videos/*/*.mp4"))) == 12
     gone = inside("show", f"{memory}/nothing")
     assert (gone.code, "is not a run" in gone.stderr) == (2, True)

@@ -53,7 +53,7 @@ UNKNOWN: dict[str, tuple[Fault, str]] = {
     "endless": (endless, "is larger than 2,097,152 bytes"),
     "a bomb": (bomb, "is larger than 2,097,152 bytes"),
     "no HTTP": (garbage, "what came is no HTTP"),
-    "deep": (says(200, b"[" * 600 + b"]" * 600), "answered with JSON of more than 100 levels"),
+    "deep": (says(200, b"[" * 600 + b"]" * 600), r"\(nested more than 100 deep"),
     "a redirect to the job": (redirects("/poll/job-0", 303), "it answered 303, a redirect to /poll/job-0"),
 }
 

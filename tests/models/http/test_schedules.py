@@ -137,6 +137,7 @@ class WithTokens(Schedule):
 
 @pytest.mark.parametrize("machine", [Schedule, WithTokens])
 def test_nothing_is_paid_twice_under_any_schedule(machine: type[Schedule]) -> None:
+    """The invariants of the machine are what is asserted, after every step."""
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         machine,
         settings=settings(

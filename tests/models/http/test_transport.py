@@ -137,7 +137,7 @@ def test_an_answer_before_the_whole_request_was_heard_is_heard(make: Make, api: 
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Hasty) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        body = {"prompt": "{prompt}", "seed": "{seed}", "image": "{first_frame_data_uri}", "padding": "x" * 3_000_000}
+        body = {"prompt": "{prompt}", "seed": "{seed}", "image": "{first_frame_data_uri}", "padding": "x" * 1_000_000}
         url = f"http://127.0.0.1:{server.server_address[1]}/submit"
         with pytest.raises(ClipError) as error:
             videos(make(submit__url=url, submit__body=body), 0)
