@@ -21,6 +21,8 @@ REFUSED = "refused"
 
 _NUMBER = re.compile(r"\d+\.\d+")
 
+_APART = re.compile(r"\.\.\.|[()]")
+
 _SHELL = frozenset("|><;&*")
 
 
@@ -77,7 +79,7 @@ def _check_shown(step: Step, said: str) -> None:
 
 
 def _words(line: str) -> list[str]:
-    return _NUMBER.sub(r" \g<0> ", line.replace("...", " ... ")).split()
+    return _NUMBER.sub(r" \g<0> ", _APART.sub(r" \g<0> ", line)).split()
 
 
 def _alike(wanted: list[str], line: list[str]) -> bool:
