@@ -185,7 +185,9 @@ def _check_pickle(file: Path) -> None:
         pickles = _LEGACY_PICKLES
         if _is_zip(file):
             archive = stack.enter_context(zipfile.ZipFile(stream))
-            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            # The code of TorchScript may be compressed; torch reads none of it here, and refuses such a file by name.
+            kept = [member for member in archive.infolist() if "/code/" not in member.filename]
+            if any(member.compress_type != zipfile.ZIP_STORED for member in kept):
                 raise UserError(f"checkpoint file {file} is compressed, which torch's are not: it may be of any size")
             names = [name for name in archive.namelist() if name.rpartition("/")[2] == "data.pkl"]
             if not names:

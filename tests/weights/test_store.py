@@ -179,8 +179,10 @@ class TestRead:
         assert not ran.exists()
         assert missing(["a"]) == [facts]
 
-    def test_code_that_poses_as_tensors_is_not_read(self, shelf: Shelf, tmp_path: Path) -> None:
-        torch.jit.save(torch.jit.script(torch.nn.Linear(2, 4)), tmp_path / "script.pt")
+    @pytest.mark.parametrize("layers", [1, 40], ids=["code as it is", "code compressed"])
+    def test_code_that_poses_as_tensors_is_not_read(self, shelf: Shelf, tmp_path: Path, layers: int) -> None:
+        network = torch.nn.Sequential(*(torch.nn.Linear(2, 2) for _ in range(layers)))
+        torch.jit.save(torch.jit.script(network), tmp_path / "script.pt")
         with pytest.raises(UserError, match="cannot be read as tensors"):
             import_file(tmp_path / "script.pt", shelf.add("a", "/a", file="a.pt"))
 
