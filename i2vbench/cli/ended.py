@@ -56,12 +56,12 @@ def _tell_times(folder: Path) -> None:
     import torch
 
     from i2vbench.files import write_json
-    from i2vbench.tables.plain import print_plain
+    from i2vbench.tables.text import print_aligned
     from i2vbench.tables.timings import Account
 
     account = Account(times, elapsed(), torch.get_num_threads())
     write_json(folder / "timings.json", account.as_json())
-    print(f"\n{print_plain([account.table()])}\n{account.summary()}", file=sys.stderr, flush=True)
+    print(f"\n{print_aligned([account.table()])}\n{account.summary()}", file=sys.stderr, flush=True)
 
 
 def _put_tables(storage: str) -> None:

@@ -57,7 +57,7 @@ def correlate(
     from i2vbench.human.correlate_tables import as_json, tables
     from i2vbench.human.counted import count_votes, open_votes
     from i2vbench.tables import write_plain
-    from i2vbench.tables.plain import print_plain
+    from i2vbench.tables.text import print_aligned
 
     with redirect_stdout(sys.stderr):  # what a metric prints is not the result
         counted = count_votes(*open_votes(study), keep_all=keep_all)
@@ -65,6 +65,6 @@ def correlate(
     made = tables(found)
     files = write_plain(made, folder, chosen) if writes else []
     give(
-        lambda: as_json(found), lambda: print_plain([table.shown for table in made]), files,
+        lambda: as_json(found), lambda: print_aligned([table.shown for table in made]), files,
         json_output=json_output, quiet=quiet,
     )  # fmt: skip

@@ -47,7 +47,7 @@ def report(
     from i2vbench.human.report_tables import check_published, report_tables
     from i2vbench.human.shares import Draws
     from i2vbench.tables import write_plain
-    from i2vbench.tables.plain import print_plain
+    from i2vbench.tables.text import print_aligned
 
     asked, responses = open_votes(study)
     if with_published:
@@ -59,5 +59,9 @@ def report(
     tables = report_tables(made, published=with_published)
     files = write_plain(tables, folder, chosen) if chosen else []
     give(
-        lambda: as_json(made, tables[0].notes), lambda: print_plain(tables), files, json_output=json_output, quiet=quiet
+        lambda: as_json(made, tables[0].notes),
+        lambda: print_aligned(tables),
+        files,
+        json_output=json_output,
+        quiet=quiet,
     )

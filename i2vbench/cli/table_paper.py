@@ -156,11 +156,12 @@ def refuse_not_run(not_run: dict[str, str]) -> None:
 
 def _give(made: Sequence[Plain], out: Path, formats: Sequence[str], wish: Wish) -> None:
     from i2vbench.tables import write_plain
-    from i2vbench.tables.plain import plain_as_json, print_plain
+    from i2vbench.tables.plain import plain_as_json
+    from i2vbench.tables.text import print_aligned
 
     files = write_plain(made, out, formats) if formats else []
     give(
         lambda: {"tables": [plain_as_json(table) for table in made]},
-        lambda: print_plain([table.shown for table in made]),
+        lambda: print_aligned([table.shown for table in made]),
         files, json_output=wish.json_output, quiet=wish.quiet,
     )  # fmt: skip

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,6 @@ from markupsafe import Markup
 
 from i2vbench.pages import policy_hash, templates
 from i2vbench.tables.printed import PrintedCell, Table
-from i2vbench.tables.text import to_aligned
-from i2vbench.texts import one_line
 
 _HERE = Path(__file__).parent
 
@@ -39,14 +35,6 @@ def _page() -> tuple[Template, str]:
     """Read once: several tables make several pages."""
     style = (_HERE / "report.css").read_text(encoding="utf-8")
     return templates(_HERE).get_template("plain.html.jinja"), style
-
-
-def print_plain(tables: Sequence[Table]) -> str:
-    """Tables aligned for a terminal; what several of them note is said once, at the end."""
-    noted = Counter(note for table in tables for note in table.notes)
-    shared = [f"- {one_line(note)}" for note, times in noted.items() if times > 1]
-    parts = [to_aligned(table, [note for note in table.notes if noted[note] == 1]) for table in tables]
-    return "\n".join([*parts, *shared])
 
 
 def plain_as_json(table: Plain) -> dict[str, Any]:

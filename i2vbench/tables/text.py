@@ -22,6 +22,7 @@ from i2vbench.types import MetricInfo
 __all__ = [
     "latex_text",
     "markdown_text",
+    "print_aligned",
     "print_tables",
     "results_as_json",
     "to_aligned",
@@ -118,16 +119,16 @@ def to_markdown(table: Table) -> str:
 
 
 def print_tables(results: Results) -> str:
-    """Every metric's table and then the summary, aligned for a terminal; best is marked **x**, second best _x_.
+    """Every metric's table and then the summary, aligned for a terminal; best is marked **x**, second best _x_."""
+    summary, *by_metric = all_tables(results)
+    return print_aligned([*by_metric, summary])
 
-    What several tables note is said once, at the end.
-    """
-    tables = all_tables(results)
+
+def print_aligned(tables: Sequence[Table]) -> str:
+    """Tables aligned for a terminal; what several of them note is said once, at the end."""
     noted = Counter(note for table in tables for note in table.notes)
     shared = [f"- {one_line(note)}" for note, times in noted.items() if times > 1]
-    parts = [
-        to_aligned(table, [note for note in table.notes if noted[note] == 1]) for table in (*tables[1:], tables[0])
-    ]
+    parts = [to_aligned(table, [note for note in table.notes if noted[note] == 1]) for table in tables]
     return "\n".join([*parts, *shared])
 
 
