@@ -17,6 +17,7 @@ from i2vbench.tables.own_lines import Collect, Footnotes, Found, collect_parts, 
 from i2vbench.tables.paper import Line, lay_out, published_lines
 from i2vbench.tables.people import NOBODY, OF, People
 from i2vbench.tables.plain import Plain
+from i2vbench.tables.printed import cell_notes, said_by
 from i2vbench.tables.results import collect
 
 _CUT = "Object and scene consistency: the paper cuts the last digit, numbers of runs are rounded."
@@ -96,21 +97,12 @@ def _notes(
 
 
 def _cell_notes(about: Facts, own: Sequence[Line]) -> list[str]:
-    """What cells of runs have to say, each text once with the cells that it is said of."""
-    sizes = {line.label: len(line.cells) for line in own}
-    names = {c.key: f"{c.group}, {c.label}" if c.group else c.label for c in about.columns}
-    where: dict[str, dict[str, list[str]]] = {}
-    for line in own:
-        for key, cell in line.cells.items():
-            if cell.note:
-                text = cell.note if cell.text else f"empty, {cell.note}"
-                where.setdefault(text, {}).setdefault(line.label, []).append(names.get(key, key))
-    found = []
-    for text, by_line in where.items():
-        places: dict[str, list[str]] = {}
-        for label, keys in by_line.items():
-            everywhere = len(keys) == sizes[label]
-            places.setdefault("" if everywhere else "; ".join(keys), []).append(label)
-        said = [f"{', '.join(labels)} in {keys}" if keys else ", ".join(labels) for keys, labels in places.items()]
-        found.append(f"{'; '.join(said)}: {text}.")
-    return found
+    """What cells of runs have to say, by line."""
+    names = {c.key: f"{c.label} ({c.group})" if c.group else c.label for c in about.columns}
+    said = [
+        (f"{text}.", line.label, names.get(key, key))
+        for line in own
+        for key, cell in line.cells.items()
+        if (text := said_by(cell))
+    ]
+    return cell_notes(said, {line.label: len(line.cells) for line in own})

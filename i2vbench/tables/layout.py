@@ -10,7 +10,7 @@ import pandas as pd
 from i2vbench.statistics import Interval
 from i2vbench.store import folder_name
 from i2vbench.tables.cells import Entry
-from i2vbench.tables.printed import Heading, Mark, PrintedCell, Row, Table, marks
+from i2vbench.tables.printed import Heading, Mark, PrintedCell, Row, Table, cell_notes, marks
 from i2vbench.tables.results import Results
 from i2vbench.types import MetricInfo
 
@@ -164,20 +164,20 @@ def _reading_help(cells: Sequence[PrintedCell]) -> list[str]:
 
 
 def _cell_notes(rows: Sequence[str], columns: Sequence[str], grid: Sequence[Sequence[Entry]]) -> list[str]:
-    """What cells have to say: each distinct text once, with the cells it is said of."""
-    where: dict[str, dict[str, list[str]]] = {}
-    for row, entries in zip(rows, grid, strict=True):
-        for column, entry in zip(columns, entries, strict=True):
-            empty = "empty, " if entry.cell.value is None else ""
-            for text in filter(None, (entry.cell.note and f"{empty}{entry.cell.note}", _no_interval(entry))):
-                where.setdefault(text, {}).setdefault(column, []).append(row)
-    found = []
-    for text, by_column in where.items():
-        places = [
-            column if len(some) == len(rows) else f"{column} in {', '.join(some)}" for column, some in by_column.items()
-        ]
-        found.append(f"{'; '.join(places)}: {text}")
-    return found
+    """What cells have to say, by column."""
+    said = [
+        (text, column, row)
+        for row, entries in zip(rows, grid, strict=True)
+        for column, entry in zip(columns, entries, strict=True)
+        for text in (_why(entry), _no_interval(entry))
+        if text
+    ]
+    return cell_notes(said, dict.fromkeys(columns, len(rows)))
+
+
+def _why(entry: Entry) -> str:
+    cell = entry.cell
+    return f"empty, {cell.note}" if cell.note and cell.value is None else cell.note
 
 
 def metric_notes(results: Results) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -118,6 +118,31 @@ def marks(printed: Sequence[str], direction: Direction) -> list[Mark]:
     return [rank.get(x, "") if x is not None else "" for x in numbers]
 
 
+def said_by(cell: PrintedCell) -> str:
+    """A cell's note, and that there is no number where it says why; "" without a note."""
+    return cell.note if cell.text or not cell.note else f"empty, {cell.note}"
+
+
 def brackets(cell: PrintedCell) -> str:
     """A cell's interval, as text formats show it."""
     return f"[{', '.join(cell.interval)}]"
+
+
+def cell_notes(said: Iterable[tuple[str, str, str]], places: Mapping[str, int]) -> list[str]:
+    """What cells have to say: each text once, with the cells it is said of.
+
+    Args:
+        said: A text, whose cell it is of, and which of its cells.
+        places: How many cells each has; of a text that all of them have, none is named.
+    """
+    where: dict[str, dict[str, list[str]]] = {}
+    for text, whose, place in said:
+        where.setdefault(text, {}).setdefault(whose, []).append(place)
+    found = []
+    for text, by_owner in where.items():
+        alike: dict[str, list[str]] = {}
+        for whose, some in by_owner.items():
+            alike.setdefault("" if len(some) == places[whose] else ", ".join(some), []).append(whose)
+        cells = [f"{', '.join(owners)} in {some}" if some else ", ".join(owners) for some, owners in alike.items()]
+        found.append(f"{'; '.join(cells)}: {text}")
+    return found

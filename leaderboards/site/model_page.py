@@ -8,6 +8,7 @@ from typing import Any
 from i2vbench.leaderboards.entries import TOTAL
 from i2vbench.leaderboards.site.boards import Board
 from i2vbench.leaderboards.site.clips import PlacedClip, samples_of
+from i2vbench.tables.printed import cell_notes, said_by
 
 
 def facts(board: Board, position: int, placed: Sequence[Sequence[PlacedClip]]) -> Mapping[str, Any]:
@@ -39,21 +40,11 @@ def facts(board: Board, position: int, placed: Sequence[Sequence[PlacedClip]]) -
 
 
 def _cell_notes(board: Board, position: int) -> list[str]:
-    """What cells have to say: each text once, with the cells it is said of."""
-    where: dict[str, dict[str, list[str]]] = {}
-    for metric in board.metrics:
-        for category in board.categories:
-            cell = board.cells[metric.info.id, category][position]
-            if cell.note:
-                text = cell.note if cell.text else f"empty, {cell.note}"
-                where.setdefault(text, {}).setdefault(metric.info.title, []).append(
-                    "all clips" if category == TOTAL else category
-                )
-    return [
-        f"{'; '.join(f'{metric} in {_listed(some)}' for metric, some in by_metric.items())}: {text}"
-        for text, by_metric in where.items()
+    """What cells have to say, by metric."""
+    said = [
+        (text, metric.info.title, "all clips" if category == TOTAL else category)
+        for metric in board.metrics
+        for category in board.categories
+        if (text := said_by(board.cells[metric.info.id, category][position]))
     ]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)
+    return cell_notes(said, dict.fromkeys((metric.info.title for metric in board.metrics), len(board.categories)))

@@ -268,8 +268,8 @@ def test_a_models_two_runs_make_one_row(tmp_path: Path) -> None:
     assert other == [False, False, False, False, True, True, False, False]
     assert found["mine"].cells[5].text == "0.3000"
     notes = "\n".join(made.shown.notes)
-    assert "other in UCF-101, FVD; UCF-101, IS; UCF-101, FID: empty, no run of UCF-101 was given." in notes
-    assert "Human Eval: Consistency, Motion: empty, a run holds no answers of people." in notes
+    assert "other in FVD (UCF-101), IS (UCF-101), FID (UCF-101): empty, no run of UCF-101 was given." in notes
+    assert "Motion (Human Eval: Consistency): empty, a run holds no answers of people." in notes
     assert "DIFFERENT DATA SETS" not in notes, "the two halves are of two data sets in the paper too"
     assert "clips measured: 2 instead of 2,048" in notes
     assert "clips measured: 2 instead of 2,990" in notes

@@ -63,7 +63,7 @@ def test_notes_say_what_brackets_are_and_where_there_are_none(results: Results) 
     brackets = "95% bootstrap intervals (percentiles of 1,000 resamples of the samples, each with all its seeds)."
     assert f"Brackets: {brackets}" in said
     assert any(note.startswith("Brackets without width: all samples score alike") for note in said)
-    assert "static in Car; pan in Car: no interval, of fewer than 5 samples" in said
+    assert "static, pan in Car: no interval, of fewer than 5 samples" in said
     assert f"Brackets: {brackets}" in all_tables(results)[0].notes
 
 

@@ -219,9 +219,7 @@ def test_different_data_sets_are_marked_loudly(tmp_path: Path) -> None:
     assert [row[2] for row in values(results)] == [0.2, None, 0.4, pytest.approx(0.3)]
     assert not [cell for row in all_tables(results)[1].rows for cell in row.cells if cell.mark]
     assert "DIFFERENT DATA SETS: these columns were not measured on the same samples" in notes(results)
-    assert "ours in cars; static in boats; pan in boats: empty, this run has no clips of this category" in notes(
-        results
-    )
+    assert "ours in cars; static, pan in boats: empty, this run has no clips of this category" in notes(results)
 
 
 def test_a_metric_that_only_one_run_has_leaves_the_others_empty(tmp_path: Path) -> None:
@@ -229,7 +227,7 @@ def test_a_metric_that_only_one_run_has_leaves_the_others_empty(tmp_path: Path) 
     more = two_models(models=["ours"], metrics=[FLICKERING, ERROR], scores=scores)
     results = collect([make_run(tmp_path / "a", two_models()), make_run(tmp_path / "b", more)])
     assert values(results, 1)[-1] == [None, None, pytest.approx(0.65)]
-    assert "static; pan: empty, this run has no such metric" in notes(results, 2)
+    assert "static, pan: empty, this run has no such metric" in notes(results, 2)
 
 
 def test_a_metric_that_has_changed_is_marked(tmp_path: Path) -> None:
