@@ -35,6 +35,18 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
 }
 """By extra, the packages it brings: what each is imported as, and what it is installed as."""
 
+PURPOSES: Mapping[str, str] = {
+    "data": "data download, data curate",
+    "decord": "--reader decord",
+    "demo": "more footage for the demo",
+    "imagenet": "--profile tiny-imagenet",
+    "ray": "run --engine ray",
+    "server": "data annotate, human serve",
+    "torchmetrics": "FrechetVideoDistance in training loops",
+    "train": "train consisti2v",
+}
+"""What each extra is for."""
+
 
 def installing(extra: str) -> str:
     """The command that brings an extra's packages."""

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from i2vbench.extras import EXTRAS
+from i2vbench.extras import EXTRAS, PURPOSES
 from tests.conftest import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -118,7 +118,7 @@ def test_extras_are_those_of_pyproject() -> None:
     listed = {group: set(found) for group, found in GROUPS.items() if group not in ("", "test")}
     assert {extra: set(map(canonicalize_name, names.values())) for extra, names in EXTRAS.items()} == listed
     (everything,) = map(Requirement, PROJECT["optional-dependencies"]["all"])
-    assert everything.extras == set(EXTRAS)
+    assert everything.extras == set(EXTRAS) == set(PURPOSES)
 
 
 def documented() -> dict[str, dict[str, str]]:

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 from i2vbench import __version__
 from i2vbench.doctor.finding import Finding
-from i2vbench.extras import installing
+from i2vbench.extras import PURPOSES, installing
 from i2vbench.weights.catalogue import human_size
 from i2vbench.weights.places import cache_folder, offline
 
@@ -27,18 +27,6 @@ LITTLE_BYTES = 10 * 10**9
 
 COUNTING_SECONDS = 2.0
 """A folder is measured for so long at most; one on a network may hold millions of files."""
-
-PURPOSES = {
-    "data": "data download, data curate",
-    "decord": "--reader decord",
-    "demo": "more footage for the demo",
-    "imagenet": "--profile tiny-imagenet",
-    "ray": "run --engine ray",
-    "server": "data annotate, human serve",
-    "torchmetrics": "FrechetVideoDistance in training loops",
-    "train": "train consisti2v",
-}
-"""What each extra is for."""
 
 PROGRAMS = {
     ("git",): "records the commit of an external: model's repository",

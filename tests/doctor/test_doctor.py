@@ -90,13 +90,6 @@ def test_a_package_too_old_and_one_not_there(monkeypatch: pytest.MonkeyPatch) ->
     assert extras["train"].state == "works"
 
 
-def test_every_extra_is_known() -> None:
-    import tomllib
-
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    assert set(here.PURPOSES) == set(project["optional-dependencies"]) - {"all", "test"}
-
-
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("I2VBENCH_CACHE", str(tmp_path / "file" / "cache"))
