@@ -17,7 +17,7 @@ from i2vbench.errors import UserError
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.guided", description=__doc__)
-    parser.add_argument("name", help="of a target in tests/fuzz/targets.py")
+    parser.add_argument("name", help="of a target in tests/fuzz/targets/")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--keep", type=Path, default=Path("fuzz-faults"), help="where inputs go that were not borne")
     wish = parser.parse_args()

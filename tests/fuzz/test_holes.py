@@ -101,11 +101,11 @@ def test_a_database_that_makes_a_gigabyte_of_nothing_is_not_given_it(tmp_path: P
 
 def test_a_view_in_the_place_of_a_table_is_no_plan(tmp_path: Path) -> None:
     from i2vbench.store import Store
-    from tests.fuzz.targets import _made_run
+    from tests.fuzz.targets.runs import made_run
 
     folder = tmp_path / "run"
     folder.mkdir()
-    (folder / "run.json").write_bytes((_made_run() / "run.json").read_bytes())
+    (folder / "run.json").write_bytes((made_run() / "run.json").read_bytes())
     db = sqlite3.connect(folder / "run.sqlite")
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS id FROM n"
     for table in ("sample", "clip", "measurement"):
@@ -290,9 +290,9 @@ def test_a_row_of_another_kind_than_a_run_writes_is_refused(state: object) -> No
 )
 def test_a_run_json_with_something_else_in_a_place_is_damaged(tmp_path: Path, place: str, value: object) -> None:
     from i2vbench.run_file import read_settings
-    from tests.fuzz.targets import _made_run
+    from tests.fuzz.targets.runs import made_run
 
-    settings = json.loads((_made_run() / "run.json").read_text())
+    settings = json.loads((made_run() / "run.json").read_text())
     *before, last = place.split(".")
     here = settings
     for name in before:
