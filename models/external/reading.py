@@ -147,7 +147,7 @@ class Places:
             if named in ("", "{python}") or not names_in(named) <= known.keys():
                 continue
             path = Path(self._cwd(way, known), fill_text(named, known))
-            # Not is_file(): a long text that is no path is an error to it.
+            # Not is_file(): a long text that is no path is an error to it, and so below.
             if os.path.isfile(path) and not any(path.is_relative_to(one) for one in self.checkpoints.values()):
                 found[path] = None
         return list(found)
@@ -156,7 +156,7 @@ class Places:
         """Scripts of every way to call it: of a server, whose command is a driver, the others know the repository's."""
         ways = [way for mode in MODES if (way := getattr(self._described, mode)) is not None]
         named = [self._script(text, way) for way in ways for text in way.command]
-        return [path for path in dict.fromkeys(named) if path and not path.exists()]
+        return [path for path in dict.fromkeys(named) if path and not os.path.exists(path)]
 
     def _script(self, text: str, way: Way) -> Path | None:
         """The Python file that an element of a command is, if it is one and depends on no request."""
@@ -177,7 +177,7 @@ class Places:
         if not self._described.repository:
             word = f"external:{self._described.name}" if self._described.name in shipped() else "external:WORD"
             faults.append(f"its repository is not named: write {word}=REPOSITORY, or repository = '...' in a TOML file")
-        elif not folder.is_dir():
+        elif not os.path.isdir(folder):
             faults.append(f"there is no folder {folder} (repository)")
         return folder
 
@@ -193,7 +193,7 @@ class Places:
             return found or given
         if given:
             path = self._absolute(given)
-            if not os.access(path, os.X_OK) or path.is_dir():
+            if not os.access(path, os.X_OK) or os.path.isdir(path):
                 faults.append(f"there is no program {path} (python)")
             return str(path)
         tried = [self.repository / folder / "bin" / "python" for folder in (".venv", "venv")]
@@ -227,6 +227,6 @@ def _conda_python(name: str, faults: list[str]) -> str:
 
 def _is_there(path: Path) -> bool:
     try:
-        return path.is_file() or (path.is_dir() and any(path.iterdir()))
+        return os.path.isfile(path) or (os.path.isdir(path) and any(path.iterdir()))
     except PermissionError:  # it is said when it is read
         return True

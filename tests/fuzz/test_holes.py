@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import sqlite3
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -372,3 +373,16 @@ def test_a_checkpoint_that_grows_when_it_is_unpacked_is_refused(tmp_path: Path) 
         archive.writestr("a/data.pkl", b"\x80\x02}.")
     with pytest.raises(UserError, match="compressed"):
         read_state(path)
+
+
+@pytest.mark.parametrize("field", ["repository", "checkpoints"])
+def test_an_external_model_with_a_path_that_no_system_has(field: str, tmp_path: Path) -> None:
+    from i2vbench.models.external.reading import Places, read
+
+    said = {"repository": ".", "python": sys.executable, field: "./" + "x" * 300}
+    path = tmp_path / "model.toml"
+    checkpoint = f"[checkpoints.model]\npath = '{said.pop('checkpoints', '.')}'\nsource = 'there'\n"
+    fields = "".join(f"{name} = '{text}'\n" for name, text in said.items())
+    path.write_text(f"{fields}{checkpoint}[once]\ncommand = ['{{python}}', '{{seed}}']\nvideo = '{{out_dir}}/*.mp4'\n")
+    with pytest.raises(UserError, match="there is no (folder|checkpoint) .*x{300}"):
+        Places(read(path))
