@@ -106,13 +106,16 @@ def test_stopped_by_ctrl_c(tmp_path: Path) -> None:
         [*I2VBENCH, "data", "draw", "drawn", "--count", "1000000"], cwd=tmp_path, env=environment(),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    end = time.monotonic() + 120
-    while not any(tmp_path.glob("drawn/*.mp4")):
-        assert drawing.poll() is None, drawing.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    drawing.send_signal(signal.SIGINT)
-    out, err = drawing.communicate(timeout=120)
+    try:
+        end = time.monotonic() + 120
+        while not any(tmp_path.glob("drawn/*.mp4")):
+            assert drawing.poll() is None, drawing.communicate()
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        drawing.send_signal(signal.SIGINT)
+        out, err = drawing.communicate(timeout=120)
+    finally:
+        drawing.kill()  # or it draws on until the disk is full
     assert (drawing.returncode, out) == (130, "")
     assert err == "i2vbench: stopped\n"
 
