@@ -42,6 +42,12 @@ sampling = "nearest"
 """
 
 
+def pytest_configure() -> None:
+    """Let commands of tests be stopped by Ctrl-C where this process was begun in a shell's background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The user's cache, but for what is kept over runs: no test takes over what was made before it."""
