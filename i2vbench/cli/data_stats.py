@@ -7,7 +7,7 @@ from typing import Annotated
 
 from i2vbench.cli import options
 from i2vbench.cli.arguments import parse_formats
-from i2vbench.cli.options import DataSet, Formats, Json, Quiet
+from i2vbench.cli.options import DataSet, Formats, Json, QuietButJson
 from i2vbench.cli.output import give
 
 
@@ -18,7 +18,7 @@ def stats(
         Path | None, options.out("the folder of the files. Default: ./tables, if a --format is asked for.")
     ] = None,
     json_output: Json = False,
-    quiet: Quiet = False,
+    quiet: QuietButJson = False,
 ) -> None:
     """Print Table 4 of any data set: what it holds by category.
 

@@ -47,7 +47,7 @@ def figures(
     ] = None,
     metrics: Annotated[
         list[str] | None,
-        options.metrics("; others are left out. A scatter needs dynamic_degree and others."),
+        options.metrics("; others are left out. A scatter needs dynamic_degree and others.", complete.run_metrics),
     ] = None,
     model: OnlyModels = None,
     with_published: Annotated[bool, options.with_published()] = False,

@@ -9,7 +9,7 @@ import typer
 
 from i2vbench.cli import options
 from i2vbench.cli.arguments import check_writable, parse_formats
-from i2vbench.cli.options import Formats, Json, KeepAll, Quiet, Study
+from i2vbench.cli.options import Formats, Json, KeepAll, QuietButJson, Study
 from i2vbench.cli.output import give
 
 
@@ -31,7 +31,7 @@ def report(
         ),
     ] = False,
     json_output: Json = False,
-    quiet: Quiet = False,
+    quiet: QuietButJson = False,
 ) -> None:
     """Count a study's votes: shares and scores with intervals, agreement, who was left out.
 

@@ -11,7 +11,7 @@ import typer
 
 from i2vbench.cli import complete, options
 from i2vbench.cli.arguments import parse_formats, run_folder, split
-from i2vbench.cli.options import Formats, Json, OnlyMetrics, Quiet, Trust
+from i2vbench.cli.options import Formats, Json, OnlyMetrics, QuietButJson, Trust
 from i2vbench.cli.output import give
 from i2vbench.cli.table_paper import OF_PEOPLE, Wish, parse_tables, refuse_not_run, tables_of_paper, tables_of_runs
 from i2vbench.errors import UserError
@@ -67,7 +67,7 @@ def make_tables(
         ),
     ] = None,
     json_output: Json = False,
-    quiet: Quiet = False,
+    quiet: QuietButJson = False,
 ) -> None:
     """Make the tables of finished or unfinished runs, from what they have stored.
 

@@ -26,9 +26,7 @@ def validate_metrics(
         str,
         options.dataset(": what is damaged, synthetic or a data set with real clips (which cannot be swapped)."),
     ] = DRAWN,
-    clips: Annotated[
-        int, typer.Option(min=2, help="How many clips: the first ones.", rich_help_panel=options.WHAT)
-    ] = 12,
+    limit: Annotated[int, options.limit(": clips of the data set.", min=2)] = 12,
     profile: Annotated[str, options.profile("what metrics look through.")] = "tiny",
     quick: Annotated[
         bool,
@@ -42,7 +40,7 @@ def validate_metrics(
 
     What each metric was expected to answer was stated beforehand. Exit code 1 if one does not behave as stated.
 
-    Example: i2vbench validate-metrics --metrics temporal_flickering,fvd --clips 8
+    Example: i2vbench validate-metrics --metrics temporal_flickering,fvd --limit 8
     """
     check_device(device)
     check_writable("--out", out)
@@ -55,7 +53,7 @@ def validate_metrics(
         metrics=tuple(split(metrics)) or ("all",),
         damages=tuple(split(damages)),
         dataset=dataset,
-        clips=clips,
+        clips=limit,
         device=device,
         quick=quick,
     )
