@@ -17,7 +17,7 @@ from i2vbench.cli.shape import add, new_group
 from i2vbench.errors import UserError
 from i2vbench.files import write_bytes
 
-app = new_group("Make a model adapter, and hold it to the contract.")
+app = new_group("Make a model adapter, and hold it to the contract.\n\nExample: i2vbench adapter new my_model")
 
 
 def new(

@@ -76,16 +76,6 @@ def parse_size(size: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def check_length(frames: int | None) -> None:
-    """Refuse what is no video.
-
-    Raises:
-        UserError: Fewer than two frames.
-    """
-    if frames is not None and frames < 2:
-        raise UserError(f"--frames {frames}: expected at least 2, the first one included")
-
-
 def check_pages() -> None:
     """Refuse what shows a page where the packages that serve it are not installed.
 

@@ -18,7 +18,7 @@ from i2vbench.run_file import read_settings
 if TYPE_CHECKING:
     from i2vbench.export.vbench import Export
 
-app = new_group("Write a run's numbers in the files of other benchmarks.")
+app = new_group("Write a run's numbers in the files of other benchmarks.\n\nExample: i2vbench export vbench runs/mine")
 
 
 def vbench(

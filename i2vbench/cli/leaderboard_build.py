@@ -36,8 +36,6 @@ def build(
     """  # fmt: skip
     if submissions is not None and not submissions.is_dir():
         raise UserError(f"--submissions {submissions}: there is no such folder")
-    if not title.strip():
-        raise UserError("--title: expected a text")
     check_writable("--out", out.resolve())
 
     from i2vbench.admission import BOARDS

@@ -15,7 +15,7 @@ from i2vbench.cli.shape import add, new_group
 from i2vbench.errors import UserError
 from i2vbench.extras import need
 
-app = new_group("Train a model.")
+app = new_group("Train a model.\n\nExample: i2vbench train consisti2v --config train.toml --data folder:clips")
 
 
 def consisti2v(
