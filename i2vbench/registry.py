@@ -98,7 +98,7 @@ METRICS: Registry[Metric] = Registry(
         ),
         "temporal_flickering": Entry(
             "i2vbench.metrics.temporal_flickering:TemporalFlickering",
-            "mean absolute difference of neighbouring frames (VBench; Table 8)",
+            "mean absolute difference of neighbouring frames; needs no checkpoint (VBench; Table 8)",
             argument="VARIANT",
             optional=True,
             words={"static-only": "of clips that VBench's static filter finds static; a column of its own"},

@@ -58,7 +58,8 @@ def verify(
         str,
         typer.Option(
             help="The archive of a folder: a file, or an https address. Default: archive.zip in the folder, else it "
-            "is fetched from the address in entry.toml."
+            "is fetched from the address in entry.toml.",
+            rich_help_panel=WHAT,
         ),
     ] = "",
     clips: Clips = 20,
