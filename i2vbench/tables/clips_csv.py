@@ -43,9 +43,7 @@ def write_clips_csv(results: Results, path: Path) -> Path:
     return path
 
 
-def _lines(
-    scores: Scores, info: MetricInfo, lead: str, heads: Sequence[str], tails: Sequence[str]
-) -> Iterator[str]:
+def _lines(scores: Scores, info: MetricInfo, lead: str, heads: Sequence[str], tails: Sequence[str]) -> Iterator[str]:
     """A metric's lines of one column, many at once: each is put together of what is text already.
 
     There may be millions of them, and nearly all are of a clip that is done and has a number.
