@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from i2vbench.cli import complete, options
-from i2vbench.cli.arguments import check_device, parse_dtype
+from i2vbench.cli.arguments import check_device, check_folder, parse_dtype
 from i2vbench.cli.options import Device, Dtype
 from i2vbench.cli.shape import add, new_group
 from i2vbench.errors import UserError
@@ -49,6 +49,7 @@ def new(
     texts, kind = _texts(name, cls, source)
     spec = f"{kind}:{out / name}.toml" if kind else f"{out / name}.py:{cls}"
     paths = [out / file for file in texts]
+    check_folder("--out", out)
     there = [str(path) for path in paths if path.exists()]
     if there:
         raise UserError(f"{' and '.join(there)} exists already; choose another name, or --out")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from i2vbench.cli import complete, options
-from i2vbench.cli.arguments import check_writable, parse_formats, run_folder, split
+from i2vbench.cli.arguments import check_folder, parse_formats, run_folder, split
 from i2vbench.cli.options import HOW, WHAT, Formats, Json, OnlyMetrics, QuietButJson, Trust
 from i2vbench.cli.output import give
 from i2vbench.errors import UserError
@@ -100,7 +100,7 @@ def compare(
     writes = bool(formats) or out is not None
     folder = out or Path("compare")
     if writes:
-        check_writable("--out", folder / "compare.csv")
+        check_folder("--out", folder)
 
     from i2vbench.compare import Draws, choose, open_sides, report_of, report_of_seeds, seed_noise
     from i2vbench.compare import compare as compare_sides

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from i2vbench.cli import options
-from i2vbench.cli.arguments import check_writable, split
+from i2vbench.cli.arguments import check_folder, split
 from i2vbench.cli.options import Quiet
 from i2vbench.cli.output import plain, say
 from i2vbench.errors import UserError
@@ -83,7 +83,7 @@ def download(
     if not manifest.is_file():
         raise UserError(f"{what}: no such file; expected a MANIFEST.csv or {RELEASED}")
     folder = out or manifest.with_suffix("")
-    check_writable("--out", folder)
+    check_folder("--out", folder)
 
     from i2vbench.datasets.download.download import download_manifest
     from i2vbench.datasets.download.manifest import read_manifest

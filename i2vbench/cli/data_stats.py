@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from i2vbench.cli import options
-from i2vbench.cli.arguments import parse_formats
+from i2vbench.cli.arguments import check_folder, parse_formats
 from i2vbench.cli.options import DataSet, Formats, Json, QuietButJson
 from i2vbench.cli.output import give
 
@@ -28,6 +28,7 @@ def stats(
     Example: i2vbench data stats i2v-bench --format latex --out paper/
     """
     chosen = parse_formats(formats)
+    check_folder("--out", out)
 
     from i2vbench.datasets.counts import count_dataset
     from i2vbench.registry import open_dataset

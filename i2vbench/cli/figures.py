@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from i2vbench.cli import complete, options
-from i2vbench.cli.arguments import check_choice, run_folder, split
+from i2vbench.cli.arguments import check_choice, check_folder, run_folder, split
 from i2vbench.cli.options import FILES, HOW, WHAT, OnlyModels, Quiet, Trust
 from i2vbench.cli.output import say
 from i2vbench.errors import UserError
@@ -90,6 +90,7 @@ def figures(
         for value in values:
             check_choice(flag, value, allowed)
     points = _parse_width(width)
+    check_folder("--out", out)
     if PAPER in runs and (len(runs) > 1 or with_published):
         raise UserError("paper stands alone: --with-published draws its models beside those of runs")
     for spec in trust or ():

@@ -10,7 +10,7 @@ from typing import Annotated, cast
 import typer
 
 from i2vbench.cli import complete, options
-from i2vbench.cli.arguments import check_choice, check_pages, check_writable, run_folder, split
+from i2vbench.cli.arguments import check_choice, check_folder, check_pages, run_folder, split
 from i2vbench.cli.options import OnlyModels
 from i2vbench.errors import UserError
 from i2vbench.human.questions import KNOWN, questions_of
@@ -110,7 +110,7 @@ def serve(
     folders = [run_folder(run, FOLDERS) for run in runs or ()]
     for folder in folders:
         read_settings(folder)
-    check_writable("--out", out / "study.json")
+    check_folder("--out", out)
     check_pages()
 
     from i2vbench.human.making import Plan

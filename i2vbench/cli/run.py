@@ -241,7 +241,9 @@ def _place(out: str | None, resume: bool) -> tuple[Path | None, str | None]:
         read_settings(folder)
         return folder, storage
     if str(Path(out)) == ".":
-        raise UserError("--out: expected the name of a folder of its own")
+        raise UserError("--out .: expected the name of a folder of its own")
+    if storage is None and Path(out).is_file():
+        raise UserError(f"--out {out}: is a file, not a folder")
     return (None if storage else Path(out)), storage
 
 

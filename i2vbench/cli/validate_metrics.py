@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from i2vbench.cli import options
-from i2vbench.cli.arguments import check_device, check_writable, split
+from i2vbench.cli.arguments import check_device, check_folder, split
 from i2vbench.cli.options import Device, Quiet
 
 DRAWN = "synthetic"
@@ -43,7 +43,7 @@ def validate_metrics(
     Example: i2vbench validate-metrics --metrics temporal_flickering,fvd --limit 8
     """
     check_device(device)
-    check_writable("--out", out)
+    check_folder("--out", out)
 
     from i2vbench.progress import choose
     from i2vbench.validate.command import Wish, validate

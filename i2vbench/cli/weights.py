@@ -97,6 +97,8 @@ def fetch(
     if not names and not needed:
         chosen = [facts.name for facts in load_catalogue().values() if not facts.optional and not facts.bundled]
     entries = [entry(name) for name in chosen]
+    if needed and not (chosen or pipelines or quiet):
+        print(f"{' '.join(needed)} needs no checkpoint", file=sys.stderr)
     absent = missing(chosen)
     if absent and not quiet and not offline():
         print(f"fetching {', '.join(facts.name for facts in absent)} ({total_text(absent)})", file=sys.stderr)

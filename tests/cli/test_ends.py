@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from i2vbench.registry import METRICS
 from tests.cli.inside import Inside, call_inside
 from tests.conftest import environment
+from tests.tables.runs import FLICKERING, RunSpec, make_run, sample
 
 I2VBENCH = [sys.executable, "-m", "i2vbench"]
 
@@ -95,6 +97,35 @@ def test_help_is_a_result(inside: Inside, words: list[str]) -> None:
     done = inside(*words)
     assert (done.code, done.stderr) == (0, "")
     assert done.stdout
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["table paper --table 6", "figures paper", "validate-metrics", "train-tiny raft", "adapter new mine",
+     "human serve", "leaderboard build", "data stats demo", "compare run --format csv", "export vbench run"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("out", "says"), [("file", "is a file, not a folder"), ("file/new", "cannot be written: ")], ids=["file", "in_it"]
+)
+def test_a_folder_that_cannot_be_is_refused_as_it_was_named(
+    inside: Inside, tmp_path: Path, line: str, out: str, says: str
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    make_run(tmp_path / "run", RunSpec([sample("a", "Pet")], {(FLICKERING, "pan"): (0.5,)}, ("pan",)))
+    done = inside(*line.split(), "--out", out)
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"i2vbench: --out {out}: {says}")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_what_there_is_as_json(inside: Inside) -> None:
+    assert {"static", "pan"} <= {row["name"] for row in json.loads(inside("models", "--json").stdout)}
+    needs_none = [row["name"] for row in json.loads(inside("metrics", "--json").stdout) if "no checkpoint" in str(row)]
+    facts = {name: json.loads(inside("metrics", name, "--json").stdout) for name in METRICS.builtin}
+    named = [name for name, one in facts.items() if not ({"checkpoints", "features_of"} & set(one))]
+    assert [name.partition("[")[0] for name in needs_none] == named
+    assert json.loads(inside("models", "consisti2v", "--json").stdout)["settings"]["steps"] == 50
+    assert len(json.loads(inside("datasets", "demo", "--json").stdout)["categories"]["Pet"]) == 1
 
 
 @pytest.mark.parametrize("line", ["data stats synthetic:2", "table paper --table 6", "figures paper --kind radar"])

@@ -48,8 +48,8 @@ def test_a_folder_called_paper_can_be_named(inside: Inside, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["paper", "--kind", "pie"], "--kind 'pie': expected radar or heatmap or scatter or histograms"),
-        (["paper", "--format", "eps"], "--format 'eps': expected pdf or svg or png"),
+        (["paper", "--kind", "pie"], "--kind 'pie': expected radar, heatmap, scatter or histograms"),
+        (["paper", "--format", "eps"], "--format 'eps': expected pdf, svg or png"),
         (["paper", "--width", "2"], "--width '2': expected column, text, or 5 to 60 centimetres"),
         (["paper", "--width", "nan"], "--width 'nan': expected"),
         (["paper", "other"], "paper stands alone"),

@@ -89,7 +89,7 @@ def test_fetch_for_a_metric_gets_what_it_needs(shelf: Shelf, call: Inside, tmp_p
         (("--for", "model", "statik"), "did you mean static"),
         (("--for", "profile", "papr"), "unknown profile 'papr'"),
         (("--for", "curation", "papr"), "did you mean paper"),
-        (("--for", "dataset", "demo"), "--for 'dataset': expected metric or model or profile or curation"),
+        (("--for", "dataset", "demo"), "--for 'dataset': expected metric, model, profile or curation"),
         (("nothing",), "unknown checkpoint 'nothing'"),
     ],
 )
