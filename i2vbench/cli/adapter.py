@@ -16,6 +16,7 @@ from i2vbench.cli.options import Device, Dtype
 from i2vbench.cli.shape import add, new_group
 from i2vbench.errors import UserError
 from i2vbench.files import write_bytes
+from i2vbench.texts import amount
 
 app = new_group("Make a model adapter, and hold it to the contract.\n\nExample: i2vbench adapter new my_model")
 
@@ -99,7 +100,7 @@ def check(
         for line in lines:
             print(f"{mark}{line}")
     if report.faults:
-        print(f"{model} does not keep the contract: {len(report.faults)} faults")
+        print(f"{model} does not keep the contract: {amount(len(report.faults), 'fault')}")
         raise typer.Exit(1)
     print(f"{model} keeps the contract")
 

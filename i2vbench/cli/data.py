@@ -107,7 +107,7 @@ def draw(
 
     tell = teller()
     write_folder(out, count, seed, frames, fps, pixels, truth, lambda done: tell(done, count))
-    print(f"{count} clips in {out}: i2vbench run --dataset folder:{out} ...")
+    print(f"{amount(count, 'clip')} in {out}: i2vbench run --dataset folder:{out} ...")
 
 
 add(app, "check", check)

@@ -15,6 +15,7 @@ from i2vbench.cli.arguments import check_folder, split
 from i2vbench.cli.options import Quiet
 from i2vbench.cli.output import plain, say
 from i2vbench.errors import UserError
+from i2vbench.texts import amount
 
 if TYPE_CHECKING:
     from i2vbench.datasets.download.download import Outcome
@@ -106,7 +107,7 @@ def download(
 
 
 def _print(outcome: Outcome, folder: Path) -> None:
-    say(f"{outcome.here:,} clips in {folder}, {outcome.fetched:,} of them new")
+    say(f"{amount(outcome.here, 'clip')} in {folder}, {outcome.fetched:,} of them new")
     for kind, count in outcome.missing.most_common():
         say(f"{count:>9,} not here: {kind}")
 

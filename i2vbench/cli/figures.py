@@ -17,6 +17,7 @@ from i2vbench.cli.output import say
 from i2vbench.errors import UserError
 from i2vbench.names import FIGURE_FORMATS, FIGURE_KINDS, PAPER
 from i2vbench.registry import METRICS
+from i2vbench.texts import amount
 
 if TYPE_CHECKING:
     from i2vbench.figures.series import Series
@@ -109,7 +110,7 @@ def figures(
     if not quiet:
         for reason in written.left_out:
             print(f"not drawn: {reason}", file=sys.stderr)
-        say(f"{len(written.files)} files in {folder}:")
+        say(f"{amount(len(written.files), 'file')} in {folder}:")
         say("  " + "  ".join(file.name for file in written.files))
 
 
