@@ -42,7 +42,7 @@ def test_a_choice_goes_to_a_folder_of_its_own_and_says_what_is_not_drawn(inside:
 def test_a_folder_called_paper_can_be_named(inside: Inside, tmp_path: Path) -> None:
     make_run(tmp_path / "paper", spec())
     done = inside("figures", "./paper", "--kind", "radar", "--format", "svg")
-    assert done.stdout == "1 files in paper/figures:\n  radar.svg\n"
+    assert done.stdout == "1 file in paper/figures:\n  radar.svg\n"
 
 
 @pytest.mark.parametrize(

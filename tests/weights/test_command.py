@@ -102,7 +102,7 @@ def test_what_there_is_not_is_refused(call: Inside, args: tuple[str, ...], words
 
 def test_a_thing_that_needs_nothing_is_done_at_once(shelf: Shelf, call: Inside) -> None:
     done = call("weights", "fetch", "--for", "model", "static")
-    assert (done.code, done.stderr) == (0, "")
+    assert (done.code, done.stderr) == (0, "model static needs no checkpoint\n")
     assert shelf.site.asked == []
 
 
