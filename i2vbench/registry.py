@@ -98,7 +98,7 @@ METRICS: Registry[Metric] = Registry(
         ),
         "temporal_flickering": Entry(
             "i2vbench.metrics.temporal_flickering:TemporalFlickering",
-            "mean absolute difference of neighbouring frames (VBench; Table 8)",
+            "mean absolute difference of neighbouring frames; needs no checkpoint (VBench; Table 8)",
             argument="VARIANT",
             optional=True,
             words={"static-only": "of clips that VBench's static filter finds static; a column of its own"},
@@ -167,7 +167,8 @@ DATASETS: Registry[Dataset] = Registry(
             "the demo and one drawn clip of each category: what the profile tiny takes; needs no network",
         ),
         "i2v-bench": Entry(
-            "i2vbench.datasets.i2v_bench:I2VBenchDataset", "the paper's 2,950 clips in 16 categories (Section 4)"
+            "i2vbench.datasets.i2v_bench:I2VBenchDataset",
+            "the paper's 2,951 clips in 17 categories (Table 4; its text says 2,950 in 16)",
         ),
         "ucf101": Entry(
             "i2vbench.datasets.ucf101:UCF101",

@@ -56,7 +56,9 @@ def read_settings(folder: Path) -> dict[str, Any]:
         settings: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"{folder} is not a run: it has no run.json") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
         raise UserError(f"{path} cannot be read ({error}); it is damaged, or not a run's") from error
     if not isinstance(settings, dict) or "format" not in settings:
         raise UserError(f"{path} is not a run's: it states no layout")

@@ -107,7 +107,7 @@ def a_metric_is_added_to_the_finished_run(desk: Desk) -> None:
     assert "These numbers are not comparable with published ones." in said
     assert desk.mean("temporal_flickering") == before
     assert 0 <= desk.mean("dynamic_degree") <= 100
-    worst = desk.does("clips", "runs/mine", "temporal_flickering", "--most", 1).split()
+    worst = desk.does("clips", "runs/mine", "temporal_flickering", "--limit", 1).split()
     numbers = re.findall(r"^temporal_flickering,.*,done,([\d.]+)", _clips_csv(desk), re.MULTILINE)
     assert len(numbers) == CLIPS
     assert worst[0] == f"{100 * min(map(float, numbers)):.2f}"

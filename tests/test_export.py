@@ -370,7 +370,7 @@ def test_an_unknown_model_and_a_folder_that_cannot_be_written_are_the_users_to_m
     (tmp_path / "file").write_text("")
     refused = inside("export", "vbench", "run", "--out", "file")
     assert refused.code == 2
-    assert "name a folder with --out" in refused.stderr
+    assert "--out file: is a file, not a folder" in refused.stderr
     assert "is not a run" in inside("export", "vbench", "nowhere").stderr
 
 

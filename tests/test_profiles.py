@@ -61,7 +61,7 @@ def test_the_last_frame_lasts_half_a_frame() -> None:
         (('"nearest"', '"magic"'), "magic"),
         (("width = 48", ""), "width"),
         (("width = 48", "width = 48\ndepth = 3"), "depth"),
-        (('name = "small"', "name = "), "cannot be read"),
+        (('name = "small"', "name = "), "is not TOML"),
     ],
 )
 def test_a_faulty_profile_is_refused_with_its_field(tmp_path: Path, change: tuple[str, str], reason: str) -> None:

@@ -1,4 +1,4 @@
-"""I2V-Bench: the paper's 2,950 clips in 16 categories (Section 4)."""
+"""I2V-Bench: the paper's 2,951 clips in 17 categories (Table 4; its text says 2,950 in 16)."""
 
 from __future__ import annotations
 

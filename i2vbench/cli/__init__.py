@@ -67,7 +67,13 @@ class _All(Group):
 
 
 app = new_group(
-    "I2V-Bench: measure image-to-video models, from clips to tables per category.",
+    """I2V-Bench: measure image-to-video models, from clips to tables per category.
+
+    Example: i2vbench doctor
+
+    Example: i2vbench run --model static --model pan --metrics all --dataset demo --skip-missing
+
+    Example: i2vbench table runs/mine --format latex""",
     cls=_All,
     name="i2vbench",
     epilog="Exit codes: 0 all is done, 1 something failed (the output says what), 2 refused, 130 stopped.",

@@ -11,13 +11,14 @@ from typing import Annotated
 import typer
 
 from i2vbench.cli import complete, options
-from i2vbench.cli.arguments import check_device, parse_dtype
+from i2vbench.cli.arguments import check_device, check_folder, parse_dtype
 from i2vbench.cli.options import Device, Dtype
 from i2vbench.cli.shape import add, new_group
 from i2vbench.errors import UserError
 from i2vbench.files import write_bytes
+from i2vbench.texts import amount
 
-app = new_group("Make a model adapter, and hold it to the contract.")
+app = new_group("Make a model adapter, and hold it to the contract.\n\nExample: i2vbench adapter new my_model")
 
 
 def new(
@@ -49,6 +50,7 @@ def new(
     texts, kind = _texts(name, cls, source)
     spec = f"{kind}:{out / name}.toml" if kind else f"{out / name}.py:{cls}"
     paths = [out / file for file in texts]
+    check_folder("--out", out)
     there = [str(path) for path in paths if path.exists()]
     if there:
         raise UserError(f"{' and '.join(there)} exists already; choose another name, or --out")
@@ -98,7 +100,7 @@ def check(
         for line in lines:
             print(f"{mark}{line}")
     if report.faults:
-        print(f"{model} does not keep the contract: {len(report.faults)} faults")
+        print(f"{model} does not keep the contract: {amount(len(report.faults), 'fault')}")
         raise typer.Exit(1)
     print(f"{model} keeps the contract")
 

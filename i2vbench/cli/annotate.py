@@ -16,16 +16,18 @@ from i2vbench.errors import UserError
 def annotate(
     dataset: Annotated[str, typer.Argument(help="A folder with a metadata.csv, PATH or folder:PATH.")],
     categories: Annotated[list[str] | None, options.categories()] = None,
-    limit: Annotated[int | None, options.limit()] = None,
-    no_proposals: Annotated[bool, typer.Option("--no-proposals", help="Propose nothing; needs no checkpoint.")] = False,
+    limit: Annotated[int | None, options.limit(": clips of the folder.")] = None,
+    no_proposals: Annotated[
+        bool, options.own(options.HOW, "Propose nothing; needs no checkpoint.", "--no-proposals")
+    ] = False,
     propose_only: Annotated[
         bool,
-        typer.Option("--propose-only", help="Propose for all clips that are left, for later, and show no page."),
+        options.own(options.HOW, "Propose for all clips that are left, for later, and show no page.", "--propose-only"),
     ] = False,
     profile: Annotated[str, options.profile("what the networks are, and which frames they see.")] = "paper",
     device: Device = "auto",
     port: Annotated[int, options.port("; it is for this machine alone.")] = 0,
-    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    open_page: Annotated[bool, options.own(options.WHERE, "Open the page in a browser.", "--open")] = False,
 ) -> None:
     """Show clips on a local page with proposed words and captions, to accept or correct.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from i2vbench.cli.output import teller
@@ -41,7 +41,8 @@ def check_choice(flag: str, value: str, allowed: Collection[str]) -> None:
         UserError: With the allowed ones.
     """
     if value not in allowed:
-        raise UserError(f"{flag} '{value}': expected {' or '.join(allowed)}")
+        *others, last = allowed
+        raise UserError(f"{flag} '{value}': expected {', '.join(others)}{' or ' if others else ''}{last}")
 
 
 def check_device(device: str, flag: str = "--device") -> None:
@@ -76,16 +77,6 @@ def parse_size(size: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def check_length(frames: int | None) -> None:
-    """Refuse what is no video.
-
-    Raises:
-        UserError: Fewer than two frames.
-    """
-    if frames is not None and frames < 2:
-        raise UserError(f"--frames {frames}: expected at least 2, the first one included")
-
-
 def check_pages() -> None:
     """Refuse what shows a page where the packages that serve it are not installed.
 
@@ -101,7 +92,24 @@ def check_writable(flag: str, path: Path) -> None:
     Raises:
         UserError: With the folder.
     """
-    there = next(folder for folder in path.absolute().parents if folder.exists())
+    _check_room(flag, path, path.absolute().parents)
+
+
+def check_folder(flag: str, folder: Path | None) -> None:
+    """Refuse a folder for files that is none, or cannot be made or written to; one that nobody named is let be.
+
+    Raises:
+        UserError: With the folder that is in its way.
+    """
+    if folder is None:
+        return
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{flag} {folder}: is a file, not a folder")
+    _check_room(flag, folder, (folder.absolute(), *folder.absolute().parents))
+
+
+def _check_room(flag: str, path: Path, folders: Iterable[Path]) -> None:
+    there = next(folder for folder in folders if folder.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         reason = "cannot be written to" if there.is_dir() else "is a file, not a folder"
         raise UserError(f"{flag} {path}: cannot be written: {there} {reason}")

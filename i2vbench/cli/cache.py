@@ -31,7 +31,7 @@ def cache(
         raise UserError("--older-than says what --clear deletes; give both")
     if clear:
         gone = delete(older_than or 0.0)
-        print(f"deleted {gone.entries} entries ({human_size(gone.size_bytes)}) of {kept_folder()}")
+        print(f"entries deleted of {kept_folder()}: {gone.entries} ({human_size(gone.size_bytes)})")
         return
     found = shares()
     rows = [(kind, str(share.entries), human_size(share.size_bytes)) for kind, share in found.items()]

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from i2vbench.cli import complete
+from i2vbench.cli.options import Json
+from i2vbench.cli.output import print_json
 
 _NAME = "NAME, NAME:ARGUMENT or FILE.py:Class."
 _Model = Annotated[str | None, typer.Argument(metavar="NAME", help=_NAME, autocompletion=complete.models)]
@@ -16,7 +18,7 @@ _Metric = Annotated[str | None, typer.Argument(metavar="NAME", help=_NAME, autoc
 _Dataset = Annotated[str | None, typer.Argument(metavar="NAME", help=_NAME, autocompletion=complete.datasets)]
 
 
-def models(name: _Model = None) -> None:
+def models(name: _Model = None, json_output: Json = False) -> None:
     """List the models there are, or tell all about one.
 
     Of `diffusers`, those are listed that are known by name.
@@ -27,26 +29,35 @@ def models(name: _Model = None) -> None:
 
     known = MODELS.known(name) if name else {}
     if name is None or known:
-        _print_lines(known or MODELS.listing())
+        _give_lines(known or MODELS.listing(), json_output)
         return
     model = MODELS.create(name)
+    settings = {key: value for key, value in model.settings().items() if value is not None}
+    if json_output:
+        print_json({**_facts(model), "settings": settings})
+        return
     _print_facts(model)
-    if settings := dict(model.settings()):
+    if settings:
         print("\nMakes its videos with:")
-        _print_pairs({key: value for key, value in settings.items() if value is not None})
+        _print_pairs(settings)
 
 
-def metrics(name: _Metric = None) -> None:
+def metrics(name: _Metric = None, json_output: Json = False) -> None:
     """List the metrics there are, or tell all about one.
 
     Example: i2vbench metrics fvd
     """
     from i2vbench.registry import METRICS
 
-    _print_lines(METRICS.listing()) if name is None else _print_facts(METRICS.create(name))
+    if name is None:
+        _give_lines(METRICS.listing(), json_output)
+    elif json_output:
+        print_json(_facts(METRICS.create(name)))
+    else:
+        _print_facts(METRICS.create(name))
 
 
-def datasets(name: _Dataset = None) -> None:
+def datasets(name: _Dataset = None, json_output: Json = False) -> None:
     """List the data sets there are, or tell all about one.
 
     Example: i2vbench datasets demo
@@ -54,26 +65,39 @@ def datasets(name: _Dataset = None) -> None:
     from i2vbench.registry import DATASETS
 
     if name is None:
-        _print_lines(DATASETS.listing())
+        _give_lines(DATASETS.listing(), json_output)
         return
     dataset = DATASETS.create(name)
     samples = dataset.samples()
-    _print_pairs({"name": dataset.name, "title": dataset.title, "licence": dataset.licence, "samples": len(samples)})
-    for category in dict.fromkeys(sample.category for sample in samples):
-        ids = [sample.id for sample in samples if sample.category == category]
+    by_category: dict[str, list[str]] = {}
+    for sample in samples:
+        by_category.setdefault(sample.category, []).append(sample.id)
+    facts = {"name": dataset.name, "title": dataset.title, "licence": dataset.licence, "samples": len(samples)}
+    if json_output:
+        print_json({**facts, "categories": by_category})
+        return
+    _print_pairs(facts)
+    for category, ids in by_category.items():
         print(f"  {category}: {len(ids)} ({', '.join(ids[:5])}{', ...' if len(ids) > 5 else ''})")
 
 
-def _print_lines(lines: Mapping[str, str]) -> None:
+def _give_lines(lines: Mapping[str, str], json_output: bool) -> None:
+    if json_output:
+        print_json([{"name": name, "summary": summary} for name, summary in lines.items()])
+        return
     width = max(map(len, lines))
     for name, summary in lines.items():
         print(f"{name:<{width}}  {summary}")
 
 
-def _print_facts(thing: Any) -> None:
+def _facts(thing: Any) -> dict[str, Any]:
+    """What a model or metric states of itself, as JSON holds it; without what it leaves open."""
     pairs = {key: value for key, value in dataclasses.asdict(thing.info).items() if value not in (None, "", ())}
-    sets = {key: tuple(sorted(v)) for key, v in pairs.items() if isinstance(v, frozenset)}
-    _print_pairs({k: ", ".join(map(str, v)) if isinstance(v, tuple) else v for k, v in (pairs | sets).items()})
+    return {key: sorted(v) if isinstance(v, frozenset) else v for key, v in pairs.items()}
+
+
+def _print_facts(thing: Any) -> None:
+    _print_pairs({k: ", ".join(map(str, v)) if isinstance(v, list | tuple) else v for k, v in _facts(thing).items()})
     text = (type(thing).__doc__ or "").strip()
     if text:
         print(f"\n{text.splitlines()[0]}")

@@ -25,12 +25,14 @@ def clips(
     run: Run,
     metric: Annotated[
         str,
-        typer.Argument(metavar="METRIC", help="The metric whose numbers are meant.", autocompletion=complete.metrics),
+        typer.Argument(
+            metavar="METRIC", help="The metric whose numbers are meant.", autocompletion=complete.run_metric
+        ),
     ],
     model: OnlyModels = None,
-    categories: Annotated[list[str] | None, options.categories()] = None,
+    categories: Annotated[list[str] | None, options.categories(offers=complete.run_categories)] = None,
     best: Annotated[bool, options.own(options.SHOWN, "Best first.", "--best")] = False,
-    most: Annotated[int, options.own(options.SHOWN, "Print at most N clips.", "--most", min=1)] = 10,
+    limit: Annotated[int, options.limit(": clips of the list.")] = 10,
     json_output: Json = False,
 ) -> None:
     """List the clips behind a cell, worst first: numbers, and where the videos are.
@@ -58,11 +60,11 @@ def clips(
         found += _clips(scores, name, wanted, info)
     found.sort(key=lambda clip: _order(clip, worst_is_low=info.direction == "higher", best=best))
     if json_output:
-        print_json(found[:most])
+        print_json(found[:limit])
     elif any(clip["state"] == "done" for clip in found) and all(clip["value"] is None for clip in found):
         raise UserError(f"{metric} has no number of a single clip here; `i2vbench table {run}` says why")
     else:
-        _print(found, most, run)
+        _print(found, limit, run)
 
 
 def _clips(scores: Scores, model: str, categories: Sequence[str] | None, info: MetricInfo) -> Iterator[dict[str, Any]]:
@@ -95,12 +97,12 @@ def _order(clip: Mapping[str, Any], worst_is_low: bool, best: bool) -> tuple[boo
     return not best, value if worst_is_low != best else -value
 
 
-def _print(found: Sequence[Mapping[str, Any]], most: int, run: str) -> None:
+def _print(found: Sequence[Mapping[str, Any]], limit: int, run: str) -> None:
     width = max(len(clip["printed"]) for clip in found)
-    for clip in found[:most]:
+    for clip in found[:limit]:
         number = (clip["printed"] or "–").rjust(width)
         video = f"{run.rstrip('/')}/{clip['video']}"
         why = "" if clip["printed"] else f"{clip['state'].replace('_', ' ')}: {clip['reason']}"
         say(f"{number}  {clip['category']}  {clip['model']}  {clip['sample']}  seed {clip['seed']}  {why or video}")
-    if len(found) > most:
-        print(f"and {len(found) - most} more; --most {len(found)} shows all", file=sys.stderr)
+    if len(found) > limit:
+        print(f"and {len(found) - limit} more; --limit {len(found)} shows all", file=sys.stderr)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from i2vbench.cli import complete, options
-from i2vbench.cli.arguments import check_writable, parse_formats, run_folder, split
-from i2vbench.cli.options import HOW, WHAT, Formats, Json, OnlyMetrics, Quiet, Trust
+from i2vbench.cli.arguments import check_folder, parse_formats, run_folder, split
+from i2vbench.cli.options import HOW, WHAT, Formats, Json, OnlyMetrics, QuietButJson, Trust
 from i2vbench.cli.output import give
 from i2vbench.errors import UserError
 from i2vbench.registry import METRICS
@@ -39,10 +39,21 @@ def compare(
     ] = None,
     model_a: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="A's name in its run, if that has several models.", rich_help_panel=WHAT),
+        typer.Option(
+            metavar="NAME",
+            help="A's name in its run, if that has several models.",
+            rich_help_panel=WHAT,
+            autocompletion=complete.first_runs_model,
+        ),
     ] = None,
     model_b: Annotated[
-        str | None, typer.Option(metavar="NAME", help="B's name in its run.", rich_help_panel=WHAT)
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="B's name in its run.",
+            rich_help_panel=WHAT,
+            autocompletion=complete.last_runs_model,
+        ),
     ] = None,
     metrics: OnlyMetrics = None,
     replicates: Annotated[
@@ -65,7 +76,7 @@ def compare(
     ] = None,
     by_category: Annotated[bool, options.by_category()] = True,
     json_output: Json = False,
-    quiet: Quiet = False,
+    quiet: QuietButJson = False,
 ) -> None:
     """Compare two models sample by sample: differences, intervals, p-values, wins.
 
@@ -89,7 +100,7 @@ def compare(
     writes = bool(formats) or out is not None
     folder = out or Path("compare")
     if writes:
-        check_writable("--out", folder / "compare.csv")
+        check_folder("--out", folder)
 
     from i2vbench.compare import Draws, choose, open_sides, report_of, report_of_seeds, seed_noise
     from i2vbench.compare import compare as compare_sides

@@ -21,7 +21,7 @@ from i2vbench.cli.shape import add, new_group
 from i2vbench.errors import UserError
 from i2vbench.texts import amount
 
-app = new_group("Make, fetch, check and describe data sets.")
+app = new_group("Make, fetch, check and describe data sets.\n\nExample: i2vbench data check clips")
 
 
 def check(path: FolderOfClips) -> None:
@@ -107,7 +107,7 @@ def draw(
 
     tell = teller()
     write_folder(out, count, seed, frames, fps, pixels, truth, lambda done: tell(done, count))
-    print(f"{count} clips in {out}: i2vbench run --dataset folder:{out} ...")
+    print(f"{amount(count, 'clip')} in {out}: i2vbench run --dataset folder:{out} ...")
 
 
 add(app, "check", check)

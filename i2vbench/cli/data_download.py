@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from i2vbench.cli import options
-from i2vbench.cli.arguments import check_writable, split
-from i2vbench.cli.output import say
+from i2vbench.cli.arguments import check_folder, split
+from i2vbench.cli.options import Quiet
+from i2vbench.cli.output import plain, say
 from i2vbench.errors import UserError
+from i2vbench.texts import amount
 
 if TYPE_CHECKING:
     from i2vbench.datasets.download.download import Outcome
 
 RELEASED = "i2v-bench"
 """Stands for the set that the paper's authors released."""
+
+_what = partial(options.own, options.WHAT)
+_fetched = partial(options.own, "How it is fetched")
+_sites = partial(options.own, "What sites want")
 
 
 def download(
@@ -28,31 +35,31 @@ def download(
     out: Annotated[
         Path | None, options.out("the folder of the data set. Default: beside the manifest, of its name.")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, max=64, help="Downloads at a time; they share one pace.")] = 2,
+    jobs: Annotated[int, _fetched("Downloads at a time; they share one pace.", "--jobs", min=1, max=64)] = 2,
     retry_failed: Annotated[bool, options.retry_failed(": what was gone, private, too small, ...")] = False,
     cookies: Annotated[
-        Path | None, typer.Option(help="Cookies in Netscape's format, for what needs an account; it may be banned.")
+        Path | None, _sites("Cookies in Netscape's format, for what needs an account; it may be banned.", "--cookies")
     ] = None,
     cookies_from_browser: Annotated[
-        str, typer.Option("--cookies-from-browser", metavar="NAME", help="Take them from firefox, chrome, ...")
+        str, _sites("Take them from firefox, chrome, ...", "--cookies-from-browser", metavar="NAME")
     ] = "",
     player_client: Annotated[
-        list[str] | None, typer.Option("--player-client", help="Of YouTube, where yt-dlp's own choice fails: mweb.")
+        list[str] | None, _sites("Of YouTube, where yt-dlp's own choice fails: mweb.", "--player-client")
     ] = None,
-    min_height: Annotated[int, typer.Option(min=0, help="Pixels; lower videos are not taken.")] = 0,
-    max_height: Annotated[int, typer.Option(min=1, help="Pixels; no better format than needed is taken.")] = 1080,
+    min_height: Annotated[int, _what("Pixels; lower videos are not taken.", "--min-height", min=0)] = 0,
+    max_height: Annotated[int, _what("Pixels; no better format than needed is taken.", "--max-height", min=1)] = 1080,
     pace: Annotated[
-        float, typer.Option(min=0.0, metavar="SECONDS", help="Least time between two downloads; up to twice it.")
+        float, _fetched("Least time between two downloads; up to twice it.", "--pace", min=0.0, metavar="SECONDS")
     ] = 10.0,
     rate_limit: Annotated[
-        int | None, typer.Option(min=1, help="Bytes per second of a download; not of sections, which ffmpeg brings.")
+        int | None,
+        _fetched("Bytes per second of a download; not of sections, which ffmpeg brings.", "--rate-limit", min=1),
     ] = None,
     source: Annotated[
         Path | None,
-        typer.Option(
-            "--from", metavar="PATH", help=f"Where it comes from: of {RELEASED}, a folder or archive that is here."
-        ),
+        _what(f"Where it comes from: of {RELEASED}, a folder or archive that is here.", "--from", metavar="PATH"),
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Bring the clips here that a manifest names, or the released set.
 
@@ -61,10 +68,11 @@ def download(
 
     Example: i2vbench data download clips.csv --out clips --min-height 720
     """
+    tell = _ignore if quiet else _tell
     if what == RELEASED:
         from i2vbench.datasets.i2v_bench.released import bring
 
-        released = bring(source, out, _tell)
+        released = bring(source, out, tell)
         if released.unmatched or released.missing:
             raise typer.Exit(1)
         return
@@ -76,7 +84,7 @@ def download(
     if not manifest.is_file():
         raise UserError(f"{what}: no such file; expected a MANIFEST.csv or {RELEASED}")
     folder = out or manifest.with_suffix("")
-    check_writable("--out", folder)
+    check_folder("--out", folder)
 
     from i2vbench.datasets.download.download import download_manifest
     from i2vbench.datasets.download.manifest import read_manifest
@@ -91,14 +99,15 @@ def download(
         cookies_from_browser=cookies_from_browser,
         player_clients=tuple(split(player_client)),
     )
-    outcome = download_manifest(read_manifest(manifest), folder, options, jobs, retry_failed, _tell)
-    _print(outcome, folder)
+    outcome = download_manifest(read_manifest(manifest), folder, options, jobs, retry_failed, tell)
+    if not quiet:
+        _print(outcome, folder)
     if not outcome.is_complete:
         raise typer.Exit(1)
 
 
 def _print(outcome: Outcome, folder: Path) -> None:
-    say(f"{outcome.here:,} clips in {folder}, {outcome.fetched:,} of them new")
+    say(f"{amount(outcome.here, 'clip')} in {folder}, {outcome.fetched:,} of them new")
     for kind, count in outcome.missing.most_common():
         say(f"{count:>9,} not here: {kind}")
 
@@ -109,5 +118,8 @@ _printing = threading.Lock()
 def _tell(line: str) -> None:
     """A line of plain characters, whatever a site calls its videos."""
     with _printing:
-        text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
-        print(text, file=sys.stderr, flush=True)
+        print(plain(line), file=sys.stderr, flush=True)
+
+
+def _ignore(line: str) -> None:
+    pass

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from i2vbench.cli import options
-from i2vbench.cli.arguments import parse_formats
-from i2vbench.cli.options import DataSet, Formats, Json, Quiet
+from i2vbench.cli.arguments import check_folder, parse_formats
+from i2vbench.cli.options import DataSet, Formats, Json, QuietButJson
 from i2vbench.cli.output import give
 
 
@@ -18,7 +18,7 @@ def stats(
         Path | None, options.out("the folder of the files. Default: ./tables, if a --format is asked for.")
     ] = None,
     json_output: Json = False,
-    quiet: Quiet = False,
+    quiet: QuietButJson = False,
 ) -> None:
     """Print Table 4 of any data set: what it holds by category.
 
@@ -28,6 +28,7 @@ def stats(
     Example: i2vbench data stats i2v-bench --format latex --out paper/
     """
     chosen = parse_formats(formats)
+    check_folder("--out", out)
 
     from i2vbench.datasets.counts import count_dataset
     from i2vbench.registry import open_dataset

@@ -39,9 +39,9 @@ def tell(outcome: Outcome, json_output: bool, quiet: bool) -> None:
     print_results(results, files, json_output, quiet)
     _tell_times(outcome.folder)
     if outcome.failed or results.failed_cells:
-        failed = f"{outcome.failed} clips or measurements" if outcome.failed else f"{results.failed_cells} cells"
+        failed = f"clips or measurements: {outcome.failed}" if outcome.failed else f"cells: {results.failed_cells}"
         print(
-            f"{failed} failed; `i2vbench show {shlex.quote(outcome.name)}` and the tables say why, "
+            f"failed {failed}; `i2vbench show {shlex.quote(outcome.name)}` and the tables say why, "
             "--retry-failed does them again.",
             file=sys.stderr,
         )

@@ -33,6 +33,7 @@ STOPPED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 # Of typer's own click or of the package, whichever typer stands on: what its refusals have in common.
 _Refusal: type[Exception] = typer.BadParameter.__mro__[2]
 _PARAMETER = re.compile(r"Invalid value for (.+?): (.)", re.DOTALL)
+_VALUES = re.compile(r"Option '(?P<flag>\S+)' (?:requires (?:an|(?P<more>\d+)) arguments?|does not take a value)")
 
 
 class Ended(Exception):
@@ -125,6 +126,9 @@ def refusal(error: Any) -> str:
         known = [name for param in context.command.params for name in (*param.opts, *param.secondary_opts)]
         near = get_close_matches(error.option_name, known)
         text = f"no option {error.option_name}" + (f": did you mean {' or '.join(near)}?" if near else "")
+    if wrong := _VALUES.match(text):
+        expected = "no value" if "does not" in text else f"{wrong['more']} values" if wrong["more"] else "a value"
+        text = f"{wrong['flag']}: expected {expected}"
     text = _PARAMETER.sub(lambda match: f"{match[1].replace(chr(39), '')}: {match[2].lower()}", text).rstrip(".")
     if not text.startswith("-"):
         text = text[0].lower() + text[1:]

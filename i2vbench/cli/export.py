@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from i2vbench.cli import options
-from i2vbench.cli.arguments import run_folder, split
+from i2vbench.cli.arguments import check_folder, run_folder, split
 from i2vbench.cli.options import OnlyModels, Run
 from i2vbench.cli.output import plain, say
 from i2vbench.cli.shape import add, new_group
@@ -18,7 +18,7 @@ from i2vbench.run_file import read_settings
 if TYPE_CHECKING:
     from i2vbench.export.vbench import Export
 
-app = new_group("Write a run's numbers in the files of other benchmarks.")
+app = new_group("Write a run's numbers in the files of other benchmarks.\n\nExample: i2vbench export vbench runs/mine")
 
 
 def vbench(
@@ -42,6 +42,7 @@ def vbench(
 
     Example: i2vbench export vbench runs/mine --model consisti2v --out evaluation_results
     """
+    check_folder("--out", out)
     run = run_folder(run_name)
     known = list(read_settings(run)["models"])
     wanted = split(model) or known

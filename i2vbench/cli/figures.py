@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from i2vbench.cli import complete, options
-from i2vbench.cli.arguments import check_choice, run_folder, split
+from i2vbench.cli.arguments import check_choice, check_folder, run_folder, split
 from i2vbench.cli.options import FILES, HOW, WHAT, OnlyModels, Quiet, Trust
 from i2vbench.cli.output import say
 from i2vbench.errors import UserError
 from i2vbench.names import FIGURE_FORMATS, FIGURE_KINDS, PAPER
 from i2vbench.registry import METRICS
+from i2vbench.texts import amount
 
 if TYPE_CHECKING:
     from i2vbench.figures.series import Series
@@ -47,7 +48,7 @@ def figures(
     ] = None,
     metrics: Annotated[
         list[str] | None,
-        options.metrics("; others are left out. A scatter needs dynamic_degree and others."),
+        options.metrics("; others are left out. A scatter needs dynamic_degree and others.", complete.run_metrics),
     ] = None,
     model: OnlyModels = None,
     with_published: Annotated[bool, options.with_published()] = False,
@@ -90,6 +91,7 @@ def figures(
         for value in values:
             check_choice(flag, value, allowed)
     points = _parse_width(width)
+    check_folder("--out", out)
     if PAPER in runs and (len(runs) > 1 or with_published):
         raise UserError("paper stands alone: --with-published draws its models beside those of runs")
     for spec in trust or ():
@@ -108,7 +110,7 @@ def figures(
     if not quiet:
         for reason in written.left_out:
             print(f"not drawn: {reason}", file=sys.stderr)
-        say(f"{len(written.files)} files in {folder}:")
+        say(f"{amount(len(written.files), 'file')} in {folder}:")
         say("  " + "  ".join(file.name for file in written.files))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 import sys
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from i2vbench import __version__
 from i2vbench.cli import options
-from i2vbench.cli.arguments import check_device, check_length, check_writable, parse_dtype, parse_size
-from i2vbench.cli.options import Device, Dtype
+from i2vbench.cli.arguments import check_device, check_writable, parse_dtype, parse_size
+from i2vbench.cli.options import Device, Dtype, Quiet
 from i2vbench.errors import UserError
 from i2vbench.names import is_hub_name
 from i2vbench.parsing import parse_toml
@@ -39,7 +38,7 @@ def generate(
     ],
     prompt: Annotated[str, options.prompt()] = "",
     seed: Annotated[int, options.seed("the noise's, and so the video's.")] = 0,
-    frames: Annotated[int | None, options.frames(". Default: as many as the model was made for, or 16.")] = None,
+    frames: Annotated[int | None, options.frames(". Default: as many as the model was made for, or 16.", min=2)] = None,
     size: Annotated[str | None, options.size(". Default: what the model was made for, or 256x256.")] = None,
     fps: Annotated[float | None, options.fps(" of the file. Default: what the model was made for, or 8.")] = None,
     device: Device = "auto",
@@ -72,6 +71,7 @@ def generate(
         list[str] | None,
         _own("Any other option of the model's, as TOML; repeat it.", "--set", metavar="NAME=VALUE"),
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Make one video of a picture and a prompt, with any model.
 
@@ -88,8 +88,7 @@ def generate(
     given = {name: value for name, value in named.items() if value is not None} | parse_options(set_ or ())
     dtype = parse_dtype(dtype)
     check_device(device)
-    check_length(frames)
-    if fps is not None and not (math.isfinite(fps) and fps > 0):
+    if fps is not None and fps <= 0:
         raise UserError(f"--fps {fps:g}: expected a positive number")
     pixels = parse_size(size) if size else None
     check_out(out)
@@ -106,7 +105,7 @@ def generate(
     maker = one_clip.make_model(MODELS.absolute(model), given)
     request = one_clip.make_request(maker.info, picture, prompt, seed, num_frames=frames, size=pixels, fps=fps)
     device = resolve_device(device)
-    if not prompt.strip():
+    if not prompt.strip() and not quiet:
         print("note: the prompt is empty; nothing but the picture says what is to happen", file=sys.stderr)
     one_clip.load(maker, request, image, device, dtype)
     made = one_clip.make(maker, request, device)
@@ -119,6 +118,8 @@ def generate(
         settings["fps_stride"] = settings.pop("frame_stride")
     line = describe(settings)
     write(out, made.video, line)
+    if quiet:
+        return
     print(f"made by {line}")
     print(
         f"{out}: {made.video.num_frames} frames of {made.video.height} x {made.video.width} at {made.video.fps:g} fps, "

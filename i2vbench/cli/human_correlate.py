@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 from i2vbench.cli import options
-from i2vbench.cli.arguments import check_writable, parse_formats, run_folder, split
-from i2vbench.cli.options import Formats, Json, KeepAll, OnlyMetrics, Quiet, Runs, Study, Trust
+from i2vbench.cli.arguments import check_folder, parse_formats, run_folder, split
+from i2vbench.cli.options import Formats, Json, KeepAll, OnlyMetrics, QuietButJson, Runs, Study, Trust
 from i2vbench.cli.output import give
 from i2vbench.errors import UserError
 from i2vbench.place import FOLDERS
@@ -32,7 +32,7 @@ def correlate(
         Path | None, options.out("the folder of the files. Default: STUDY/correlate, if a --format is asked for.")
     ] = None,
     json_output: Json = False,
-    quiet: Quiet = False,
+    quiet: QuietButJson = False,
 ) -> None:
     """Tell which metrics agree with people: by sample, over models, in win ratios.
 
@@ -51,7 +51,7 @@ def correlate(
     writes = bool(formats) or out is not None
     folder = out or study / "correlate"
     if writes:
-        check_writable("--out", folder / "correlate.csv")
+        check_folder("--out", folder)
 
     from i2vbench.human.correlate import correlate as correlate_votes
     from i2vbench.human.correlate_tables import as_json, tables

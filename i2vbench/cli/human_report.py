@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from i2vbench.cli import options
-from i2vbench.cli.arguments import check_writable, parse_formats
-from i2vbench.cli.options import Formats, Json, KeepAll, Quiet, Study
+from i2vbench.cli.arguments import check_folder, parse_formats
+from i2vbench.cli.options import Formats, Json, KeepAll, QuietButJson, Study
 from i2vbench.cli.output import give
 
 
@@ -31,7 +31,7 @@ def report(
         ),
     ] = False,
     json_output: Json = False,
-    quiet: Quiet = False,
+    quiet: QuietButJson = False,
 ) -> None:
     """Count a study's votes: shares and scores with intervals, agreement, who was left out.
 
@@ -53,7 +53,7 @@ def report(
     if with_published:
         check_published(asked)
     if chosen:
-        check_writable("--out", folder / "human.csv")
+        check_folder("--out", folder)
     wanted = Wanted(keep_all=keep_all, categories=by_category, pairs=by_pair)
     made = make_report(asked, responses, rater_names(study), wanted, Draws(replicates, seed))
     tables = report_tables(made, published=with_published)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Annotated, cast
 import typer
 
 from i2vbench.cli import complete, options
-from i2vbench.cli.arguments import check_choice, check_pages, check_writable, run_folder, split
+from i2vbench.cli.arguments import check_choice, check_folder, check_pages, run_folder, split
 from i2vbench.cli.options import OnlyModels
 from i2vbench.errors import UserError
 from i2vbench.human.questions import KNOWN, questions_of
@@ -54,8 +53,8 @@ def serve(
         ),
     ] = None,
     model: OnlyModels = None,
-    categories: Annotated[list[str] | None, options.categories()] = None,
-    limit: Annotated[int | None, options.limit(" of each source, sources taking turns.")] = None,
+    categories: Annotated[list[str] | None, options.categories(offers=complete.run_categories)] = None,
+    limit: Annotated[int | None, options.limit(": samples of each source, sources taking turns.")] = None,
     per_rater: Annotated[int | None, _asked("Tasks for each rater. Default: 50.", min=1)] = None,
     checks: Annotated[
         float | None,
@@ -107,13 +106,11 @@ def serve(
     asked = None if questions is None else tuple(split([questions]))
     if asked is not None:
         questions_of(asked, MODES[0])
-    if checks is not None and math.isnan(checks):
-        raise UserError("--checks nan: expected a number from 0 to 0.5")
     text = None if consent is None else _paragraphs(consent)
     folders = [run_folder(run, FOLDERS) for run in runs or ()]
     for folder in folders:
         read_settings(folder)
-    check_writable("--out", out / "study.json")
+    check_folder("--out", out)
     check_pages()
 
     from i2vbench.human.making import Plan

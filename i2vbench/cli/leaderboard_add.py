@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from i2vbench.cli import options
-from i2vbench.cli.arguments import check_writable
+from i2vbench.cli.arguments import check_folder
 from i2vbench.cli.ends import cleaned_up
 from i2vbench.cli.leaderboard_verify import (
     Clips,
@@ -73,7 +73,7 @@ def add_folder(
     if out is None and not _ACCEPTED.is_dir():
         raise UserError(f"there is no folder {_ACCEPTED} here: run it in a checkout, or name another folder (--out)")
     root = out or _ACCEPTED
-    check_writable("--out", root / "folder")
+    check_folder("--out", root)
 
     from i2vbench.leaderboards.folders import add
     from i2vbench.leaderboards.submission.verify import Wish

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from i2vbench.cli import options
-from i2vbench.cli.arguments import check_writable
+from i2vbench.cli.arguments import check_folder
 from i2vbench.cli.ends import cleaned_up
 from i2vbench.cli.output import say
 from i2vbench.errors import UserError
@@ -36,9 +36,7 @@ def build(
     """  # fmt: skip
     if submissions is not None and not submissions.is_dir():
         raise UserError(f"--submissions {submissions}: there is no such folder")
-    if not title.strip():
-        raise UserError("--title: expected a text")
-    check_writable("--out", out.resolve())
+    check_folder("--out", out)
 
     from i2vbench.admission import BOARDS
     from i2vbench.leaderboards.reading import accepted, published_entries

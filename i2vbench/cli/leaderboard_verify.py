@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from i2vbench.cli import options
-from i2vbench.cli.arguments import check_device, check_writable
+from i2vbench.cli.arguments import check_device, check_folder
 from i2vbench.cli.ends import cleaned_up
 from i2vbench.cli.options import HOW, WHAT, Json
 from i2vbench.cli.output import plain, plain_lines, print_json, say
@@ -58,7 +58,8 @@ def verify(
         str,
         typer.Option(
             help="The archive of a folder: a file, or an https address. Default: archive.zip in the folder, else it "
-            "is fetched from the address in entry.toml."
+            "is fetched from the address in entry.toml.",
+            rich_help_panel=WHAT,
         ),
     ] = "",
     clips: Clips = 20,
@@ -154,7 +155,7 @@ def _check_places(what: Sequence[Path], archive: str, out: Path | None) -> None:
     if out is not None:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise UserError(f"--out {out}: expected a new folder, or an empty one")
-        check_writable("--out", out / "report.json")
+        check_folder("--out", out)
 
 
 def check_wish(videos: Path | None, dataset: str | None, device: str) -> None:

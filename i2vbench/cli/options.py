@@ -5,7 +5,6 @@ What a command adds comes after the shared words; `tests/cli/test_options.py` ho
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,12 +26,12 @@ def model(more: str) -> Any:
 
 def only_models(more: str = ".") -> Any:
     return _option("--model", "-m", help=f"Only these models, as tables call them, separated by commas{more}",
-                   value="NAME", panel=WHAT)  # fmt: skip
+                   value="NAME", panel=WHAT, offers=complete.run_models)  # fmt: skip
 
 
-def metrics(more: str) -> Any:
+def metrics(more: str, offers: complete.Offer = complete.metrics) -> Any:
     return _option("--metrics", help=f"Names of metrics, separated by commas{more}", value="NAMES", panel=WHAT,
-                   offers=complete.metrics)  # fmt: skip
+                   offers=offers)  # fmt: skip
 
 
 def dataset(more: str = ".") -> Any:
@@ -40,13 +39,13 @@ def dataset(more: str = ".") -> Any:
                    offers=complete.datasets)  # fmt: skip
 
 
-def categories(more: str = ".") -> Any:
+def categories(more: str = ".", offers: complete.Offer = complete.categories) -> Any:
     return _option("--categories", help=f"Only these categories, separated by commas{more}", value="NAMES", panel=WHAT,
-                   offers=complete.categories)  # fmt: skip
+                   offers=offers)  # fmt: skip
 
 
-def limit(more: str = ".") -> Any:
-    return _option("--limit", help=f"Only N samples: the first ones{more}", panel=WHAT, min=1)
+def limit(more: str, min: int = 1) -> Any:
+    return _option("--limit", help=f"Only the first N{more}", panel=WHAT, min=min)
 
 
 def profile(more: str) -> Any:
@@ -146,6 +145,10 @@ def print_example(flag: str, more: str) -> Any:
     return _option(flag, help=f"Print {more}, and end.", panel=SHOWN)
 
 
+def quiet(more: str = "") -> Any:
+    return _option("--quiet", "-q", help=f"Print errors alone: no progress, no result{more}.", panel=SHOWN)
+
+
 def own(panel: str, help: str, *flags: str, **settings: Any) -> Any:
     """An option that only one command has."""
     return typer.Option(*flags, help=help, rich_help_panel=panel, **settings)
@@ -156,7 +159,7 @@ def _option(
     help: str,
     panel: str,
     value: str | None = None,
-    offers: Callable[[str], complete.Offers] | None = None,
+    offers: complete.Offer | None = None,
     **bounds: Any,
 ) -> Any:
     return typer.Option(
@@ -182,7 +185,7 @@ Study = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of a human 
 Device = Annotated[str, device()]
 Dtype = Annotated[str, dtype()]
 Formats = Annotated[list[str] | None, formats()]
-OnlyMetrics = Annotated[list[str] | None, metrics("; others are left out.")]
+OnlyMetrics = Annotated[list[str] | None, metrics("; others are left out.", complete.run_metrics)]
 OnlyModels = Annotated[list[str] | None, only_models()]
 Trust = Annotated[
     list[str] | None,
@@ -196,7 +199,5 @@ Trust = Annotated[
 ]
 KeepAll = Annotated[bool, _option("--keep-all", help="Count raters who fail the checks too.", panel=HOW)]
 Json = Annotated[bool, _option("--json", help="Print the result as JSON on standard output.", panel=SHOWN)]
-Quiet = Annotated[
-    bool,
-    _option("--quiet", "-q", help="Print errors alone, and what --json asks for: no progress, no tables.", panel=SHOWN),
-]
+Quiet = Annotated[bool, quiet()]
+QuietButJson = Annotated[bool, quiet("; --json is printed all the same")]

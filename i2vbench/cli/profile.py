@@ -11,7 +11,7 @@ import typer
 
 from i2vbench.cli import options
 from i2vbench.cli.arguments import check_device, parse_dtype, parse_size, split
-from i2vbench.cli.options import Device, Dtype, Json
+from i2vbench.cli.options import Device, Dtype, Json, QuietButJson
 from i2vbench.cli.output import print_json
 from i2vbench.errors import UserError
 from i2vbench.names import nearest
@@ -54,6 +54,7 @@ def profile(
     device: Device = "auto",
     dtype: Dtype = "float32",
     json_output: Json = False,
+    quiet: QuietButJson = False,
 ) -> None:
     """Say what a clip costs with ConsistI2V and without its parts (Table 3).
 
@@ -82,10 +83,11 @@ def profile(
     runtimes: dict[str, Runtime] = {}
     if not flops_only:
         device = resolve_device(device)
-        if device == "cpu" and as_in_paper:
+        if device == "cpu" and as_in_paper and not quiet:
             print("note: at this size a CPU is slow; --flops-only counts alone", file=sys.stderr)
         for variant in chosen:
-            print(f"measuring {variant or FULL} on {device} in {dtype}", file=sys.stderr, flush=True)
+            if not quiet:
+                print(f"measuring {variant or FULL} on {device} in {dtype}", file=sys.stderr, flush=True)
             job = Job(
                 variant=variant, checkpoint=folders[variant], device=device, dtype=dtype, num_frames=frames,
                 height=height, width=width, steps=steps, repeats=repeats,
@@ -97,6 +99,7 @@ def profile(
         notes = _measured_notes(device, dtype, steps, repeats, checkpoint) + notes
     if json_output:
         print_json({"rows": rows, "notes": notes})
+    if json_output or quiet:
         return
     _print_table(rows)
     print()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout
@@ -15,7 +14,7 @@ import typer
 
 from i2vbench.cli import complete, options
 from i2vbench.cli.arguments import check_choice, check_device, parse_dtype, run_folder, split
-from i2vbench.cli.options import Json, Quiet
+from i2vbench.cli.options import Json, QuietButJson
 from i2vbench.errors import UserError
 from i2vbench.names import ALL, ENGINE_NAMES, READERS
 from i2vbench.profiles import load_profile
@@ -63,7 +62,9 @@ def run(
             metavar="FRAMES",
         ),
     ] = None,
-    limit: Annotated[int | None, options.limit("; other clips, other numbers; n stands in every cell.")] = None,
+    limit: Annotated[
+        int | None, options.limit(": samples of the data set. Other clips, other numbers; n stands in every cell.")
+    ] = None,
     categories: Annotated[list[str] | None, options.categories(": other clips, other numbers.")] = None,
     profile: Annotated[str, options.profile("what metrics look through, and under which protocol.")] = "paper",
     protocol: Annotated[
@@ -141,7 +142,7 @@ def run(
             rich_help_panel=options.FILES,
         ),
     ] = False,
-    quiet: Quiet = False,
+    quiet: QuietButJson = False,
     json_output: Json = False,
     timings: Annotated[
         bool,
@@ -162,8 +163,8 @@ def run(
     """
     check_choice("--reader", reader, READERS)
     dtype = parse_dtype(dtype)
-    _check_where(device, split(devices), gpus_per_worker)
-    models, wanted = tuple(m for m in model or () if m), tuple(split(metrics))
+    _check_where(device, split(devices))
+    models, wanted = tuple(model or ()), tuple(split(metrics))
     folder, storage = _place(out, resume)
     # Neither what a run is nor its numbers depend on these: they hold for this command alone.
     anew: dict[str, Any] = {
@@ -240,18 +241,18 @@ def _place(out: str | None, resume: bool) -> tuple[Path | None, str | None]:
         read_settings(folder)
         return folder, storage
     if str(Path(out)) == ".":
-        raise UserError("--out: expected the name of a folder of its own")
+        raise UserError("--out .: expected the name of a folder of its own")
+    if storage is None and Path(out).is_file():
+        raise UserError(f"--out {out}: is a file, not a folder")
     return (None if storage else Path(out)), storage
 
 
-def _check_where(device: str, devices: Sequence[str], gpus_per_worker: float | None) -> None:
-    """Refuse what no device is called, what no share of a GPU is, and two options that say different things.
+def _check_where(device: str, devices: Sequence[str]) -> None:
+    """Refuse what no device is called, and two options that say different things.
 
     Raises:
         UserError: With what is expected instead.
     """
-    if gpus_per_worker is not None and math.isnan(gpus_per_worker):
-        raise UserError("--gpus-per-worker nan: expected a number from 0 to 1")
     check_device(device)
     for each in devices:
         check_device(each, "--devices")

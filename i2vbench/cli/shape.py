@@ -5,8 +5,6 @@ Panels and help texts are typer's own arguments; only typer's plain help leaves 
 
 from __future__ import annotations
 
-import sys
-import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,13 +14,14 @@ from typer.core import TyperCommand, TyperGroup
 
 from i2vbench.cli import options
 from i2vbench.cli.ends import Ended
+from i2vbench.cli.values import Kind, check_values, kinds_of
 from i2vbench.errors import UserError
 from i2vbench.names import nearest
 
 WIDTH = 100
 """Columns that help fills at most."""
 
-FEW = 9
+FEW = 8
 """So many options are read at a glance: no headings."""
 
 EXAMPLE = "Example: "
@@ -69,11 +68,11 @@ class _Shaped:
         arguments = [_record(param, None) for param in self.params if param.param_type_name == "argument"]
         given = [param for param in self.params if param.param_type_name == "option" and not param.hidden]
         grouped = len(given) >= FEW
-        types = value_types(self.callback)
+        kinds = kinds_of(self.callback)
         panels: dict[str, list[tuple[str, str]]] = {}
         for option in sorted(given, key=_place) if grouped else given:
             panel = (option.rich_help_panel or OTHERS) if grouped else "Options"
-            panels.setdefault(panel, []).append(_record(option, types.get(option.name)))
+            panels.setdefault(panel, []).append(_record(option, kinds.get(option.name)))
         panels.setdefault(OTHERS if grouped else "Options", []).append(_HELP)
         sections = {"Arguments": arguments, **panels}
         column = max(len(name) for rows in sections.values() for name, _ in rows)
@@ -101,6 +100,13 @@ class Command(_Shaped, TyperCommand):
         super().__init__(*args, **settings)
         self._prepare()
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not ctx.resilient_parsing:
+            given, *_ = self.make_parser(ctx).parse_args(args=list(args))
+            if not given.get("help"):
+                check_values(self.params, kinds_of(self.callback), given)
+        return super().parse_args(ctx, args)
+
 
 class Group(_Shaped, TyperGroup):
     """A group of commands, each under the heading that its panel names."""
@@ -111,8 +117,8 @@ class Group(_Shaped, TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args and not self.invoke_without_command and not ctx.resilient_parsing:
-            print(ctx.get_help(), file=sys.stderr)
-            raise typer.Exit(2)
+            print(ctx.get_help())
+            raise typer.Exit
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -174,7 +180,7 @@ def _place(option: Any) -> tuple[bool, int]:
     return panel is None, _ORDER.index(panel) if panel in _ORDER else _ORDER.index("")
 
 
-def _record(param: Any, type_: Any) -> tuple[str, str]:
+def _record(param: Any, kind: Kind | None) -> tuple[str, str]:
     """(how a parameter is written, what is said of it)."""
     if param.param_type_name == "argument":
         name = param.metavar + ("..." if param.nargs == -1 else "")
@@ -183,26 +189,10 @@ def _record(param: Any, type_: Any) -> tuple[str, str]:
     if param.secondary_opts:
         name += f"/{param.secondary_opts[0]}"
     if not param.is_flag:
-        name += f" {param.metavar or _VALUES.get(type_, 'TEXT')}"
+        name += f" {param.metavar or _VALUES.get(kind.type if kind else str, 'TEXT')}"
     text = param.help or ""
     if param.required:
         text += " Must be given."
     elif param.default not in (None, "") and param.default is not False and "Default" not in text:
         text += f" [{param.opts[0].lstrip('-') if param.default is True else param.default}]"
     return name, text
-
-
-def value_types(callback: Callable[..., Any] | None) -> dict[str, Any]:
-    """The type of each parameter's value: of an optional one or a list, what it is or holds."""
-    function = getattr(callback, "__wrapped__", callback)
-    if function is None:
-        return {}
-    types = {}
-    for name, hint in typing.get_type_hints(function).items():
-        while not isinstance(hint, type) or typing.get_origin(hint) is list:
-            inner = [one for one in typing.get_args(hint) if one is not type(None)]
-            if not inner:
-                break
-            hint = inner[0]
-        types[name] = hint
-    return types

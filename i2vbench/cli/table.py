@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from i2vbench.cli import complete, options
-from i2vbench.cli.arguments import parse_formats, run_folder, split
-from i2vbench.cli.options import Formats, Json, OnlyMetrics, Quiet, Trust
+from i2vbench.cli.arguments import check_folder, parse_formats, run_folder, split
+from i2vbench.cli.options import Formats, Json, OnlyMetrics, QuietButJson, Trust
 from i2vbench.cli.output import give
 from i2vbench.cli.table_paper import OF_PEOPLE, Wish, parse_tables, refuse_not_run, tables_of_paper, tables_of_runs
 from i2vbench.errors import UserError
@@ -67,7 +67,7 @@ def make_tables(
         ),
     ] = None,
     json_output: Json = False,
-    quiet: Quiet = False,
+    quiet: QuietButJson = False,
 ) -> None:
     """Make the tables of finished or unfinished runs, from what they have stored.
 
@@ -80,6 +80,7 @@ def make_tables(
     Example: i2vbench table paper --table 6 --format latex
     """
     wanted, tables = split(metrics), parse_tables(table)
+    check_folder("--out", out)
     if replicates is not None and not intervals:
         raise UserError("--replicates says how many resamples are behind the intervals: ask for these too, --intervals")
     for spec in trust or []:

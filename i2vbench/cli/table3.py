@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from i2vbench.cli import options
-from i2vbench.cli.arguments import check_device, check_writable, parse_dtype
+from i2vbench.cli.arguments import check_device, check_folder, parse_dtype
 from i2vbench.cli.ends import STOPPED
 from i2vbench.cli.options import Device, Dtype, Quiet
 
@@ -39,7 +39,7 @@ def reproduce_table3(
     """
     check_device(device)
     out = out or Path("runs") / f"table3-{Path(profile).stem}"
-    check_writable("--out", out)
+    check_folder("--out", out)
 
     from i2vbench.files import write_bytes
     from i2vbench.progress import choose

@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from i2vbench.cli import options
-from i2vbench.cli.arguments import check_writable
+from i2vbench.cli.arguments import check_folder
 from i2vbench.cli.options import Quiet
 from i2vbench.cli.shape import add, new_group
 from i2vbench.errors import UserError
 from i2vbench.extras import need
 
-app = new_group("Train a model.")
+app = new_group("Train a model.\n\nExample: i2vbench train consisti2v --config train.toml --data folder:clips")
 
 
 def consisti2v(
@@ -47,9 +47,9 @@ def consisti2v(
         return
     if config is None or data is None:
         raise UserError("name the configuration and the data: --config train.toml --data folder:PATH")
-    if str(out) in ("", "."):
-        raise UserError("--out: expected the name of a folder of its own")
-    check_writable("--out", out)
+    if str(out) == ".":
+        raise UserError("--out .: expected the name of a folder of its own")
+    check_folder("--out", out)
     settings = load_config(config)
     need("training", "train")
 

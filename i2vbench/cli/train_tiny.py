@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from i2vbench.cli import complete, options
+from i2vbench.cli.arguments import check_folder
 from i2vbench.cli.options import Quiet
 from i2vbench.names import ALL
 from i2vbench.tiny import RECIPES
@@ -27,6 +28,8 @@ def train_tiny(
 
     Example: i2vbench train-tiny raft
     """
+    check_folder("--out", out)
+
     from i2vbench.progress import choose
     from i2vbench.tiny import make
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from i2vbench.cli import options
-from i2vbench.cli.arguments import check_device, check_writable, split
+from i2vbench.cli.arguments import check_device, check_folder, split
 from i2vbench.cli.options import Device, Quiet
 
 DRAWN = "synthetic"
@@ -26,9 +26,7 @@ def validate_metrics(
         str,
         options.dataset(": what is damaged, synthetic or a data set with real clips (which cannot be swapped)."),
     ] = DRAWN,
-    clips: Annotated[
-        int, typer.Option(min=2, help="How many clips: the first ones.", rich_help_panel=options.WHAT)
-    ] = 12,
+    limit: Annotated[int, options.limit(": clips of the data set.", min=2)] = 12,
     profile: Annotated[str, options.profile("what metrics look through.")] = "tiny",
     quick: Annotated[
         bool,
@@ -42,10 +40,10 @@ def validate_metrics(
 
     What each metric was expected to answer was stated beforehand. Exit code 1 if one does not behave as stated.
 
-    Example: i2vbench validate-metrics --metrics temporal_flickering,fvd --clips 8
+    Example: i2vbench validate-metrics --metrics temporal_flickering,fvd --limit 8
     """
     check_device(device)
-    check_writable("--out", out)
+    check_folder("--out", out)
 
     from i2vbench.progress import choose
     from i2vbench.validate.command import Wish, validate
@@ -55,7 +53,7 @@ def validate_metrics(
         metrics=tuple(split(metrics)) or ("all",),
         damages=tuple(split(damages)),
         dataset=dataset,
-        clips=clips,
+        clips=limit,
         device=device,
         quick=quick,
     )

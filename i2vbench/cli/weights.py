@@ -90,14 +90,17 @@ def fetch(
     from i2vbench.weights import entry, load_catalogue, missing
     from i2vbench.weights.fetch import fetch as fetch_all
     from i2vbench.weights.fetch import total_text
+    from i2vbench.weights.places import offline
     from i2vbench.weights.progress import choose
 
     pipelines, chosen = split_pipelines([*(names or ()), *(needed_for(*needed) if needed else ())])
     if not names and not needed:
-        chosen = [facts.name for facts in load_catalogue().values() if not facts.optional]
+        chosen = [facts.name for facts in load_catalogue().values() if not facts.optional and not facts.bundled]
     entries = [entry(name) for name in chosen]
+    if needed and not (chosen or pipelines or quiet):
+        print(f"{' '.join(needed)} needs no checkpoint", file=sys.stderr)
     absent = missing(chosen)
-    if absent and not quiet:
+    if absent and not quiet and not offline():
         print(f"fetching {', '.join(facts.name for facts in absent)} ({total_text(absent)})", file=sys.stderr)
         for facts in absent:
             print(f"  {facts.name}: {facts.licence}", file=sys.stderr)

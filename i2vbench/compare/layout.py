@@ -12,6 +12,7 @@ from i2vbench.statistics import LEAST_FOR_PERCENTILES
 from i2vbench.store import folder_name
 from i2vbench.tables.layout import scale_text
 from i2vbench.tables.printed import Heading, PrintedCell, Row, Table
+from i2vbench.texts import amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def _distances(metrics: Sequence[MetricComparison]) -> list[str]:
 
 def _family(comparison: Comparison, metrics: Sequence[MetricComparison]) -> str:
     totals = sum(one.total.p is not None for one in comparison.metrics)
-    said = f"Holm p: corrected (Holm 1979) over the {totals} metrics tested"
+    said = f"Holm p: corrected (Holm 1979) over the {amount(totals, 'metric')} tested"
     if len(comparison.categories) == 1:
         return f"{said}."
     cells = sum(some.p is not None for one in comparison.metrics for some in one.rows[:-1])

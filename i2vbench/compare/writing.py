@@ -19,7 +19,7 @@ from i2vbench.files import write_bytes
 from i2vbench.pages import policy_hash, templates
 from i2vbench.tables import to_aligned, written_to
 from i2vbench.tables.latex import to_latex
-from i2vbench.tables.printed import Table
+from i2vbench.tables.printed import Table, notes_apart
 from i2vbench.tables.text import to_markdown
 from i2vbench.texts import csv_lines, csv_text, one_line
 from i2vbench.types import MetricInfo
@@ -129,9 +129,12 @@ def write_report(report: Report, out: Path, formats: Sequence[str]) -> list[Path
 def _page(report: Report) -> str:
     style = (_TABLES / "report.css").read_text(encoding="utf-8")
     page = templates(_HERE, _TABLES).get_template("compare.html.jinja")
+    own, shared = notes_apart(report.tables)
+    tables = list(zip(report.tables, own, strict=True))
     return page.render(
-        title=report.title, words=report.words, tables=report.tables, style=Markup(style), style_hash=policy_hash(style)
-    )
+        title=report.title, words=report.words, tables=tables, shared=shared, style=Markup(style),
+        style_hash=policy_hash(style),
+    )  # fmt: skip
 
 
 def _some(table: Table | None) -> list[Table]:

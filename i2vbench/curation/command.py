@@ -20,6 +20,7 @@ from i2vbench.errors import UserError
 from i2vbench.files import is_disk_error
 from i2vbench.machine import resolve_device
 from i2vbench.progress import Progress
+from i2vbench.texts import amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +123,15 @@ def describe(report: Report, out: Path, dry_run: bool) -> str:
     if report.stages[-1].name != NAMES[-1]:
         lines.append(f"Up to the stage {report.stages[-1].name}; without --until it goes on.")
     elif dry_run:
-        lines.append(f"{len(report.chosen)} clips would remain. Nothing was measured or written.")
+        lines.append(f"{amount(len(report.chosen), 'clip')} would remain. Nothing was measured or written.")
     elif not report.chosen:
         lines.append(
             f"No clip remains, so no data set was written (one that was there stays); {out / 'stages'} says why."
         )
     else:
-        lines.append(f"{len(report.chosen)} clips in {out}: {METADATA}, DATASHEET.md, contact/index.html, stages/")
+        lines.append(
+            f"{amount(len(report.chosen), 'clip')} in {out}: {METADATA}, DATASHEET.md, contact/index.html, stages/"
+        )
         if files := sum(item.path is not None for item in report.chosen):
             lines.append(f"MANIFEST.csv is without {files} clips of files, which have no address.")
         lines.append(f"Next: i2vbench data annotate {out}, to correct what was proposed; i2vbench data verify {out}")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from i2vbench.doctor.finding import Finding
+from i2vbench.texts import amount
 
 if TYPE_CHECKING:
     from i2vbench.weights import Checkpoint
@@ -35,7 +36,7 @@ def torch() -> Iterator[Finding]:
     build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "no CUDA"
     yield Finding(
         name="torch", state="works", essential=True,
-        says=f"{torch.__version__}, built with {build}; {torch.get_num_threads()} threads",
+        says=f"{torch.__version__}, built with {build}; {amount(torch.get_num_threads(), 'thread')}",
     )  # fmt: skip
     if torch.cuda.is_available():
         from i2vbench.weights.catalogue import human_size

@@ -175,5 +175,9 @@ def _over(base: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]
 def _read(path: Path, what: str) -> dict[str, Any]:
     try:
         return parse_toml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"{what} {path}: cannot be read: {error}") from error
+    except FileNotFoundError as error:
+        raise UserError(f"{what} {path}: no such file") from error
+    except OSError as error:
+        raise UserError(f"{what} {path}: cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"{what} {path}: is not TOML: {error}") from error

@@ -1,4 +1,4 @@
-"""`clips.csv`: one line per clip and metric, numbers as they were measured."""
+"""`clips.csv`: one line per clip and metric, numbers as they were measured, and as tables print them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from i2vbench.tables.results import Results
 from i2vbench.tables.runs import Column
 from i2vbench.tables.scores import STATES, Scores
 from i2vbench.texts import csv_field, csv_lines, csv_text
+from i2vbench.types import MetricInfo
 
-HEADER = ("metric", "model", "category", "sample", "seed", "state", "value", "reason", "prompt", "profile")
+HEADER = ("metric", "model", "category", "sample", "seed", "state", "value", "printed", "reason", "prompt", "profile")
 
 _LINES_AT_ONCE = 10_000
 
@@ -25,7 +26,10 @@ Texts = tuple[list[str], list[str]]
 
 
 def write_clips_csv(results: Results, path: Path) -> Path:
-    """Write every clip's state and its value (unscaled, all digits), metric by metric and model by model."""
+    """Write every clip's state and its number, metric by metric and model by model.
+
+    `value` is what was measured, with all digits; `printed` is the number at the tables' scale and decimals.
+    """
     texts = _texts(results)
     with atomic_file(path) as file:
         file.write(csv_lines([HEADER]).encode())
@@ -34,12 +38,12 @@ def write_clips_csv(results: Results, path: Path) -> Path:
                 scores = results.scores(info.id, column)
                 if scores is not None:
                     lead = f"{_text(info.id)},{_text(column.label)},"
-                    for lines in _lines(scores, lead, *texts[column]):
+                    for lines in _lines(scores, info, lead, *texts[column]):
                         file.write(lines.encode())
     return path
 
 
-def _lines(scores: Scores, lead: str, heads: Sequence[str], tails: Sequence[str]) -> Iterator[str]:
+def _lines(scores: Scores, info: MetricInfo, lead: str, heads: Sequence[str], tails: Sequence[str]) -> Iterator[str]:
     """A metric's lines of one column, many at once: each is put together of what is text already.
 
     There may be millions of them, and nearly all are of a clip that is done and has a number.
@@ -51,16 +55,17 @@ def _lines(scores: Scores, lead: str, heads: Sequence[str], tails: Sequence[str]
         parts = [""] * (4 * len(values))
         parts[0::4] = [lead] * len(values)
         parts[1::4] = heads[start:stop]
-        parts[2::4] = [f"done,{value!r}," for value in values]
+        parts[2::4] = [f"done,{value!r},{info.print(value)}," for value in values]
         parts[3::4] = tails[start:stop]
         for position in others[bisect_left(others, start) : bisect_left(others, stop)]:
-            parts[4 * (position - start) + 2] = _middle(scores, position)
+            parts[4 * (position - start) + 2] = _middle(scores, info, position)
         yield "".join(parts)
 
 
-def _middle(scores: Scores, position: int) -> str:
+def _middle(scores: Scores, info: MetricInfo, position: int) -> str:
     state, value = STATES[scores.states[position]], float(scores.values[position])
-    return f"{state},{'' if math.isnan(value) else repr(value)},{_text(scores.reason(position))}"
+    number = "," if math.isnan(value) else f"{value!r},{info.print(value)}"
+    return f"{state},{number},{_text(scores.reason(position))}"
 
 
 def _texts(results: Results) -> dict[Column, Texts]:

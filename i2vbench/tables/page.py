@@ -16,7 +16,7 @@ from i2vbench.tables.layout import print_value
 from i2vbench.tables.notes import headline
 from i2vbench.tables.page_clips import PageClips, page_clips
 from i2vbench.tables.previews import EMBED_BYTES, Previews, Wanted, make_previews
-from i2vbench.tables.printed import Table
+from i2vbench.tables.printed import Table, notes_apart
 from i2vbench.tables.results import Results
 from i2vbench.tables.runs import Column, Record
 from i2vbench.tables.seen import seen_frames
@@ -47,6 +47,7 @@ def render(
     results: Results, tables: Sequence[Table], data: Mapping[str, Any], media: Mapping[str, str], note: str = ""
 ) -> str:
     """The page's text; `note` says which clips it leaves out."""
+    own, shared = notes_apart(tables)
     script = (_HERE / "report.js").read_text(encoding="utf-8")
     return (
         templates(_HERE)
@@ -54,8 +55,9 @@ def render(
         .render(
             headline=headline(results.runs),
             warnings=_warnings(results),
-            summary=tables[0],
-            tables=tables[1:],
+            summary=(tables[0], own[0]),
+            tables=list(zip(tables[1:], own[1:], strict=True)),
+            shared=shared,
             style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
             script=Markup(script),
             script_hash=policy_hash(script),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -146,3 +147,10 @@ def cell_notes(said: Iterable[tuple[str, str, str]], places: Mapping[str, int]) 
         cells = [f"{', '.join(owners)} in {some}" if some else ", ".join(owners) for some, owners in alike.items()]
         found.append(f"{'; '.join(cells)}: {text}")
     return found
+
+
+def notes_apart(tables: Sequence[Table]) -> tuple[list[list[str]], list[str]]:
+    """(of each table, what it alone notes; what several of them note), each in the order of the tables."""
+    noted = Counter(note for table in tables for note in table.notes)
+    own = [[note for note in table.notes if noted[note] == 1] for table in tables]
+    return own, [note for note, times in noted.items() if times > 1]

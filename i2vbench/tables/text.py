@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from i2vbench.tables.cells import Entry
 from i2vbench.tables.latex import to_latex
 from i2vbench.tables.latex_text import latex_text
 from i2vbench.tables.layout import all_tables, metric_grid, print_value
-from i2vbench.tables.printed import Direction, Mark, PrintedCell, Table, brackets
+from i2vbench.tables.printed import Direction, Mark, PrintedCell, Table, brackets, notes_apart
 from i2vbench.tables.results import Results
 from i2vbench.texts import csv_lines, csv_text, one_line
 from i2vbench.types import MetricInfo
@@ -126,10 +125,9 @@ def print_tables(results: Results) -> str:
 
 def print_aligned(tables: Sequence[Table]) -> str:
     """Tables aligned for a terminal; what several of them note is said once, at the end."""
-    noted = Counter(note for table in tables for note in table.notes)
-    shared = [f"- {one_line(note)}" for note, times in noted.items() if times > 1]
-    parts = [to_aligned(table, [note for note in table.notes if noted[note] == 1]) for table in tables]
-    return "\n".join([*parts, *shared])
+    own, shared = notes_apart(tables)
+    parts = [to_aligned(table, notes) for table, notes in zip(tables, own, strict=True)]
+    return "\n".join([*parts, *(f"- {one_line(note)}" for note in shared)])
 
 
 def to_aligned(table: Table, notes: Sequence[str]) -> str:

@@ -32,15 +32,32 @@ _MOST = 4 << 30
 """Bytes that a file may have of which nothing is known."""
 
 
+class Offline(UserError):
+    """The network is forbidden, and a checkpoint would have to come from there.
+
+    Args:
+        names: Of the checkpoints.
+    """
+
+    def __init__(self, *names: str) -> None:
+        one = len(names) == 1
+        what = f"checkpoint {names[0]} is" if one else f"{len(names)} checkpoints are"
+        listed = "" if one else f": {', '.join(names)}"
+        super().__init__(
+            f"{what} not fetched, for HF_HUB_OFFLINE forbids the network{listed}; "
+            f"`i2vbench weights import FILE {names[0] if one else 'NAME'}` takes a copy"
+        )
+
+
 def fetch(entries: Sequence[Checkpoint], watch: Transfers) -> list[str]:
     """Bring all of them here, several at once; those that are here and good are left alone.
 
     Ctrl-C leaves the parts that came, from which the next `fetch` goes on.
 
     Returns:
-        A sentence for each that could not be had.
+        A sentence for each that could not be had, and one for all that the network is forbidden for.
     """
-    stop, reasons = threading.Event(), []
+    stop, reasons, unreached = threading.Event(), [], set()
     work: SimpleQueue[Checkpoint] = SimpleQueue()
     ends: SimpleQueue[tuple[Checkpoint, Path | BaseException]] = SimpleQueue()
     for facts in entries:
@@ -53,13 +70,16 @@ def fetch(entries: Sequence[Checkpoint], watch: Transfers) -> list[str]:
             facts, end = _next(ends)
             if isinstance(end, Path):
                 watch.say(f"{facts.name}: {end}")
+            elif isinstance(end, Offline):
+                unreached.add(facts.name)
             elif isinstance(end, UserError):
                 reasons.append(str(end))
             else:
                 raise end
     finally:
         stop.set()
-    return reasons
+    named = [facts.name for facts in entries if facts.name in unreached]
+    return [*reasons, *([str(Offline(*named))] if named else [])]
 
 
 def _work(
@@ -210,10 +230,7 @@ def _record(facts: Checkpoint, path: Path, sha256: str, source: str) -> None:
 
 def _refuse_offline(facts: Checkpoint) -> None:
     if offline():
-        raise UserError(
-            f"checkpoint {facts.name} is not fetched: HF_HUB_OFFLINE forbids the network; "
-            f"`i2vbench weights import FILE {facts.name}` takes a copy"
-        )
+        raise Offline(facts.name)
 
 
 def total_text(entries: Sequence[Checkpoint]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import environment
-from tests.tables.runs import RunSpec, make_run, sample
+from tests.tables.runs import FLICKERING, RunSpec, make_run, sample
 
 
 def offered(folder: Path, line: str, shell: str = "bash") -> list[str]:
@@ -55,9 +55,7 @@ def test_words_in_bash(tmp_path: Path, line: str, words: list[str]) -> None:
 
 
 def test_run_folders(tmp_path: Path) -> None:
-    spec = RunSpec(
-        [sample("a", "Pet")], {("temporal_flickering", "static"): (1.0,)}, ("static",), ("temporal_flickering",)
-    )
+    spec = RunSpec([sample("a", "Pet")], {(FLICKERING, "static"): (1.0,)}, ("static",), (FLICKERING,))
     for name in ("runs/one", "runs/two", "kept/three"):
         make_run(tmp_path / name, spec)
     (tmp_path / "runs" / "other").mkdir()
@@ -65,6 +63,23 @@ def test_run_folders(tmp_path: Path) -> None:
     assert offered(tmp_path, "i2vbench compare runs/one runs/t") == ["runs/two"]
     assert offered(tmp_path, "i2vbench table kept/") == ["kept/three"]
     assert offered(tmp_path, "i2vbench table ") == ["runs/one", "runs/two", "paper"]
+
+
+def test_what_a_run_on_the_line_has(tmp_path: Path) -> None:
+    for name, models in (("one", ("static",)), ("two", ("pan", "static"))):
+        scores = {(FLICKERING, model): (1.0, 0.5) for model in models}
+        make_run(tmp_path / name, RunSpec([sample("a", "cats"), sample("b", "dogs")], scores, models, (FLICKERING,)))
+    for line, words in (
+        ("i2vbench clips one ", [FLICKERING]),
+        (f"i2vbench clips one {FLICKERING} --categories cats,", ["cats,dogs"]),
+        ("i2vbench table one two --metrics ", [FLICKERING]),
+        ("i2vbench table one two --metrics fv", []),
+        ("i2vbench submit two --model ", ["pan", "static"]),
+        ("i2vbench compare one two --model-a ", ["static"]),
+        ("i2vbench compare one two --model-b ", ["pan", "static"]),
+        ("i2vbench run --resume --out one --metrics fvd,cl", ["fvd,clipsim"]),
+    ):
+        assert offered(tmp_path, line) == words, line
 
 
 def test_fish_and_zsh_say_what_a_word_is(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_stats_write_the_formats_that_are_asked_for(inside: Inside, tmp_path: Pa
     assert "<b>" not in (tmp_path / "out" / "stats-data.md").read_text()
     again = inside("data", "stats", "data", "--out", "data/metadata.csv")
     assert again.code == 2
-    assert "cannot be written to" in again.stderr
+    assert "--out data/metadata.csv: is a file, not a folder" in again.stderr
 
 
 def test_stats_of_a_data_set_by_name(inside: Inside) -> None:

@@ -42,14 +42,14 @@ def test_a_choice_goes_to_a_folder_of_its_own_and_says_what_is_not_drawn(inside:
 def test_a_folder_called_paper_can_be_named(inside: Inside, tmp_path: Path) -> None:
     make_run(tmp_path / "paper", spec())
     done = inside("figures", "./paper", "--kind", "radar", "--format", "svg")
-    assert done.stdout == "1 files in paper/figures:\n  radar.svg\n"
+    assert done.stdout == "1 file in paper/figures:\n  radar.svg\n"
 
 
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["paper", "--kind", "pie"], "--kind 'pie': expected radar or heatmap or scatter or histograms"),
-        (["paper", "--format", "eps"], "--format 'eps': expected pdf or svg or png"),
+        (["paper", "--kind", "pie"], "--kind 'pie': expected radar, heatmap, scatter or histograms"),
+        (["paper", "--format", "eps"], "--format 'eps': expected pdf, svg or png"),
         (["paper", "--width", "2"], "--width '2': expected column, text, or 5 to 60 centimetres"),
         (["paper", "--width", "nan"], "--width 'nan': expected"),
         (["paper", "other"], "paper stands alone"),

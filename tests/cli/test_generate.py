@@ -148,7 +148,7 @@ def test_an_odd_prompt_is_taken_with_a_line(tiny: Inside) -> None:
     [
         (["--size", "36x32"], "multiples of 8"),
         (["--size", "large"], "HEIGHTxWIDTH"),
-        (["--frames", "1"], "at least 2"),
+        (["--frames", "1"], "--frames 1: expected a whole number, 2 or more"),
         (["--image", "gone.png"], "gone.png: no such file"),
         (["--image", "text.png"], "is not a picture"),
         (["--out", "dog.avi"], "ending in .mp4 or .gif"),

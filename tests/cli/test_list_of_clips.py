@@ -33,7 +33,7 @@ def run(tmp_path: Path) -> Path:
     ("options", "ids"),
     [
         ((FLICKERING, "--model", "pan"), ["car-1", "cat-3", "cat-2", "cat-1"]),
-        ((FLICKERING, "--model", "pan", "--best", "--most", 2), ["cat-1", "cat-2"]),
+        ((FLICKERING, "--model", "pan", "--best", "--limit", 2), ["cat-1", "cat-2"]),
         ((FLICKERING, "--model", "pan", "--categories", "animals"), ["cat-3", "cat-2", "cat-1"]),
         ((FLICKERING, "--model", "static"), ["cat-3", "car-1", "cat-2", "cat-1"]),
         ((FLICKERING, "--model", "static", "--best"), ["cat-1", "cat-2", "car-1", "cat-3"]),
@@ -48,12 +48,12 @@ def test_worst_first_in_the_metrics_own_direction(
 
 
 def test_a_line_says_number_clip_and_place(run: Path, cli: Cli) -> None:
-    lines = cli("clips", "run", FLICKERING, "--model", "static", "--most", 2)
+    lines = cli("clips", "run", FLICKERING, "--model", "static", "--limit", 2)
     assert lines.stdout.splitlines() == [
         "    –  animals  static  cat-3  seed 0  failed: measure raised ValueError: no",
         "10.00  cars  static  car-1  seed 0  run/videos/static/car-1-seed0.mp4",
     ]
-    assert lines.stderr == "and 2 more; --most 4 shows all\n"
+    assert lines.stderr == "and 2 more; --limit 4 shows all\n"
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,7 @@ def test_the_table_stands_beside_the_papers(inside: Inside) -> None:
     assert float(full.split()[1]) <= 4.33
     assert any("torch.utils.flop_counter" in note for note in notes)
     assert not any("seconds:" in note for note in notes), "nothing was measured"
+    assert inside("profile", "--flops-only", "--variants", "full", "--quiet").stdout == ""
 
 
 @pytest.mark.parametrize(

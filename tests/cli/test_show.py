@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -25,3 +26,7 @@ def test_a_finished_run_owes_nothing_and_says_its_profile(cli: Cli, tmp_path: Pa
     assert "profile tiny: These numbers are not comparable with published ones." in said
     assert [line.split() for line in said.splitlines() if line.startswith("    f")] == [["fid", "1", "0", "0", "0"]]
     assert "kid" not in said
+    told = json.loads(cli("show", "run", "--json").stdout)
+    counts = {row["metric"]: (row["done"], row["owed"]) for row in told["progress"] if row["metric"]}
+    assert counts == {"fid": (1, 0)}
+    assert told["settings"]["profile"]["name"] == "tiny"

@@ -93,7 +93,7 @@ def test_a_folder_called_paper_is_still_a_run(inside: Inside, tmp_path: Path) ->
         (["run", "--with-published"], "--with-published: needs a table of the paper, --table N"),
         (["run", "--table", "12"], "no metric of Table 12 in these runs"),
         (["nowhere", "--table", "2"], "nowhere"),
-        (["paper", "--table", "6", "--out", "run/run.json"], "cannot be written to"),
+        (["paper", "--table", "6", "--out", "run/run.json"], "--out run/run.json: is a file, not a folder"),
     ],
 )
 def test_what_says_nothing_is_refused_in_one_sentence(inside: Inside, args: list[str], said: str) -> None:

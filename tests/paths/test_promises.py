@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from i2vbench.adapter.check import check_model
+from i2vbench.cli.shape import leaves
 from i2vbench.datasets.demo import DemoDataset, bundled_samples
 from i2vbench.datasets.synthetic.dataset import SyntheticDataset
 from i2vbench.models.base import Model
@@ -23,7 +24,8 @@ from i2vbench.run import run
 from i2vbench.settings import RunConfig
 from i2vbench.types import Frames
 from tests.conftest import ROOT
-from tests.paths.test_commands import COMMANDS
+from tests.paths.pages import readings, steps
+from tests.paths.test_commands import COMMANDS, ROOT_COMMAND
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SOURCES = [
@@ -49,10 +51,12 @@ def test_everything_that_is_built_in_is_in_the_readmes_table() -> None:
     assert set(DATASETS.builtin) <= named(row("data sets"))
 
 
-def test_the_readme_shows_every_command() -> None:
-    shown = set(re.findall(r"^    i2vbench ([a-z-]+)", README, re.MULTILINE)) | named(README)
-    shown |= set(re.findall(r"i2vbench (\w+) \| (\w+) \| (\w+)", README)[0])
-    assert shown >= COMMANDS
+def test_the_page_of_the_command_line_shows_every_command() -> None:
+    page = "docs/command-line.md"
+    lines = [words for step in steps(page) for words in readings(step.command, COMMANDS)]
+    shown = {" ".join(words[:count]) for words in lines for count in (1, 2)}
+    assert shown >= {" ".join(path) for path, _ in leaves(ROOT_COMMAND)}
+    assert f"({page}#all-commands)" in README
 
 
 def test_numbers_that_the_readme_states() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
 import re
@@ -126,6 +127,14 @@ def test_a_profile_that_is_not_comparable_is_told_before_anything_else(tmp_path:
     _, page = write(run_with_videos(tmp_path / "run", changes={"profile": load_profile("tiny").as_dict()}), tmp_path)
     said = "Profile tiny: These numbers are not comparable with published ones."
     assert -1 < page.text.index(said) < page.text.index("Data set")
+
+
+def test_every_note_stands_on_the_page_once(run: Path, tmp_path: Path) -> None:
+    results = collect([run])
+    text, _ = write(run, tmp_path)
+    shown = re.findall(r"<li>(.*?)</li>", text)
+    notes = {note for table in all_tables(results) for note in table.notes}
+    assert sorted(map(html.unescape, shown)) == sorted(notes)
 
 
 def test_each_video_is_in_the_file_once(run: Path, tmp_path: Path) -> None:

@@ -185,12 +185,14 @@ def test_csv_parses_back_to_the_printed_numbers(written: Path) -> None:
 def test_clips_csv_has_every_digit(written: Path) -> None:
     with open(written / "clips.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert ",".join(rows[0]) == "metric,model,category,sample,seed,state,value,reason,prompt,profile"
+    assert ",".join(rows[0]) == "metric,model,category,sample,seed,state,value,printed,reason,prompt,profile"
     assert len(rows) == 2 * 3 * 3
     ours = [float(r["value"]) for r in rows if (r["model"], r["metric"]) == ("ours", "warp_error")]
     assert ours == [1 / 3, 2e-17, 0.1 + 0.2]
+    half = [r["printed"] for r in rows if (r["model"], r["metric"], r["value"]) == ("pan", FLICKERING, "0.5")]
+    assert half == ["50.00"]
     assert [(r["model"], r["sample"], r["reason"]) for r in rows if r["state"] == "failed"] == [("pan", "a2", "broken")]
-    owed = [(r["model"], r["sample"], r["reason"], r["value"]) for r in rows if r["state"] == "owed"]
+    owed = [(r["model"], r["sample"], r["reason"], r["value"] + r["printed"]) for r in rows if r["state"] == "owed"]
     assert owed == [("ours", "b1", "not measured yet", "")]
 
 

@@ -263,7 +263,7 @@ def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_flickering_behaves_as_was_stated(tmp_path: Path) -> None:
-    done = run("--metrics", "temporal_flickering", "--clips", "6", folder=tmp_path)
+    done = run("--metrics", "temporal_flickering", "--limit", "6", folder=tmp_path)
     assert done.returncode == 0, done.stdout
     stated = [name for name, damage in DAMAGES.items() if "temporal_flickering" in damage.answers]
     assert done.stdout.count("as stated") == len(stated) >= 9
@@ -277,7 +277,7 @@ def test_flickering_behaves_as_was_stated(tmp_path: Path) -> None:
 
 
 def test_real_clips_that_are_too_short_to_be_sped_up_are_told_of(tmp_path: Path) -> None:
-    options = ("--metrics", "temporal_flickering", "--dataset", "demo", "--damages", "speed-up,blur", "--clips", "3")
+    options = ("--metrics", "temporal_flickering", "--dataset", "demo", "--damages", "speed-up,blur", "--limit", "3")
     done = run(*options, folder=tmp_path)
     assert re.search(r"note: no answer to speed-up: [01] of 3 clips can be damaged so", done.stdout), done.stdout
     assert "note: verdicts stand on few clips, some on 3: of fewer than 6" in done.stdout
@@ -294,7 +294,7 @@ def test_real_clips_that_are_too_short_to_be_sped_up_are_told_of(tmp_path: Path)
     ],
 )
 def test_mistakes_are_told_in_a_line(options: tuple[str, ...], said: str, tmp_path: Path) -> None:
-    done = run("--clips", "2", *options, folder=tmp_path)
+    done = run("--limit", "2", *options, folder=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr

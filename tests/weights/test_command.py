@@ -89,7 +89,7 @@ def test_fetch_for_a_metric_gets_what_it_needs(shelf: Shelf, call: Inside, tmp_p
         (("--for", "model", "statik"), "did you mean static"),
         (("--for", "profile", "papr"), "unknown profile 'papr'"),
         (("--for", "curation", "papr"), "did you mean paper"),
-        (("--for", "dataset", "demo"), "--for 'dataset': expected metric or model or profile or curation"),
+        (("--for", "dataset", "demo"), "--for 'dataset': expected metric, model, profile or curation"),
         (("nothing",), "unknown checkpoint 'nothing'"),
     ],
 )
@@ -102,7 +102,7 @@ def test_what_there_is_not_is_refused(call: Inside, args: tuple[str, ...], words
 
 def test_a_thing_that_needs_nothing_is_done_at_once(shelf: Shelf, call: Inside) -> None:
     done = call("weights", "fetch", "--for", "model", "static")
-    assert (done.code, done.stderr) == (0, "")
+    assert (done.code, done.stderr) == (0, "model static needs no checkpoint\n")
     assert shelf.site.asked == []
 
 

@@ -226,6 +226,9 @@ def test_offline_asks_nobody(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert get(here) == []
     assert "HF_HUB_OFFLINE forbids the network" in refused(absent)
+    also = shelf.add("also", "/a")
+    (said,) = get(here, also, absent)
+    assert said.startswith("2 checkpoints are not fetched, for HF_HUB_OFFLINE forbids the network: also, absent;")
     assert len(shelf.site.asked) == 1
 
 
