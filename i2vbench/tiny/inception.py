@@ -23,6 +23,7 @@ SQUARE_PX = 64
 
 CLIPS, FRAMES = 4000, 2
 BATCH, WHOLE_BATCH = 32, 16
+HELD_OUT = 400
 
 
 class Inception(Recipe):
@@ -69,7 +70,7 @@ class Inception(Recipe):
 
     def score(self, state: Mapping[str, Tensor]) -> dict[str, float]:
         network = inception.load(state, inception.Sizes(**weights.entry(self.checkpoint).sizes))
-        drawn = pictures(PICTURES.draw_held_out(400, 1))
+        drawn = pictures(PICTURES.draw_held_out(HELD_OUT, 1))
         seen = [network(inception.preprocess(frames[:, 0])).features for frames in drawn.frames.split(16)]
         return PICTURES.accuracies(torch.cat(seen) @ network.fc.weight.T + network.fc.bias, drawn)
 
