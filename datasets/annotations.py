@@ -19,7 +19,7 @@ from typing import NamedTuple
 from i2vbench.datasets.csv_table import shown
 from i2vbench.datasets.metadata import METADATA, Contents, PromptState, Row, read_table, split_objects
 from i2vbench.errors import UserError
-from i2vbench.files import atomic_file, sync_folder
+from i2vbench.files import atomic_file, to_disk
 from i2vbench.types import Sample
 
 _MARK = "\ufeff"
@@ -182,7 +182,7 @@ def _write(path: Path, data: bytes, seen: tuple[int, int, int]) -> None:
         shutil.copymode(path, file.name)
         if _stamp(path) != seen:
             raise _Changed
-    sync_folder(path.parent)
+    to_disk(path.parent)
 
 
 def _difference(before: Annotation, found: Annotation) -> str:

@@ -39,11 +39,14 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
-def sync_folder(folder: Path) -> None:
-    """Bring a folder's names to the disk: after a power cut, a file replaced without this may be the old one."""
-    if os.name == "nt":  # a folder cannot be opened there
+def to_disk(path: Path) -> None:
+    """Bring a file's contents, or a folder's names, to the disk.
+
+    After a power cut, a file that was replaced without its folder's names may be the old one.
+    """
+    if os.name == "nt":  # a folder cannot be opened there, nor what is opened for reading be synchronised
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

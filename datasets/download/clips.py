@@ -10,7 +10,7 @@ from pathlib import Path
 from i2vbench.datasets.download.faults import SiteFault
 from i2vbench.datasets.download.manifest import Entry
 from i2vbench.datasets.download.site import Fetched, is_page
-from i2vbench.files import file_sha256, sync_folder
+from i2vbench.files import file_sha256, to_disk
 from i2vbench.video import VideoError, VideoInfo, probe, read_video
 
 _KEPT_SIZE = (8, 8)
@@ -84,7 +84,7 @@ def make_clip(entry: Entry, fetched: Fetched, info: VideoInfo, folder: Path, wor
     with open(made, "rb+") as file:
         os.fsync(file.fileno())
     os.replace(made, path)
-    sync_folder(folder)
+    to_disk(folder)
     return Clip(path, sha256, found)
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from i2vbench.errors import UserError
-from i2vbench.files import file_sha256, sync_folder, write_bytes
+from i2vbench.files import file_sha256, to_disk, write_bytes
 from i2vbench.parsing import parse_json
 from i2vbench.video import VideoError, probe
 
@@ -90,7 +90,7 @@ class Looks:
         self.close()
         kept = [_line(path, self._known[str(path)]) for path in sorted(paths) if str(path) in self._known]
         write_bytes(self._path, b"".join(kept))
-        sync_folder(self._path.parent)
+        to_disk(self._path.parent)
 
 
 def _line(path: Path, look: Look) -> bytes:

@@ -80,8 +80,10 @@ def check_model(
         model.load(device, dtype)
         loaded = True
         report.passed.append(f"loads on {device} in {dtype}")
-        _check_videos(model, requests, report)
-        model.unload()
+        try:
+            _check_videos(model, requests, report)
+        finally:
+            model.unload()  # a repository's server would else outlive what it raised
     except NotApplicable as error:
         report.faults.append(f"generate: not applicable to the two clips: {error}")
     except UserError as error:

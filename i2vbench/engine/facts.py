@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from i2vbench.errors import UserError
 from i2vbench.job import Tools
-from i2vbench.kept.keys import processor
+from i2vbench.kept.keys import ROOMS, code_sha256, processor
 from i2vbench.machine import versions
 from i2vbench.names import ALL
 from i2vbench.registry import FIRST_FRAMES, METRICS, MODELS
 from i2vbench.settings import RunConfig
 from i2vbench.weights.needs import lacking
 
-_CODE = (".py", ".toml")
 ON_GPU = ("gpu", "cuda")
 """Of `versions`, those that only a machine with a GPU knows."""
-
-_BESIDE = ("datasets", "leaderboards", "metrics", "models")
 
 
 def facts(device: str, config: RunConfig) -> dict[str, str]:
@@ -31,7 +26,7 @@ def facts(device: str, config: RunConfig) -> dict[str, str]:
         config: With names from the root.
     """
     found = versions(device) | machine(device)
-    found["i2vbench's own code (sha256)"] = code_sha256()
+    found |= {f"i2vbench's own code of {room} (sha256)": code_sha256(room) for room in ROOMS}
     origins = {spec: MODELS.origin(spec) for spec in config.models}
     origins |= {spec: METRICS.origin(spec) for spec in config.metrics if spec != ALL}
     if config.first_frame:
@@ -70,20 +65,3 @@ def check_files(tools: Tools, recorded: Mapping[str, Any]) -> None:
         if not model.one_holder and model.fingerprint() != recorded["models"][name]["fingerprint"]:
             raise UserError(f"the files of the model {name} are not those that the run was begun with")
     lacking({id_: metric.info for id_, metric in tools.metrics.items()}, skip=False)
-
-
-def code_sha256() -> str:
-    """A hash of i2vbench as it is installed here; leaderboards decide no number."""
-    import i2vbench
-    from i2vbench import datasets, metrics, models
-
-    total = hashlib.sha256()
-    for package in (i2vbench, datasets, metrics, models):
-        assert package.__file__ is not None
-        root = Path(package.__file__).parent
-        files = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.suffix in _CODE}
-        for name, path in sorted(files.items()):
-            # Of a wheel, the other folders lie in the first; of a checkout, beside it.
-            if package is not i2vbench or name.partition("/")[0] not in _BESIDE:
-                total.update(f"{package.__name__} {name}\0".encode() + path.read_bytes())
-    return total.hexdigest()

@@ -64,6 +64,7 @@ class Process(RemoteMember):
         with _stopping_held():
             self._process.start()
         far.close()
+        self.place = f"on {device} (process {self._process.pid})"  # one device may have several
         self._sending = threading.Lock()
         threading.Thread(target=self._listen, name=f"listen to {self.place}", daemon=True).start()
 

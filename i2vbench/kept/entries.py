@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import stat
 import time
 import uuid
 from collections.abc import Iterator
@@ -68,20 +69,19 @@ def write_entry(kind: str, key: str, contents: bytes) -> None:
 def shares() -> dict[str, Share]:
     """How much there is of each kind."""
     found: dict[str, Share] = {}
-    for path in _files():
+    for path, state in _files():
         if path.name.startswith("."):
             continue
         kind = path.parent.parent.relative_to(kept_folder()).as_posix()
         before = found.get(kind, Share(0, 0))
-        found[kind] = Share(before.entries + 1, before.size_bytes + path.stat().st_size)
+        found[kind] = Share(before.entries + 1, before.size_bytes + state.st_size)
     return dict(sorted(found.items()))
 
 
 def clear(days: float = 0.0) -> Share:
     """Delete what has not been of use for so many days; returns how much that was."""
     limit, entries, size_bytes = time.time() - days * _DAY_SECONDS, 0, 0
-    for path in _files():
-        state = path.stat()
+    for path, state in _files():
         if state.st_mtime > limit:
             continue
         path.unlink(missing_ok=True)
@@ -92,8 +92,13 @@ def clear(days: float = 0.0) -> Share:
     return Share(entries, size_bytes)
 
 
-def _files() -> Iterator[Path]:
-    yield from (path for path in kept_folder().rglob("*") if path.is_file())
+def _files() -> Iterator[tuple[Path, os.stat_result]]:
+    """What lies there, and what is known of it; runs that go on meanwhile write, rename and delete."""
+    for path in list(kept_folder().rglob("*")):
+        with suppress(FileNotFoundError):
+            state = path.stat()
+            if stat.S_ISREG(state.st_mode):
+                yield path, state
 
 
 def _path(kind: str, key: str) -> Path:

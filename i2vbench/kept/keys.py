@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import i2vbench
 from i2vbench.machine import versions
 from i2vbench.metrics.base import Metric
 from i2vbench.models.base import Model
 from i2vbench.types import ClipSource, Image, Request, Sample
+
+Room = Literal["metrics", "models"]
+ROOMS: tuple[Room, ...] = get_args(Room)
 
 _DECIDES = ("num_frames", "fps", "height", "width", "interpolation", "sampling", "other_videos")
 """Fields of a protocol that decide frames."""
@@ -179,7 +182,7 @@ def processor() -> str:
 
 
 @cache
-def code_sha256(room: Literal["metrics", "models"]) -> str:
+def code_sha256(room: Room) -> str:
     """A hash of our code that can decide what metrics measure, or models make."""
     total = hashlib.sha256()
     for name, path in sorted(code_files(room).items()):
@@ -187,21 +190,21 @@ def code_sha256(room: Literal["metrics", "models"]) -> str:
     return total.hexdigest()
 
 
-def is_as_hashed(room: Literal["metrics", "models"]) -> bool:
+def is_as_hashed(room: Room) -> bool:
     """Whether none of that code was written since this process began: it imports modules when it first needs them, so
     what it makes after an edit is neither the old code's nor the new one's, and must not be kept as either's."""
     return _is_as_hashed(room, int(time.monotonic() / _LOOK_SECONDS))
 
 
 @lru_cache(maxsize=4)
-def _is_as_hashed(room: Literal["metrics", "models"], _: int) -> bool:
+def _is_as_hashed(room: Room, _: int) -> bool:
     try:
         return all(path.stat().st_mtime <= _BEGUN for path in code_files(room).values())
     except FileNotFoundError:
         return False
 
 
-def code_files(room: Literal["metrics", "models"]) -> dict[str, Path]:
+def code_files(room: Room) -> dict[str, Path]:
     """The files of that code, and of tables beside it."""
     root = Path(i2vbench.__file__).parent
     apart = _ASIDE | {"metrics", "models"}  # a wheel has these below it, too

@@ -13,7 +13,7 @@ from i2vbench import weights
 from i2vbench.datasets.synthetic import SCENES
 from i2vbench.metrics.networks import c3d
 from i2vbench.tiny import classifiers
-from i2vbench.tiny.classifiers import Drawn, Groups
+from i2vbench.tiny.classifier_clips import Drawn, Groups
 from i2vbench.tiny.recipe import Curve, Recipe
 
 GROUPS = Groups("scene", "camera", "motion")

@@ -20,15 +20,13 @@ from i2vbench.tiny.alignment import (
     batches,
     contrast,
     cuts,
-    distort,
     draw_pool,
     normalised,
-    say,
-    truth,
     view,
     windows,
     words_of_patches,
 )
+from i2vbench.tiny.captions import distort, say, truth
 from i2vbench.tiny.recipe import Curve, Recipe
 
 BATCH = 64

@@ -9,11 +9,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.ops import box_iou
 
 from i2vbench import weights
-from i2vbench.datasets.synthetic import KINDS, draw_clip, held_out
-from i2vbench.metrics.frame_success import names_object
+from i2vbench.datasets.synthetic import KINDS
 from i2vbench.metrics.networks import grit
 from i2vbench.metrics.networks.grit import OBJECTS, GRiT, Sizes, preprocess
 from i2vbench.metrics.networks.grit.backbone import Attention
@@ -29,10 +27,10 @@ from i2vbench.tiny.grit_losses import (
     proposal_losses,
     words_loss,
 )
-from i2vbench.tiny.grit_pictures import LEAST_PIXELS, Batch, draw_batch, draw_pool
+from i2vbench.tiny.grit_pictures import SIZE_PX, Batch, draw_batch, draw_pool
+from i2vbench.tiny.grit_scores import PICTURES, VIDEOS, of_pictures, of_videos
 from i2vbench.tiny.recipe import Curve, Recipe
 
-SIZE_PX = 128
 CLIPS = 5000
 BATCH = 16
 RATE, WARM_UP, DECAY = 2e-3, 0.06, 0.05
@@ -48,9 +46,6 @@ REACH, FOCUS = (1, 1, 2, 2), 1.0
 NEIGHBOURS = ((-1, 0), (0, 1), (1, 0), (0, -1), (-1, -1), (-1, 1), (1, 1), (1, -1))
 FIRST_SIDE = 4.0
 """Of boxes before anything is learned: how far their sides are from their centres, in strides of a level."""
-LEAST_OVERLAP = 0.5
-"""Of a box with the thing that it is said to show."""
-PICTURES, VIDEOS = 300, 24
 ALIAS = "roi_heads.text_decoder.textual.embedding.words.weight"
 
 
@@ -266,52 +261,3 @@ def _optimizer(network: nn.Module, steps: int) -> tuple[torch.optim.Optimizer, t
         return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
     return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
-
-
-def of_pictures(network: GRiT, count: int, shrunk_px: int = SIZE_PX) -> dict[str, float]:
-    """How many things of held-out pictures are found, and what is found beside them.
-
-    Args:
-        shrunk_px: To which the pictures are shrunk, and enlarged again, before the network sees them.
-    """
-    things = right = boxes = wrong = 0
-    overlaps: list[float] = []
-    kinds: dict[str, int] = {}
-    for index in range(count):
-        clip = draw_clip(held_out(index), 3, 1.0, SIZE_PX, SIZE_PX)
-        frame = index % 3
-        picture = torch.from_numpy(clip.frames[frame : frame + 1]).permute(0, 3, 1, 2).float()
-        if shrunk_px != SIZE_PX:
-            picture = F.interpolate(picture, shrunk_px, mode="bilinear", antialias=True)
-            picture = F.interpolate(picture, SIZE_PX, mode="bilinear")
-        [found] = network.detect(picture)
-        seen = [k for k in range(len(clip.things)) if (clip.layers[frame] == k + 1).sum() >= LEAST_PIXELS]
-        true = torch.from_numpy(clip.boxes[seen, frame]).reshape(-1, 4)
-        names = [clip.things[k].kind for k in seen]
-        overlap = box_iou(found.boxes, true)
-        same = torch.tensor([[a == b for b in names] for a in found.names], dtype=torch.bool).reshape(overlap.shape)
-        hits = (overlap >= LEAST_OVERLAP) & same
-        things, right = things + len(names), right + int(hits.any(dim=0).sum())
-        boxes, wrong = boxes + len(found.names), wrong + int((~hits.any(dim=1)).sum())
-        overlaps += overlap.masked_fill(~hits, 0).amax(dim=0)[hits.any(dim=0)].tolist() if len(found.names) else []
-        for name in names:
-            kinds[name] = kinds.get(name, 0) + 1
-    return {
-        "found": right / things,
-        "wrong": wrong / max(1, boxes),
-        "overlap": sum(overlaps) / max(1, len(overlaps)),
-        "commonest": max(kinds.values()) / things,
-    }
-
-
-def of_videos(network: GRiT, count: int) -> dict[str, float]:
-    """Object consistency of held-out clips, by the kind of their nearest thing, and by one that they do not show."""
-    true = other = frames = 0
-    for index in range(count):
-        clip = draw_clip(held_out(PICTURES + index), 16, 8.0, SIZE_PX, SIZE_PX)
-        kinds = [thing.kind for thing in clip.things]
-        absent = next(kind for kind in KINDS[index % len(KINDS) :] + KINDS if kind not in kinds)
-        for found in network.detect(torch.from_numpy(clip.frames).permute(0, 3, 1, 2)):
-            true, other = true + names_object({kinds[0]}, found.names), other + names_object({absent}, found.names)
-            frames += 1
-    return {"consistency": true / frames, "consistency_absent": other / frames}

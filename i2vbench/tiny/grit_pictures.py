@@ -13,6 +13,9 @@ from torch import Generator, Tensor
 
 from i2vbench.datasets.synthetic import KINDS, draw_clip
 
+SIZE_PX = 128
+"""Of pictures, as the tiny profile's protocol has them."""
+
 FRAMES = 3
 """Drawn of a clip of two seconds: at its beginning, middle and end, so that things are also turned and cut off."""
 FPS = 1.0

@@ -14,7 +14,7 @@ from i2vbench import weights
 from i2vbench.metrics.networks import i3d
 from i2vbench.metrics.networks.frames import resize_videos
 from i2vbench.tiny import classifiers
-from i2vbench.tiny.classifiers import SIZE_PX, Groups
+from i2vbench.tiny.classifier_clips import SIZE_PX, Groups, pictures
 from i2vbench.tiny.recipe import Curve, Recipe
 
 PICTURES = Groups("scene", "colour")
@@ -56,7 +56,7 @@ class I3D(Recipe):
         of_pictures, of_squares = self.steps * 400 // 2600, self.steps * 2000 // 2600
         of_clips = self.steps - of_pictures - of_squares
         seen = len(PICTURES.words)
-        stills = classifiers.pictures(replace(drawn, things=drawn.things[..., :seen], clips=drawn.clips[..., :seen]))
+        stills = pictures(replace(drawn, things=drawn.things[..., :seen], clips=drawn.clips[..., :seen]))
         options: dict[str, Any] = {"logits": lambda frames: _logits(network, frames)}
         classifiers.fit(
             network,

@@ -13,7 +13,7 @@ from i2vbench import weights
 from i2vbench.metrics.networks import inception
 from i2vbench.metrics.networks.frames import resize_images
 from i2vbench.tiny import classifiers
-from i2vbench.tiny.classifiers import SIZE_PX, Groups
+from i2vbench.tiny.classifier_clips import SIZE_PX, Groups, pictures
 from i2vbench.tiny.recipe import Curve, Recipe
 
 PICTURES = Groups("scene", "colour", "kind", "texture")
@@ -23,6 +23,7 @@ SQUARE_PX = 64
 
 CLIPS, FRAMES = 4000, 2
 BATCH, WHOLE_BATCH = 32, 16
+HELD_OUT = 400
 
 
 class Inception(Recipe):
@@ -49,7 +50,7 @@ class Inception(Recipe):
         torch.manual_seed(self.seed)
         network = _network(self.checkpoint)
         random = torch.Generator().manual_seed(self.seed)
-        drawn = classifiers.pictures(PICTURES.draw(CLIPS, FRAMES))
+        drawn = pictures(PICTURES.draw(CLIPS, FRAMES))
         whole = self.steps // 8
         for crop, batch, begin, steps, rate in (
             (SQUARE_PX, BATCH, 0, self.steps - whole, 3e-3),
@@ -69,7 +70,7 @@ class Inception(Recipe):
 
     def score(self, state: Mapping[str, Tensor]) -> dict[str, float]:
         network = inception.load(state, inception.Sizes(**weights.entry(self.checkpoint).sizes))
-        drawn = classifiers.pictures(PICTURES.draw_held_out(400, 1))
+        drawn = pictures(PICTURES.draw_held_out(HELD_OUT, 1))
         seen = [network(inception.preprocess(frames[:, 0])).features for frames in drawn.frames.split(16)]
         return PICTURES.accuracies(torch.cat(seen) @ network.fc.weight.T + network.fc.bias, drawn)
 

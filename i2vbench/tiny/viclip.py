@@ -21,19 +21,16 @@ from i2vbench.tiny.alignment import (
     NO_WORD,
     VIEW_PX,
     Descent,
-    Facts,
     Naming,
     batches,
     contrast,
     cuts,
-    distort,
     draw_pool,
     normalised,
-    say,
-    truth,
     view,
     words_of_patches,
 )
+from i2vbench.tiny.captions import Facts, distort, say, truth
 from i2vbench.tiny.recipe import Curve, Recipe
 
 CLIPS = 4000

@@ -139,7 +139,7 @@ def _attempt(url: str, partial: Path, size: int | None, at_most: int | None, tel
     except HTTPError as error:
         error.close()
         raise _refusal(error, partial) from error
-    except (URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException) as error:  # of plain ones too: TLS, lost routes
         raise _Again(_reason(error)) from error
     with response:
         begin, total = _extent(response, here, partial)
@@ -198,7 +198,7 @@ def _receive(
 def _read(response: http.client.HTTPResponse) -> bytes:
     try:
         return response.read1(_CHUNK)
-    except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException) as error:  # read from the network alone
         raise _Again(_reason(error)) from error
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 
 from i2vbench.errors import UserError
 from i2vbench.types import MetricInfo
 from i2vbench.weights.catalogue import entry
-from i2vbench.weights.report import missing_table
+from i2vbench.weights.report import commands, missing_table
 from i2vbench.weights.store import check_runnable, missing
 
 
@@ -33,16 +33,9 @@ def lacking(metrics: Mapping[str, MetricInfo], skip: bool) -> dict[str, str]:
     gone = {entry.name for entry in entries}
     for name in {name for names in needed.values() for name in names} - gone:
         check_runnable(name)
+    lost = {id_: [entry(name) for name in names if name in gone] for id_, names in needed.items()}
     return {
-        id_: f"not here: {', '.join(name for name in names if name in gone)} ({_how(names, gone)})"
-        for id_, names in needed.items()
-        if gone.intersection(names)
+        id_: f"not here: {', '.join(facts.name for facts in of_one)} ({commands(of_one)})"
+        for id_, of_one in lost.items()
+        if of_one
     }
-
-
-def _how(names: Iterable[str], gone: Collection[str]) -> str:
-    """What brings those of them that are not here, in short."""
-    lost = [entry(name) for name in names if name in gone]
-    fetched = " ".join(facts.name for facts in lost if not facts.extra)
-    commands = [facts.command for facts in lost if facts.extra]
-    return "; ".join([*([f"i2vbench weights fetch {fetched}"] if fetched else []), *dict.fromkeys(commands)])

@@ -18,10 +18,14 @@ def missing_table(entries: Sequence[Checkpoint], needed_by: Mapping[str, Iterabl
     for facts in entries:
         by = (needed_by or {}).get(facts.name, facts.used_by)
         rows.append((facts.name, facts.size_text, ", ".join(by), facts.licence))
+    return "\n".join([*align(rows), "", f"They come with: {commands(entries)}"])
+
+
+def commands(entries: Sequence[Checkpoint]) -> str:
+    """What brings all of these, each command once."""
     fetched = " ".join(facts.name for facts in entries if not facts.extra)
-    commands = [f"i2vbench weights fetch {fetched}"] if fetched else []
-    commands += dict.fromkeys(facts.command for facts in entries if facts.extra)
-    return "\n".join([*align(rows), "", f"They come with: {'; '.join(commands)}"])
+    extras = dict.fromkeys(facts.command for facts in entries if facts.extra)
+    return "; ".join([*([f"i2vbench weights fetch {fetched}"] if fetched else []), *extras])
 
 
 def listing(rows: Sequence[Mapping[str, Any]]) -> list[str]:

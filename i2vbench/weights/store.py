@@ -143,9 +143,13 @@ def check_runnable(name: str) -> None:
         UserError: With the command that trusts it.
     """
     facts = entry(name)
-    record = read_record(facts) if facts.kind == "torchscript" else None
-    if facts.kind == "torchscript" and len(facts.sha256) != 64 and not (record and record.trusted):
+    if not _is_trusted(facts, read_record(facts) if facts.kind == "torchscript" else None):
         raise UserError(_untrusted(name))
+
+
+def _is_trusted(facts: Checkpoint, record: Record | None) -> bool:
+    """Whether it is no code, or the catalogue or the user says which bytes may be run."""
+    return facts.kind != "torchscript" or len(facts.sha256) == 64 or bool(record and record.trusted)
 
 
 def _untrusted(name: str) -> str:
@@ -237,7 +241,7 @@ def details(facts: Checkpoint) -> dict[str, Any]:
         "path": str(find_folder(facts) if facts.kind == "folder" else locate(facts)) if here else None,
         "hash": _hash_state(facts, record),
         "sha256": record.sha256 if record else facts.sha256 or None,
-        "trusted": facts.kind != "torchscript" or bool(record and record.trusted) or len(facts.sha256) == 64,
+        "trusted": _is_trusted(facts, record),
     }
 
 

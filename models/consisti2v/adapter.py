@@ -73,7 +73,10 @@ class ConsistI2V(Model):
             self.checkpoint = str(checkpoint)
         if self.checkpoint == TINY:
             self.info = replace(self.info, licence=TINY_LICENCE, needs_gpu=False)
-        self.compile = bool(given.pop("compile", self.compile))
+        compiled = given.pop("compile", self.compile)
+        if not isinstance(compiled, bool):
+            raise UserError(f"model '{self.info.name}': compile: expected true or false, got {compiled!r}")
+        self.compile = compiled
         if given.get("frameinit") and not self.variant.frameinit:
             raise UserError(f"model '{self.info.name}' is the variant without FrameInit; leave the variant out")
         self.sampling = self.sampling.with_options(given)

@@ -40,7 +40,7 @@ def as_pixels(image: AnyImage, height: int, width: int) -> Tensor:
         raise UserError(
             f"first frame: expected a float tensor [3, {height}, {width}] in -1..1, got {list(image.shape)}"
         )
-    if image.abs().max() > 1:  # 0..255, most likely
+    if not image.abs().max() <= 1:  # 0..255, most likely; or NaN, which is in no range
         raise UserError(f"first frame: expected a tensor in -1..1, got values up to {image.abs().max():g}")
     return image.float().cpu()
 

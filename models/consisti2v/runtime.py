@@ -6,6 +6,7 @@ import multiprocessing
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,7 +69,13 @@ def measure_apart(job: Job) -> Runtime:
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        found = pool.submit(_measure_or_say, job).result()
+        try:
+            found = pool.submit(_measure_or_say, job).result()
+        except BrokenProcessPool as error:
+            raise UserError(
+                f"the process that measured {VARIANTS[job.variant].title} in {job.dtype} was ended; the system does so "
+                "when memory runs out: choose a smaller size, fewer frames or another dtype"
+            ) from error
     if isinstance(found, str):
         raise UserError(found)
     return found

@@ -121,11 +121,19 @@ class Sampling:
         """The same with some settings changed, by name.
 
         Raises:
-            UserError: For an unknown name, or a value out of its range.
+            UserError: For an unknown name, or a value of another type or out of its range.
         """
-        unknown = [name for name in options if name not in {f.name for f in dataclasses.fields(self)}]
-        if unknown:
+        known = {f.name: _OF_NONE.get(f.name, type(f.default)) for f in dataclasses.fields(self)}
+        if unknown := [name for name in options if name not in known]:
             raise UserError(f"ConsistI2V has no option {', '.join(unknown)}")
+        for name, value in options.items():
+            kind = known[name]
+            if (
+                type(value) is not kind
+                and not (kind is float and type(value) is int)
+                and not (value is None and name in _OF_NONE)
+            ):
+                raise UserError(f"{name.replace('_', ' ')}: expected {_TYPES[kind]}, got {value!r}")
         changed = dataclasses.replace(self, **options)  # type: ignore[arg-type]
         unguided = changed.guidance <= 1 and changed.image_guidance <= 1
         for name, idle, why in (
@@ -152,6 +160,10 @@ class Sampling:
         return (tau if self.tau is None else self.tau, d0 if self.d0 is None else self.d0)
 
 
+_OF_NONE: Mapping[str, type] = {"tau": int, "d0": float, "camera": str}
+"""Types of the settings that may be None."""
+
+_TYPES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 _ANY = 1e9
 _RANGES = (
     ("steps", 1, MOST_STEPS),

@@ -187,7 +187,12 @@ def choose_class(name: str, config: Mapping[str, Any], what: str) -> PipelineCla
     return _inspect(name, what)
 
 
-def _inspect(name: str, what: str) -> PipelineClass:
+def call_defaults(name: str, what: str) -> dict[str, Any]:
+    """Every parameter of a class's call with its default; `inspect.Parameter.empty` where it has none.
+
+    Raises:
+        UserError: diffusers has no such class.
+    """
     import diffusers
 
     known = [each for each in dir(diffusers) if each.endswith("Pipeline")]
@@ -195,8 +200,12 @@ def _inspect(name: str, what: str) -> PipelineClass:
         raise UserError(
             f"{what} is a {name}, which diffusers {diffusers.__version__} does not have: {nearest(name, known)}"
         )
-    parameters = dict(inspect.signature(getattr(diffusers, name).__call__).parameters)
-    defaults = {key: each.default for key, each in parameters.items() if key != "self"}
+    parameters = inspect.signature(getattr(diffusers, name).__call__).parameters
+    return {key: each.default for key, each in parameters.items() if key != "self"}
+
+
+def _inspect(name: str, what: str) -> PipelineClass:
+    defaults = call_defaults(name, what)
     kind = KINDS.get(name, Kind())
     length = next((key for key in LENGTHS if key in defaults), "")
     picture = "mask_video" if kind.picture == "inpaint" else kind.picture

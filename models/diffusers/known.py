@@ -81,13 +81,13 @@ def known() -> Mapping[str, Known]:
 
 
 def _entry(name: str, table: Mapping[str, Any]) -> Known:
-    fields = dict(table)
-    fields["cls"] = fields.pop("class")
+    facts = dict(table)
+    facts["cls"] = facts.pop("class")
     for key in ("float32", "unverified"):
-        fields[key] = tuple(fields.get(key, ()))
-    fields["sizes"] = tuple((height, width) for height, width in fields.get("sizes", ()))
-    fields["parts"] = {part: tuple(place) for part, place in fields.get("parts", {}).items()}
-    return Known(name=name, **fields)
+        facts[key] = tuple(facts.get(key, ()))
+    facts["sizes"] = tuple((height, width) for height, width in facts.get("sizes", ()))
+    facts["parts"] = {part: tuple(place) for part, place in facts.get("parts", {}).items()}
+    return Known(name=name, **facts)
 
 
 def listing() -> Mapping[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -161,10 +160,7 @@ def _checked(value: object, default: object, where: str) -> Any:
     """A value of the same kind as a parameter's default; where that has none, anything that TOML holds."""
     if isinstance(default, bool):
         fits, expected = isinstance(value, bool), "true or false"
-    elif isinstance(default, int):
-        # Scales of guidance have whole defaults here and there.
-        fits, expected = isinstance(value, int | float) and not isinstance(value, bool), "a number"
-    elif isinstance(default, float):
+    elif isinstance(default, int | float):  # scales of guidance have whole defaults here and there
         fits, expected = isinstance(value, int | float) and not isinstance(value, bool), "a number"
     elif isinstance(default, str):
         fits, expected = isinstance(value, str), "a text"
@@ -176,6 +172,6 @@ def _checked(value: object, default: object, where: str) -> Any:
         fits, expected = isinstance(value, int | float | str | bool | list), "a number, a text or a list"
     if not fits or (isinstance(value, float) and not math.isfinite(value)):
         raise UserError(f"{where}: expected {expected}, got {value!r}")
-    if default is not inspect.Parameter.empty and isinstance(default, float) and isinstance(value, int):
+    if isinstance(default, float) and isinstance(value, int):
         return float(value)
     return value

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from i2vbench.errors import UserError
+from i2vbench.models.diffusers.classes import call_defaults
 from i2vbench.models.diffusers.place import find_place
-from i2vbench.names import is_hub_name, nearest
+from i2vbench.names import is_hub_name
 from i2vbench.types import Image
 
 
@@ -166,15 +167,9 @@ def call_of(name: str, what: str) -> dict[str, Any]:
     Raises:
         UserError: diffusers has no such class, or it does not make a picture of a prompt alone.
     """
-    import diffusers
     from diffusers.pipelines.auto_pipeline import AUTO_TEXT2IMAGE_PIPELINES_MAPPING
 
-    known = [each for each in dir(diffusers) if each.endswith("Pipeline")]
-    if name not in known:
-        version = diffusers.__version__
-        raise UserError(f"{what} is a {name}, which diffusers {version} does not have: {nearest(name, known)}")
-    call = inspect.signature(getattr(diffusers, name).__call__).parameters
-    defaults = {key: each.default for key, each in call.items() if key != "self"}
+    defaults = call_defaults(name, what)
     listed = name in {cls.__name__ for cls in AUTO_TEXT2IMAGE_PIPELINES_MAPPING.values()}
     wanting = [k for k, value in defaults.items() if value is inspect.Parameter.empty and k not in ("prompt", "kwargs")]
     # A picture that may be left out is left out: some of those that diffusers lists edit pictures too.

@@ -161,5 +161,5 @@ class Http(Model):
             time.sleep(0.05)
 
 
-def _say(line: Any) -> None:
+def _say(line: str) -> None:
     print(f"note: {line}", file=sys.stderr, flush=True)

@@ -125,6 +125,18 @@ def test_what_the_model_asks_the_user_for_is_no_fault_of_it(small_profile: Profi
     assert check_model(Refuses(), bundled_samples(), small_profile.protocol).faults == ["refused: not this one"]
 
 
+def test_what_a_model_holds_is_let_go_of_whatever_it_raises(small_profile: Profile) -> None:
+    """A repository's server would go on without it."""
+    let_go = []
+
+    class Holds(Raises):
+        def unload(self) -> None:
+            let_go.append(True)
+
+    assert any("no weights" in line for line in check_model(Holds(), bundled_samples(), small_profile.protocol).faults)
+    assert let_go == [True]
+
+
 def test_rounding_in_a_batch_is_allowed(small_profile: Profile) -> None:
     class Rounds(Noise):
         def generate(self, requests: Sequence[Request]) -> list[Video]:

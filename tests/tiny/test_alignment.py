@@ -17,7 +17,8 @@ from i2vbench.datasets.synthetic import draw_clip, plan_clip
 from i2vbench.metrics.networks import clip as clip_network
 from i2vbench.metrics.networks import viclip as viclip_network
 from i2vbench.tiny import alignment, clip, dino, viclip
-from i2vbench.tiny.alignment import NAMES, Caption, Facts, contrast, distort, facts_of, say
+from i2vbench.tiny.alignment import NAMES, contrast
+from i2vbench.tiny.captions import Caption, Facts, distort, facts_of, say
 from i2vbench.tiny.recipe import Recipe
 
 SEEDS = range(12)

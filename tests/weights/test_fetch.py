@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import signal
 import time
+from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,21 @@ def test_a_server_that_stalls_is_asked_again(shelf: Shelf) -> None:
     shelf.site.answers["/a"] = cut(FILE, after=150_000, times=1, stall=True)
     assert get(shelf.add("a", "/a")) == []
     assert shelf.site.ranges("/a") == ["", "bytes=150000-"]
+
+
+def test_a_route_that_is_lost_for_a_while_is_tried_again(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its error is no ConnectionError; nor are those of TLS."""
+    shelf.site.answers["/a"] = good(FILE)
+    read, lost = HTTPResponse.read1, [OSError(errno.EHOSTUNREACH, "No route to host")]
+
+    def read1(response: HTTPResponse, size: int) -> bytes:
+        if lost:
+            raise lost.pop()
+        return read(response, size)
+
+    monkeypatch.setattr(HTTPResponse, "read1", read1)
+    assert get(shelf.add("a", "/a")) == []
+    assert find("a").read_bytes() == FILE
 
 
 def test_one_that_always_stalls_is_given_up(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:

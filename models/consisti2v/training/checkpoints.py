@@ -8,7 +8,6 @@ when one is read: tensors come from safetensors files, the optimizer's from torc
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from i2vbench.errors import UserError
-from i2vbench.files import write_json
+from i2vbench.files import to_disk, write_json
 from i2vbench.parsing import parse_json
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ class Checkpoints:
 def take_name(partial: Path, final: Path) -> None:
     """Give a folder that is written its name, once all of it is on the disk; one that had the name goes."""
     for path in [*partial.rglob("*"), partial]:
-        _to_disk(path)
+        to_disk(path)
     if final.exists():
         gone = final.with_name(f".{final.name}.removed")
         shutil.rmtree(gone, ignore_errors=True)
@@ -108,12 +107,4 @@ def take_name(partial: Path, final: Path) -> None:
         shutil.rmtree(gone)
     else:
         partial.rename(final)
-    _to_disk(final.parent)
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    to_disk(final.parent)

@@ -1,4 +1,4 @@
-"""Sample number n of the training: which clip, which frames of it, and how they are shown (NOTES, section 11).
+"""Sample number n of the training: which clip, which frames of it, and how they are shown (Section 5.1).
 
 Everything random about it is a function of (seed, n) alone. Neither the number of workers or processes nor a
 resumption changes what is seen, and going on at step s means asking for sample s * batch_size next.
