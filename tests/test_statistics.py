@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import t
 
 from i2vbench.metrics.resampled import frechet_replicates, ratios
-from i2vbench.statistics import Interval, bootstrap_interval, resamples, student_quantile
+from i2vbench.statistics import Interval, around, bootstrap_interval, resamples, student_quantile
 from i2vbench.types import Measurement
 
 
@@ -38,6 +38,13 @@ def test_replicates_are_moved_where_drawing_does_not_explain_that_they_are_off()
     assert interval.high * 9 == pytest.approx(round(interval.high * 9))
     off = bootstrap_interval(1 / 3, shares + 0.1, samples=9)
     assert (off.low, off.high) == pytest.approx((interval.low, interval.high), abs=0.02)
+
+
+def test_replicates_may_be_off_by_four_standard_errors_of_their_mean() -> None:
+    replicates = np.tile([-1.0, 1.0], 200)  # a mean of 0 with a standard error of 1/20
+    assert (around(0.19, replicates) == replicates).all()
+    assert around(0.21, replicates).mean() == pytest.approx(0.21)
+    assert around(-0.21, replicates).mean() == pytest.approx(-0.21)
 
 
 def test_few_replicates_give_standard_errors() -> None:

@@ -66,10 +66,16 @@ def test_intervals_end_where_the_number_can_be(name: str, ends: tuple[float, flo
     assert METRICS.create(name).bounds == ends
 
 
-@pytest.mark.parametrize(("name", "least"), [("fvd", 400), ("fvd_infinity", 400), ("fid", 2048 / 16)])
+@pytest.mark.parametrize(
+    ("name", "least"), [("fvd", 400), ("fvd_infinity", 400), ("fid", 2048 / 16), ("fid_infinity", 2048 / 16)]
+)
 def test_a_category_of_fewer_features_than_dimensions_has_no_distance(name: str, least: float) -> None:
     """Of a clip there is one feature of FVD and, of its 16 frames, 16 of FID."""
     assert METRICS.create(name).info.least_per_category == least
+
+
+def test_a_category_of_fewer_clips_than_c3d_has_classes_has_no_inception_score() -> None:
+    assert METRICS.create("inception_score").info.least_per_category == 101
 
 
 def test_the_roots_of_2048_dimensions_are_too_slow_for_a_thousand_resamples() -> None:

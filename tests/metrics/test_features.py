@@ -117,9 +117,11 @@ def test_kid_is_unbiased_where_the_frames_of_a_clip_are_alike() -> None:
 
 def test_kid_of_many_clips_is_the_mean_of_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("i2vbench.metrics.distances.GROUP_CLIPS", 10)
-    ours, real = drawn(20, 6), drawn(17, 6, 1, 0.5)
+    ours, real = drawn(20, 6), drawn(8, 6, 1, 0.5)
     halves = [kernel_distance(real[group::2], ours[group::2]) for group in (0, 1)]
     assert KID().aggregate(features(ours), features(real)).value == pytest.approx(np.mean(halves), rel=1e-12)
+    whole = kernel_distance(real[:3], ours)  # of three, two groups would have a single clip
+    assert KID().aggregate(features(ours), features(real[:3])).value == pytest.approx(whole, rel=1e-12)
 
 
 def test_few_clips_carry_a_warning_and_one_has_no_distance() -> None:
@@ -127,6 +129,10 @@ def test_few_clips_carry_a_warning_and_one_has_no_distance() -> None:
     assert cell.value is not None
     assert "of 5 generated and 6 real features, fewer than their 400 dimensions" in cell.note
     assert FVD().aggregate(features(drawn(500, 400)), features(drawn(400, 400, 1))).note == ""
+    assert "mostly bias" in FVD().aggregate(features(drawn(9, 20)), features(drawn(30, 20, 1))).note
+    assert "mostly bias" in FVD().aggregate(features(drawn(30, 20)), features(drawn(9, 20, 1))).note
+    enough, lacking = (FVDInfinity().aggregate(features(drawn(40, 10)), features(drawn(n, 10, 1))) for n in (10, 9))
+    assert ("fewer than" in enough.note, "of 9 real features, fewer than their 10" in lacking.note) == (False, True)
     one = FVD().aggregate(features(drawn(1, 400)), features(drawn(6, 400, 1)))
     assert (one.value, one.n) == (None, 1)
     assert "at least two clips" in one.note
@@ -182,8 +188,9 @@ def test_the_inception_score_is_of_c3ds_classes(monkeypatch: pytest.MonkeyPatch)
     assert "biased low" in cell.note
     assert "biased low" in metric.aggregate(measured * 84).note, "1,008 clips of 10 splits of 101 classes"
     assert metric.aggregate(measured * 85).note == ""
-    few = metric.aggregate(measured[:9])
+    few, enough = metric.aggregate(measured[:9]), metric.aggregate(measured[:10])
     assert (few.value, few.n) == (None, 9)
+    assert enough.value == pytest.approx(1), "one row in each of ten splits is its own mean"
     (short,) = measure_clips(metric, [make_clip(0, num_frames=9)])
     assert "16" in str(short.error)
 

@@ -172,6 +172,8 @@ def test_extrapolation_says_what_it_was_read_off() -> None:
     fit = frechet_extrapolated(real, generated, points=5)
     assert fit.sizes == (50, 162, 275, 387, 500)
     assert fit.distances[-1] == pytest.approx(frechet_distance(real, generated), rel=1e-12)
+    first = np.random.RandomState(42).permutation(500)[:50]  # a stream that never changes, so that no score does
+    assert fit.distances[0] == pytest.approx(frechet_distance(real, generated[first]), rel=1e-12)
     assert frechet_extrapolated(real, generated[:100], points=3).sizes == (16, 58, 100), "two rows a dimension at least"
     slope, value = np.polyfit(1 / np.array(fit.sizes), fit.distances, 1)
     assert (fit.value, fit.slope) == (pytest.approx(value), pytest.approx(slope))
@@ -182,5 +184,6 @@ def test_extrapolation_says_what_it_was_read_off() -> None:
 def test_too_few_rows_are_not_extrapolated() -> None:
     with pytest.raises(ValueError, match=r"2 sizes and 32 rows \(four per dimension\), got 15 and 31"):
         frechet_extrapolated(rows(99, 8, 0), rows(31, 8, 1))
+    assert frechet_extrapolated(rows(99, 8, 0), rows(32, 8, 1)).sizes[-1] == 32
     with pytest.raises(ValueError, match="got 1 and 99"):
         frechet_extrapolated(rows(99, 8, 0), rows(99, 8, 1), points=1)

@@ -68,6 +68,7 @@ def test_the_shuffle_is_that_of_the_rows_themselves() -> None:
         (np.full((9, 2), 0.5), 0, "got 9 rows and 0 splits"),
         (np.array([[0.5, 0.5], [2.0, -1.0]]), 1, "row 1 has sum 1 and values from -1 to 2; are they logits?"),
         (np.array([[0.5, 0.5], [3.0, 1.0]]), 1, "row 1 has sum 4"),
+        (np.array([[0.5, 0.5], [0.5, 0.502]]), 1, "row 1 has sum 1.002"),
         (np.array([[0.5, np.nan]]), 1, "NaN or infinity in row 0"),
         (np.zeros((0, 2)), 1, "got 0 rows"),
     ],

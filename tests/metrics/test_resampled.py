@@ -122,6 +122,7 @@ def test_the_inception_score_agrees(seeds: int) -> None:
     found = list(metric.replicates(clips, None, counts))
     np.testing.assert_allclose(found, explicit(metric, clips, None, counts), rtol=1e-12)
     assert np.isnan(list(metric.replicates(clips[:9], None, drawn(9, 1)))).all() == (seeds == 1)
+    assert np.isfinite(list(metric.replicates(clips[:10], None, drawn(10, 1)))).all()
 
 
 def brute_force_kid(ours: Some, real: Some, times: Sequence[int]) -> float:
