@@ -118,7 +118,7 @@ def _facts(path: Path) -> Measured:
         return fault(f"damaged: {error.reason}")
     return Measured({
         "sha256": file_sha256(path), "bytes": path.stat().st_size, "height": info.height, "width": info.width,
-        "fps": info.fps, "frames": info.num_frames, "seconds": info.times[-1] + 1 / info.fps,
+        "fps": info.fps, "frames": info.num_frames, "seconds": info.seconds,
     })  # fmt: skip
 
 

@@ -233,7 +233,7 @@ class Download(SiteStage):
         return Measured({
             "file": path.name, "begins": begins, "sha256": file_sha256(path), "bytes": path.stat().st_size,
             "height": info.height, "width": info.width, "fps": info.fps, "frames": info.num_frames,
-            "seconds": info.times[-1] + 1 / info.fps,
+            "seconds": info.seconds,
         })  # fmt: skip
 
     def reason(self, item: Item) -> str:
@@ -277,4 +277,4 @@ def _describe_file(path: Path) -> Measured:
         info = probe(path)
     except VideoError as error:
         return fault(f"damaged: {error.reason}")
-    return Measured({"height": info.height, "seconds": info.times[-1] + 1 / info.fps})
+    return Measured({"height": info.height, "seconds": info.seconds})

@@ -52,6 +52,11 @@ class VideoInfo:
     pixel_format: str
     hidden_frames: int = 0
 
+    @property
+    def seconds(self) -> float:
+        """The length: from the first shown frame to where the last one ends."""
+        return self.times[-1] + 1 / self.fps
+
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
     """What the file shows. Every packet is read, and one frame is decoded: rotation is known with the frame only.
@@ -157,6 +162,24 @@ def each_frame(
     info = probe(path) if info is None else info
     wanted = range(info.num_frames) if indices is None else indices
     return read_pyav(path, info.num_frames, sorted(_slots(path, wanted, info.num_frames)))
+
+
+def check_decodes(
+    path: str | os.PathLike[str], indices: Sequence[int] | None = None, *, info: VideoInfo | None = None
+) -> None:
+    """Decode frames and keep none of them: whether they can be.
+
+    Args:
+        path: The video file.
+        indices: As `each_frame` takes them.
+        info: See `read_video`.
+
+    Raises:
+        VideoError: As `read_video`.
+        ValueError: As `each_frame`.
+    """
+    for _ in each_frame(path, indices, info=info):
+        pass
 
 
 def shown_frames(info: VideoInfo, start: float, end: float | None) -> range:
