@@ -21,6 +21,8 @@ from i2vbench.datasets.download.options import SiteOptions
 from i2vbench.datasets.download.process import Worker
 from i2vbench.errors import UserError
 from i2vbench.extras import need
+from i2vbench.video import VideoError, probe
+from i2vbench.video.clock import file_clock
 
 MARGIN_SECONDS = 4.0
 """That a section is longer on both sides than what is needed of it."""
@@ -253,34 +255,28 @@ def _web(url: str) -> str:
 
 
 def _fetched(answer: dict[str, Any]) -> Fetched:
-    from i2vbench.video import VideoError
-    from i2vbench.video.clock import file_clock
-
     path, whole = Path(answer["path"]), answer["whole"]
     try:
         clock = file_clock(path)
     except VideoError as error:
         if not whole:
             raise _SectionFailed from error
-        kind = is_page(path)
+        fault = no_video(path, error)
         path.unlink()
-        raise SiteFault(
-            "unsupported" if kind else "damaged", "is a page, not a video" if kind else error.reason
-        ) from error
+        raise fault from error
     begins = clock.first_frame - clock.start if whole else clock.first_frame
     return Fetched(path, begins, whole, Description(**answer["description"]))
 
 
-def is_page(path: Path) -> bool:
-    """Whether a file that should be a video is HTML or the like."""
+def no_video(path: Path, error: VideoError) -> SiteFault:
+    """Why a file that came cannot be read: it is damaged, or a page of HTML or the like."""
     with open(path, "rb") as file:
-        return file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+        is_page = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+    return SiteFault("unsupported", "is a page, not a video") if is_page else SiteFault("damaged", error.reason)
 
 
 def _holds(fetched: Fetched, asked: float, start: float, end: float) -> bool:
     """Whether a section's file has every frame from `start` to `end`."""
-    from i2vbench.video import VideoError, probe
-
     try:
         info = probe(fetched.path)
     except VideoError:
