@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import re
 import threading
 import weakref
@@ -16,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from i2vbench.child import Child, Lost
 from i2vbench.datasets.download.faults import SiteFault, fault_of, is_section_failure
 from i2vbench.datasets.download.options import SiteOptions
-from i2vbench.datasets.download.process import Worker
 from i2vbench.errors import UserError
 from i2vbench.extras import need
 from i2vbench.video import VideoError, probe
@@ -27,6 +28,7 @@ from i2vbench.video.clock import file_clock
 MARGIN_SECONDS = 4.0
 """That a section is longer on both sides than what is needed of it."""
 
+_WORKER = Path(__file__).with_name("worker.py")
 _SEARCH = re.compile(r"https?://.+|ytsearch(date)?(\d+|all)?:.+", re.IGNORECASE)
 
 
@@ -117,7 +119,7 @@ class Site:
         need("a download", "data", "yt_dlp")
         self._given = _given(self.options)
         self._thread = threading.local()
-        self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+        self._workers: weakref.WeakSet[Child] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -196,19 +198,21 @@ class Site:
         return None
 
     def _ask(self, request: dict[str, Any], seconds: float) -> Any:
-        worker: Worker | None = getattr(self._thread, "worker", None)
+        worker: Child | None = getattr(self._thread, "worker", None)
         if worker is None or not worker.usable():
             with self._lock:
                 if self._closed:
                     raise Stopped
-                worker = self._thread.worker = Worker()
+                worker = self._thread.worker = Child(_WORKER)
                 self._workers.add(worker)
         try:
-            answer = worker.ask(request | {"options": self._given}, seconds)
-        except SiteFault:
+            with worker.asking(request | {"options": self._given}, seconds) as receive:
+                answer = json.loads(receive())
+        except Lost as error:
             if self._closed:
                 raise Stopped from None
-            raise
+            late = f"did not end within {seconds:g} s and was ended"
+            raise SiteFault("network", late if error.is_late else "yt-dlp's process ended amid it") from error
         if "error" not in answer:
             return answer["result"]
         if request.get("section") and is_section_failure(answer["error"]):
