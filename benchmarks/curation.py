@@ -22,11 +22,11 @@ from i2vbench.curation.borders import letterbox
 from i2vbench.curation.detail import true_height
 from i2vbench.curation.duplicates import phashes
 from i2vbench.curation.exposure import exposure
-from i2vbench.curation.frames import Pairs, glimpse
+from i2vbench.curation.frames import read_pairs, spread_frames
 from i2vbench.curation.lettering import Lettering
 from i2vbench.curation.motion import MotionMeter
 from i2vbench.curation.shots import find_shots
-from i2vbench.types import Frames, Video
+from i2vbench.types import Video
 from i2vbench.video import cut_video, each_frame, probe, read_video
 from i2vbench.video.write import encode_for_players
 
@@ -60,22 +60,20 @@ def enlarged(path: Path, folder: Path, factor: int) -> Path:
 def measured(path: Path, folder: Path, lettering: Lettering, meter: MotionMeter, side_px: int) -> dict[str, float]:
     """Processor seconds by the measurement's name."""
     info = probe(path)
-    seen = glimpse(path, pair_side_px=side_px)
-    frames, pairs = seen.spread, seen.pairs
+    frames, pairs = spread_frames(path), read_pairs(path, side_px=side_px)
     assert pairs is not None
-    shown: tuple[Frames, Pairs] = frames, pairs
-    lettering.measure(shown[0][:1])  # what only the first one takes is not a clip's
+    lettering.measure(frames[:1])  # what only the first one takes is not a clip's
     steps: dict[str, Callable[[], object]] = {
         "decoding": lambda: [None for _ in each_frame(path, info=info)],
-        "frames": lambda: glimpse(path, pair_side_px=side_px),
+        "frames": lambda: (spread_frames(path), read_pairs(path, side_px=side_px)),
         "cut": lambda: cut_video(path, folder / "cut.mp4", 0, None),
         "shots": lambda: find_shots(path, info),
-        "true height": lambda: true_height(shown[0]),
-        "bars": lambda: letterbox(shown[0]),
-        "exposure": lambda: exposure(shown[0]),
-        "hashes": lambda: phashes(shown[0][:3]),
-        "text": lambda: lettering.measure(shown[0]),
-        "motion": lambda: meter.measure([shown[1]]),
+        "true height": lambda: true_height(frames),
+        "bars": lambda: letterbox(frames),
+        "exposure": lambda: exposure(frames),
+        "hashes": lambda: phashes(frames[:3]),
+        "text": lambda: lettering.measure(frames),
+        "motion": lambda: meter.measure([pairs]),
     }
     seconds = {}
     for name, step in steps.items():

@@ -7,19 +7,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from i2vbench.clips import shown_frames
+from i2vbench.clips import SAME_RATE
 from i2vbench.datasets.csv_table import Fault
 from i2vbench.datasets.metadata import Contents, Facts, Row, read_folder
 from i2vbench.errors import UserError
 from i2vbench.files import file_sha256
 from i2vbench.types import ClipSource, Sample
-from i2vbench.video import VideoError, VideoInfo, probe, read_image, read_video
-
-# Frames are decoded to see that they can be; kept this small, an hour of film fits in memory.
-_KEPT_SIZE = (8, 8)
-
-_SAME_FPS = 0.001
-"""Share by which a stated rate may differ from the file's: tables keep 23.976 for 24000 / 1001."""
+from i2vbench.video import VideoError, VideoInfo, check_decodes, probe, read_image, shown_frames
 
 Tell = Callable[[int, int], object]
 """Called with (files done, files in all)."""
@@ -102,7 +96,7 @@ def _check_facts(row: Row, height: int, width: int, info: VideoInfo | None = Non
     if info:
         found.append(("frames", info.num_frames, facts.frames))
     faults = [_differs(row, name, f"{is_}", stated) for name, is_, stated in found if stated not in (None, is_)]
-    if info and facts.fps and abs(facts.fps / info.fps - 1) > _SAME_FPS:
+    if info and facts.fps and abs(facts.fps / info.fps - 1) > SAME_RATE:
         faults.append(_differs(row, "fps", f"{info.fps:.6g}", f"{facts.fps:.6g}"))
     return faults
 
@@ -144,11 +138,10 @@ def _check_clips(file: Path, rows: Sequence[Row]) -> list[Fault]:
 
 def _section(info: VideoInfo, clip: ClipSource) -> range | str:
     """Positions of a section's frames, or what is wrong with its times."""
-    length = info.times[-1] + 1 / info.fps
-    if clip.start >= length:
-        return f"start {clip.start:g} s is beyond the clip's end at {length:.3f} s"
-    if clip.end is not None and clip.end > length + 0.001:  # times count to the millisecond
-        return f"end {clip.end:g} s is beyond the clip's end at {length:.3f} s; leave it empty for the whole clip"
+    if clip.start >= info.seconds:
+        return f"start {clip.start:g} s is beyond the clip's end at {info.seconds:.3f} s"
+    if clip.end is not None and clip.end > info.seconds + 0.001:  # times count to the millisecond
+        return f"end {clip.end:g} s is beyond the clip's end at {info.seconds:.3f} s; leave it empty for the whole clip"
     try:
         frames = shown_frames(info, clip.start, clip.end)
     except VideoError as error:
@@ -158,7 +151,7 @@ def _section(info: VideoInfo, clip: ClipSource) -> range | str:
 
 def _cannot_decode(info: VideoInfo, indices: Sequence[int]) -> str | None:
     try:
-        read_video(info.path, indices, size=_KEPT_SIZE, interpolation="bilinear", info=info)
+        check_decodes(info.path, indices, info=info)
     except VideoError as error:
         return error.reason
     return None

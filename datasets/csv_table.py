@@ -81,6 +81,17 @@ def read_rows(
         faults.append(Fault(f"not valid CSV ({error}); {hint} Nothing from here on was read", number + 1))
 
 
+def read_cells(data: bytes) -> dict[int, dict[str, str]]:
+    """The cells of a table that was found valid, by row number and column, as they are written."""
+    header: list[str] = []
+
+    def keep_header(names: list[str]) -> bool:
+        header.extend(names)
+        return True
+
+    return {number: dict(zip(header, fields, strict=True)) for number, fields in read_rows(data, keep_header, [])}
+
+
 def header_faults(header: Sequence[str], required: Sequence[str], known: Sequence[str]) -> list[Fault]:
     """What is wrong with the names of the columns."""
     missing = [name for name in required if name not in header]

@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from i2vbench.clips import shown_frames
 from i2vbench.datasets.base import Dataset
 from i2vbench.errors import UserError
 from i2vbench.files import file_sha256
 from i2vbench.texts import csv_lines, csv_text, one_line
 from i2vbench.types import Sample
-from i2vbench.video import VideoError, VideoInfo, probe
+from i2vbench.video import VideoError, VideoInfo, probe, shown_frames
 
 COLUMNS = (
     "id", "category", "prompt", "file", "start_seconds", "first_frame", "stride", "num_frames", "objects", "scene",

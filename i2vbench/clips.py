@@ -9,8 +9,7 @@ import numpy as np
 
 from i2vbench.profiles import Interpolation, Protocol
 from i2vbench.types import Clip, ClipSource, FrameSource, Image, Sample, Video
-from i2vbench.video import VideoError, probe, read_image, read_video, resize_and_crop
-from i2vbench.video import shown_frames as shown_frames  # others take it from here
+from i2vbench.video import VideoError, probe, read_image, read_video, resize_and_crop, shown_frames
 
 SAME_RATE = 0.001
 """Rates that differ by less are one: files keep 23.976 for 24000 / 1001."""

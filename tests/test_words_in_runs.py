@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from i2vbench.annotate.networks import Networks
+from i2vbench.annotate.networks import NetworkProposer
 from i2vbench.metrics.networks import grit, tag2text
 from i2vbench.metrics.object_consistency import ObjectConsistency
 from i2vbench.profiles import load_profile
@@ -129,7 +129,7 @@ def test_words_that_are_seen_are_found(place: Path, capsys: pytest.CaptureFixtur
 
 
 def test_words_are_proposed_from_what_both_networks_see(place: Path) -> None:
-    proposer = Networks(load_profile(str(place / "sixteen.toml")), "cpu")
+    proposer = NetworkProposer(load_profile(str(place / "sixteen.toml")), "cpu")
     proposer.load()
     video = Video(moving_frames(20, 70, 90), 8)
     proposal = proposer.propose(video)

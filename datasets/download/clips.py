@@ -9,12 +9,9 @@ from pathlib import Path
 
 from i2vbench.datasets.download.faults import SiteFault
 from i2vbench.datasets.download.manifest import Entry
-from i2vbench.datasets.download.site import Fetched, is_page
+from i2vbench.datasets.download.site import Fetched, no_video
 from i2vbench.files import file_sha256, to_disk
-from i2vbench.video import VideoError, VideoInfo, probe, read_video
-
-_KEPT_SIZE = (8, 8)
-"""Frames are decoded to see that they can be; kept this small, an hour of film fits in memory."""
+from i2vbench.video import VideoError, VideoInfo, check_decodes, cut_video, probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +38,7 @@ def look(fetched: Fetched, min_height: int) -> VideoInfo:
     try:
         info = probe(fetched.path)
     except VideoError as error:
-        if is_page(fetched.path):
-            raise SiteFault("unsupported", "is a page, not a video") from error
-        raise SiteFault("damaged", error.reason) from error
+        raise no_video(fetched.path, error) from error
     if info.height < min_height:
         raise SiteFault("too_small", f"is {info.height} pixels high; expected {min_height}")
     return info
@@ -76,7 +71,7 @@ def make_clip(entry: Entry, fetched: Fetched, info: VideoInfo, folder: Path, wor
         if found.num_frames != frames:
             raise SiteFault("damaged", f"{found.num_frames} of its {frames} frames could be had")
         if entry.is_whole:
-            read_video(made, size=_KEPT_SIZE, interpolation="bilinear", info=found)
+            check_decodes(made, info=found)
     except VideoError as error:
         raise SiteFault("damaged", error.reason) from error
     sha256 = file_sha256(made)
@@ -94,7 +89,7 @@ def frames_of(entry: Entry, fetched: Fetched, info: VideoInfo) -> range:
     Raises:
         SiteFault: "short".
     """
-    length = fetched.begins + info.times[-1] + 1 / info.fps
+    length = fetched.begins + info.seconds
     start = round(entry.start or 0.0, 3)
     # A frame's length more may be asked for than there is: sites and players round.
     if entry.end is not None and entry.end > length + 1 / info.fps + 0.001:
@@ -111,8 +106,6 @@ def frames_of(entry: Entry, fetched: Fetched, info: VideoInfo) -> range:
 
 def _cut(source: Path, target: Path, info: VideoInfo, wanted: range) -> None:
     """Cut at times halfway between frames, so that no rounding of either side moves a frame in or out."""
-    from i2vbench.video.cut import cut_video
-
     times = info.times
     start = (times[wanted[0] - 1] + times[wanted[0]]) / 2 if wanted[0] else 0.0
     end = (times[wanted[-1]] + times[wanted[-1] + 1]) / 2 if wanted[-1] + 1 < len(times) else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import re
 import threading
 import weakref
@@ -16,15 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from i2vbench.child import Child, Lost
 from i2vbench.datasets.download.faults import SiteFault, fault_of, is_section_failure
 from i2vbench.datasets.download.options import SiteOptions
-from i2vbench.datasets.download.process import Worker
 from i2vbench.errors import UserError
 from i2vbench.extras import need
+from i2vbench.video import VideoError, probe
+from i2vbench.video.clock import file_clock
 
 MARGIN_SECONDS = 4.0
 """That a section is longer on both sides than what is needed of it."""
 
+_WORKER = Path(__file__).with_name("worker.py")
 _SEARCH = re.compile(r"https?://.+|ytsearch(date)?(\d+|all)?:.+", re.IGNORECASE)
 
 
@@ -115,7 +119,7 @@ class Site:
         need("a download", "data", "yt_dlp")
         self._given = _given(self.options)
         self._thread = threading.local()
-        self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+        self._workers: weakref.WeakSet[Child] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -194,19 +198,21 @@ class Site:
         return None
 
     def _ask(self, request: dict[str, Any], seconds: float) -> Any:
-        worker: Worker | None = getattr(self._thread, "worker", None)
+        worker: Child | None = getattr(self._thread, "worker", None)
         if worker is None or not worker.usable():
             with self._lock:
                 if self._closed:
                     raise Stopped
-                worker = self._thread.worker = Worker()
+                worker = self._thread.worker = Child(_WORKER)
                 self._workers.add(worker)
         try:
-            answer = worker.ask(request | {"options": self._given}, seconds)
-        except SiteFault:
+            with worker.asking(request | {"options": self._given}, seconds) as receive:
+                answer = json.loads(receive())
+        except Lost as error:
             if self._closed:
                 raise Stopped from None
-            raise
+            late = f"did not end within {seconds:g} s and was ended"
+            raise SiteFault("network", late if error.is_late else "yt-dlp's process ended amid it") from error
         if "error" not in answer:
             return answer["result"]
         if request.get("section") and is_section_failure(answer["error"]):
@@ -253,34 +259,28 @@ def _web(url: str) -> str:
 
 
 def _fetched(answer: dict[str, Any]) -> Fetched:
-    from i2vbench.video import VideoError
-    from i2vbench.video.clock import file_clock
-
     path, whole = Path(answer["path"]), answer["whole"]
     try:
         clock = file_clock(path)
     except VideoError as error:
         if not whole:
             raise _SectionFailed from error
-        kind = is_page(path)
+        fault = no_video(path, error)
         path.unlink()
-        raise SiteFault(
-            "unsupported" if kind else "damaged", "is a page, not a video" if kind else error.reason
-        ) from error
+        raise fault from error
     begins = clock.first_frame - clock.start if whole else clock.first_frame
     return Fetched(path, begins, whole, Description(**answer["description"]))
 
 
-def is_page(path: Path) -> bool:
-    """Whether a file that should be a video is HTML or the like."""
+def no_video(path: Path, error: VideoError) -> SiteFault:
+    """Why a file that came cannot be read: it is damaged, or a page of HTML or the like."""
     with open(path, "rb") as file:
-        return file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+        is_page = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+    return SiteFault("unsupported", "is a page, not a video") if is_page else SiteFault("damaged", error.reason)
 
 
 def _holds(fetched: Fetched, asked: float, start: float, end: float) -> bool:
     """Whether a section's file has every frame from `start` to `end`."""
-    from i2vbench.video import VideoError, probe
-
     try:
         info = probe(fetched.path)
     except VideoError:

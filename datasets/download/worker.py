@@ -1,8 +1,7 @@
 """yt-dlp, in a process that can be ended: throttled downloads start over without end, and an ffmpeg may hang.
 
-`site.py` is the calling side. `python -P worker.py` is the worker: it imports nothing of i2vbench, reads requests from
-its standard input and writes answers to its standard output, each an 8-byte length and that many bytes of JSON. It
-ends with its standard input, that is, with its caller, and takes the ffmpeg that it started with it.
+`site.py` is the calling side, by `i2vbench.child`, which says how requests and answers go. `python -P worker.py` is
+the worker: it imports nothing of i2vbench. It takes the ffmpeg that it started with it when it ends.
 """
 
 from __future__ import annotations

@@ -108,8 +108,15 @@ def _look(path: Path, state: os.stat_result) -> Look:
         info = probe(path)
     except VideoError as error:
         return Look(state.st_size, state.st_mtime_ns, sha256, fault=error.reason)
-    seconds = info.times[-1] + 1 / info.fps
     fault = "" if info.num_frames > 1 else "has 1 frame; expected a video"
     return Look(
-        state.st_size, state.st_mtime_ns, sha256, info.width, info.height, info.num_frames, info.fps, seconds, fault
+        bytes=state.st_size,
+        mtime_ns=state.st_mtime_ns,
+        sha256=sha256,
+        width=info.width,
+        height=info.height,
+        frames=info.num_frames,
+        fps=info.fps,
+        seconds=info.seconds,
+        fault=fault,
     )

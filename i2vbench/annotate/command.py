@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from i2vbench.annotate.background import Background
-from i2vbench.annotate.networks import Networks, warner
+from i2vbench.annotate.networks import NetworkProposer, warner
 from i2vbench.annotate.proposals import Proposer
 from i2vbench.annotate.proposing import Maker, propose_into
 from i2vbench.annotate.session import Session
@@ -73,7 +73,7 @@ def annotate(wish: Wish, proposer: Proposer | None = None) -> int:
     samples = _chosen(wish)
     _check_writable(folder)
     if wish.proposals and proposer is None:
-        proposer = Networks(profile, wish.device)
+        proposer = NetworkProposer(profile, wish.device)
     with ExitStack() as opened:
         listener = None if wish.propose_only else opened.enter_context(_listener(wish.port))
         store = opened.enter_context(Store(folder))

@@ -22,7 +22,7 @@ _VERSION = 1
 """Of what is kept of what was seen."""
 
 
-class Networks:
+class NetworkProposer:
     """The proposer (see `Proposer`) of a profile.
 
     Raises:

@@ -100,7 +100,7 @@ def propose_into(
     Args:
         store: Of the folder that the clips are in: `with Store(folder) as store`.
         samples: Whatever their prompts and words are.
-        proposer: Such as `Networks(profile, device)`.
+        proposer: Such as `NetworkProposer(profile, device)`.
         protocol: What clips are brought to.
         tell: Called with a line for each clip; of those without a proposal it says why.
 

@@ -232,8 +232,7 @@ def _first_frame(job: _Job) -> _First:
 
 def _full_size(source: FrameSource) -> Image:
     """A sample's first frame at the size it has."""
-    from i2vbench.clips import shown_frames
-    from i2vbench.video import probe, read_image, read_video
+    from i2vbench.video import probe, read_image, read_video, shown_frames
 
     if source.seconds is None:
         return read_image(source.path)

@@ -15,10 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from i2vbench.curation.frames import luma
 from i2vbench.types import Frames
 
 _LEAST, _MOST = 0.06, 0.42
 """Of the width: how wide bars are looked for."""
+
+_NARROWEST_PX = 4
+"""Narrower bars leave too few columns of their own, beside those at the edge, to be told by."""
 
 _SHARPER, _STEPS = 1.4, 1.2
 """How many times the picture's least detail is that of the bars' most, and the step at its edge the largest in them."""
@@ -35,15 +39,15 @@ def blurred_bars(frames: Frames) -> int:
     Args:
         frames: uint8 [T, H, W, 3]; transposed, rows above and below are found.
     """
+    if frames.shape[1] < 3:  # detail is of three rows
+        return 0
     detail, steps = _profiles(frames)
     width = len(detail)
     best, found = 1.0, 0
-    for columns in range(int(_LEAST * width), int(_MOST * width)):
+    for columns in range(max(_NARROWEST_PX, int(_LEAST * width)), min(int(_MOST * width), (width - 5) // 2 + 1)):
         left, right = columns, width - columns
         sides = np.concatenate((detail[: left - 2], detail[right + 2 :]))
         fill = np.concatenate((steps[: left - 3], steps[right + 3 :]))
-        if len(sides) == 0 or len(fill) == 0:
-            continue
         sharper = np.quantile(detail[left + 2 : right - 2], 0.2) / (np.quantile(sides, 0.95) + _NOISE)
         edge = min(steps[left - 2 : left + 2].max(), steps[right - 3 : right + 1].max()) / (fill.max() + _NOISE_STEP)
         score = min(sharper / _SHARPER, edge / _STEPS)
@@ -57,7 +61,7 @@ def _profiles(frames: Frames) -> tuple[Floats, Floats]:
     seen = frames[np.unique(np.linspace(0, len(frames) - 1, 3).round().astype(int))]
     detail, steps = np.zeros(frames.shape[2]), np.zeros(frames.shape[2] - 1)
     for frame in seen:
-        grey = frame @ np.array([0.299, 0.587, 0.114], np.float32)  # [H, W]
+        grey = luma(frame)
         detail += np.abs(grey[:-2] - 2 * grey[1:-1] + grey[2:]).mean(axis=0) / len(seen)
         steps += np.abs(np.diff(grey, axis=1)).mean(axis=0) / len(seen)
     return detail, steps

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from i2vbench.annotate.networks import Networks as Proposer
+from i2vbench.annotate.networks import NetworkProposer
 from i2vbench.clips import read_to_protocol
 from i2vbench.curation.choose import Candidate, choose, scaled_quotas
 from i2vbench.curation.looking import ClipStage
 from i2vbench.curation.scores import CATEGORY_PROMPTS, Scorer, networks
-from i2vbench.curation.stage import Item, MeasuringStage, Stage, ahead, fault
+from i2vbench.curation.stage import Item, MeasuringStage, Stage, ahead, damaged
 from i2vbench.curation.store import Measured
 from i2vbench.datasets.i2v_bench.categories import CATEGORIES
 from i2vbench.profiles import load_profile
@@ -37,8 +37,8 @@ class Aesthetic(ClipStage):
         scorer = Scorer(networks(self.plan.profile))
         scorer.load(self.place.device)
         for item, frames in ahead(lambda item: self.frames(item, 3), todo):
-            if isinstance(frames, str):
-                yield item, fault(frames)
+            if isinstance(frames, Measured):
+                yield item, frames
                 continue
             (look,) = scorer.look([frames])
             yield item, Measured({"score": look.score, "of_frames": list(look.aesthetic)}, look.feature)
@@ -143,17 +143,17 @@ class Annotate(MeasuringStage):
             yield from ((item, Measured({})) for item in todo)
             return
         profile = load_profile(self.plan.profile)
-        proposer = Proposer(profile, self.place.device)
+        proposer = NetworkProposer(profile, self.place.device)
         proposer.load()
 
-        def load(item: Item) -> Video | str:
+        def load(item: Item) -> Video | Measured:
             try:
-                return read_to_protocol(ClipSource(self.place.clips / f"{item.id}.mp4"), profile.protocol)
+                return read_to_protocol(ClipSource(self.place.clip(item.id)), profile.protocol)
             except VideoError as error:
-                return f"damaged: {error.reason}"
+                return damaged(error)
 
         for item, video in ahead(load, todo):
-            if isinstance(video, str):
-                yield item, fault(video)
+            if isinstance(video, Measured):
+                yield item, video
             else:
                 yield item, Measured({"by": proposer.identity, "proposal": proposer.propose(video).as_json()})

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from i2vbench.curation.finding import video_path
+from i2vbench.curation.finding import file_facts, video_path
 from i2vbench.curation.shots import Shot, find_shots, pieces
-from i2vbench.curation.stage import Item, MeasuringStage, fault, in_threads
+from i2vbench.curation.stage import Item, MeasuringStage, damaged, fault, in_threads
 from i2vbench.curation.store import Measured
-from i2vbench.files import file_sha256
-from i2vbench.video import VideoError, cut_pieces, probe
+from i2vbench.video import VideoError, cut_pieces
 
 
 class Shots(MeasuringStage):
@@ -26,7 +25,7 @@ class Shots(MeasuringStage):
             try:
                 found = find_shots(video_path(self.place.videos, item))
             except VideoError as error:
-                return fault(f"damaged: {error.reason}")
+                return damaged(error)
             return Measured({"shots": [[shot.start, shot.end, shot.transition] for shot in found]})
 
         yield from in_threads(look, todo)
@@ -100,26 +99,22 @@ class CutClips(MeasuringStage):
             )
         except VideoError as error:
             if len(clips) == 1:
-                return [(clips[0], fault(f"damaged: {error.reason}"))]
+                return [(clips[0], damaged(error))]
             return [done for item in clips for done in self._cut([item])]
-        return [(item, _facts(self._piece(item)[2])) for item in clips]
+        return [(item, _look(self._piece(item)[2])) for item in clips]
 
     def _piece(self, item: Item) -> tuple[float, float, Path]:
         """(start, end, target) of a clip, in seconds of its video's file."""
         begins = float(item.facts["download"]["begins"])
         assert item.end is not None
-        return item.start - begins, item.end - begins, self.place.clips / f"{item.id}.mp4"
+        return item.start - begins, item.end - begins, self.place.clip(item.id)
 
 
-def _facts(path: Path) -> Measured:
+def _look(path: Path) -> Measured:
     try:
-        info = probe(path)
+        return Measured(file_facts(path))
     except VideoError as error:
-        return fault(f"damaged: {error.reason}")
-    return Measured({
-        "sha256": file_sha256(path), "bytes": path.stat().st_size, "height": info.height, "width": info.width,
-        "fps": info.fps, "frames": info.num_frames, "seconds": info.times[-1] + 1 / info.fps,
-    })  # fmt: skip
+        return damaged(error)
 
 
 def _clip(video: Item, start: float, end: float) -> Item:

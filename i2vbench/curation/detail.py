@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from i2vbench.curation.frames import luma
 from i2vbench.types import Frames
 
 TILE_PX = 64
@@ -79,7 +80,7 @@ def losses(energies: Floats) -> Floats:
 
 def _detailed(frame: npt.NDArray[np.uint8]) -> Floats:
     """Mean energy at each frequency, the higher one of across and down, of a frame's most detailed tiles: [n, 64]."""
-    grey = frame @ np.array([0.299, 0.587, 0.114], np.float32)  # [H, W]
+    grey = luma(frame)
     rows, columns = grey.shape[0] // TILE_PX, grey.shape[1] // TILE_PX
     cut = grey[: rows * TILE_PX, : columns * TILE_PX].reshape(rows, TILE_PX, columns, TILE_PX)
     tiles = cut.transpose(0, 2, 1, 3).reshape(-1, TILE_PX * TILE_PX)  # [n, 64 * 64]

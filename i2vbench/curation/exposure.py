@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from i2vbench.curation.frames import luma
 from i2vbench.types import Frames
 
 _DARK, _BRIGHT = 16, 239
@@ -36,9 +37,8 @@ class Exposure:
 
 def exposure(frames: Frames) -> Exposure:
     """What the frames, uint8 [T, H, W, 3] with T >= 1, are like on the whole."""
-    counts = [
-        np.bincount(_luma(frame).ravel(), minlength=256) for frame in frames
-    ]  # a frame at a time: floats are large
+    # A frame at a time: floats are large.
+    counts = [np.bincount(np.rint(luma(frame)).astype(np.uint8).ravel(), minlength=256) for frame in frames]
     levels = np.arange(256)
     means = [float(count @ levels) / count.sum() for count in counts]
     spreads = [
@@ -51,7 +51,3 @@ def exposure(frames: Frames) -> Exposure:
         bright_share=float(every[_BRIGHT + 1 :].sum() / every.sum()),
         contrast=float(np.mean(spreads)) / 255,
     )
-
-
-def _luma(frame: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    return np.rint(frame @ np.array([0.299, 0.587, 0.114], np.float32)).astype(np.uint8)

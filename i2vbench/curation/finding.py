@@ -10,8 +10,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any, TypeVar
 
-from i2vbench.curation.candidates import read_candidates
-from i2vbench.curation.stage import FAULT, Item, MeasuringStage, Stage, fault, in_threads
+from i2vbench.curation.candidates import SAID, read_candidates
+from i2vbench.curation.stage import FAULT, Item, MeasuringStage, Stage, damaged, fault, in_threads
 from i2vbench.curation.store import Measured
 from i2vbench.datasets.download.faults import PERMANENT, SiteFault
 from i2vbench.datasets.download.options import SiteOptions
@@ -117,12 +117,12 @@ class Listing(Stage):
         listed = read_candidates(self.plan.path.parent / sources.list, self.plan.categories) if sources.list else []
         found = [
             Item(id="", source=video["source"], category=query.category,
-                 said={name: video[name] or "" for name in ("title", "author")})
+                 said={name: video[name] for name in ("title", "author") if video[name]})
             for query in before for video in query.facts["search"]["found"]
         ]  # fmt: skip
         items = [*listed, *found]
         for number, item in enumerate(items):
-            item.id = item.video = f"{video_id(item.source, item.start, item.end)}"
+            item.id = item.video = video_id(item.source, item.start, item.end)
             item.facts[self.name] = {"number": number}
         # One that is there again is an item of its own here, so that its row says so.
         seen: dict[str, int] = {}
@@ -164,10 +164,15 @@ class Metadata(SiteStage):
 
             yield from in_threads(describe, todo, self.plan.download.jobs)
 
+    def judge(self, items: Sequence[Item]) -> list[str]:
+        """As `MeasuringStage.judge`; what the site says of an item goes with it, but where its list has said it."""
+        for item in items:
+            facts = item.facts[self.name]
+            item.said = {name: str(facts[name]) for name in SAID if facts.get(name)} | item.said
+        return super().judge(items)
+
     def reason(self, item: Item) -> str:
         wanted, facts = self.plan.metadata, item.facts[self.name]
-        said = {**{k: v for k, v in facts.items() if k in ("title", "author", "licence") and v}, **item.said}
-        item.said |= {name: str(text) for name, text in said.items() if text}
         height, seconds, age = facts.get("height"), facts.get("seconds"), facts.get("age_limit") or 0
         licence = item.said.get("licence", "")
         if facts.get("live"):
@@ -217,7 +222,7 @@ class Download(SiteStage):
                 except SiteFault as error:
                     return fault(str(error))
                 except VideoError as error:
-                    return fault(f"damaged: {error.reason}")
+                    return damaged(error)
 
             yield from in_threads(fetch, todo, self.plan.download.jobs)
 
@@ -229,12 +234,7 @@ class Download(SiteStage):
     def _look(self, item: Item, fetched: Fetched | None) -> Measured:
         path, begins = (fetched.path, fetched.begins) if fetched else (item.path, 0.0)
         assert path is not None
-        info = probe(path)
-        return Measured({
-            "file": path.name, "begins": begins, "sha256": file_sha256(path), "bytes": path.stat().st_size,
-            "height": info.height, "width": info.width, "fps": info.fps, "frames": info.num_frames,
-            "seconds": info.times[-1] + 1 / info.fps,
-        })  # fmt: skip
+        return Measured({"file": path.name, "begins": begins, **file_facts(path)})
 
     def reason(self, item: Item) -> str:
         facts, wanted = item.facts[self.name], self.plan.metadata
@@ -243,6 +243,19 @@ class Download(SiteStage):
         if item.start >= facts["begins"] + facts["seconds"]:
             return f"too short: it ends at {facts['begins'] + facts['seconds']:.3f} s, before its section begins"
         return ""
+
+
+def file_facts(path: Path) -> dict[str, Any]:
+    """What a video file is and shows.
+
+    Raises:
+        VideoError: It cannot be read.
+    """
+    info = probe(path)
+    return {
+        "sha256": file_sha256(path), "bytes": path.stat().st_size, "height": info.height, "width": info.width,
+        "fps": info.fps, "frames": info.num_frames, "seconds": info.seconds,
+    }  # fmt: skip
 
 
 def video_path(videos: Path, item: Item) -> Path:
@@ -276,5 +289,5 @@ def _describe_file(path: Path) -> Measured:
     try:
         info = probe(path)
     except VideoError as error:
-        return fault(f"damaged: {error.reason}")
-    return Measured({"height": info.height, "seconds": info.times[-1] + 1 / info.fps})
+        return damaged(error)
+    return Measured({"height": info.height, "seconds": info.seconds})

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
 from i2vbench.curation.sheets import SheetClip
+from i2vbench.datasets.csv_table import read_cells
 from i2vbench.datasets.folder import FolderDataset
 from i2vbench.datasets.metadata import COLUMNS, METADATA, Row
 from i2vbench.datasets.writing import SOURCE_COLUMNS
@@ -50,12 +49,7 @@ def _clip(row: Row, others: Mapping[str, str]) -> SheetClip:
 
 def _other_columns(folder: Path) -> dict[int, dict[str, str]]:
     """What stands in further columns, by row as a spreadsheet counts; the table has been found valid before."""
-    text = (folder / METADATA).read_bytes().decode("utf-8-sig")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header = [name.strip() for name in next(reader, [])]
-    places = [(place, name) for place, name in enumerate(header) if name and name not in COLUMNS]
     return {
-        number: {name: one_line(fields[place]) for place, name in places if fields[place].strip()}
-        for number, fields in enumerate(reader, start=2)
-        if fields
+        number: {name: one_line(text) for name, text in cells.items() if name and name not in COLUMNS and text.strip()}
+        for number, cells in read_cells((folder / METADATA).read_bytes()).items()
     }

@@ -1,4 +1,4 @@
-"""Which frames of a clip the measurements look at; a file is decoded once for all of them."""
+"""Which frames of a clip the measurements look at."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
+import numpy.typing as npt
 
-from i2vbench.types import Frames
-from i2vbench.video import VideoInfo, each_frame, probe, read_video, resize_and_crop
+from i2vbench.types import Frames, Image
+from i2vbench.video import probe, read_video
 
 SPREAD = 5
-"""Frames that pictures are judged by."""
+"""Frames that pictures are judged by, spread over a clip."""
 
 PAIRS = 8
 """Pairs of frames that motion is judged by."""
@@ -41,55 +42,32 @@ class Pairs:
     seconds: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Glimpse:
-    """What is taken of a clip.
-
-    Attributes:
-        info: What `probe` says of it.
-        spread: uint8 [T, H, W, 3] at the file's size, from the first frame to the last.
-        pairs: None of a clip of one frame.
-    """
-
-    info: VideoInfo
-    spread: Frames
-    pairs: Pairs | None
-
-
-def glimpse(
-    path: str | os.PathLike[str], spread: int = SPREAD, pairs: int = PAIRS, pair_side_px: int = PAIR_SIDE_PX
-) -> Glimpse:
-    """The frames that all measurements need, of one reading of the file.
+def read_pairs(path: str | os.PathLike[str], count: int = PAIRS, side_px: int = PAIR_SIDE_PX) -> Pairs | None:
+    """Pairs of frames spread over a clip, `PAIR_SECONDS` apart; None of a clip of one frame.
 
     Args:
         path: The video file.
-        spread: Frames in equal steps, at most.
-        pairs: Pairs of frames, at most.
-        pair_side_px: Of the frames of pairs, the shorter side; tiny_raft is at home at 128.
+        count: Of pairs, at most.
+        side_px: Of the frames, the shorter side; tiny_raft is at home at 128.
 
     Raises:
         VideoError: As `read_video`.
     """
     info = probe(path)
-    wanted = spread_indices(info.num_frames, spread)
-    paired = pair_indices(info.times, pairs)
-    height, width = _size(info, pair_side_px)
-    places = {frame: place for place, frame in enumerate(sorted({frame for pair in paired for frame in pair}))}
-    pictures = np.empty((len(wanted), info.height, info.width, 3), np.uint8)
-    small = np.empty((len(places), height, width, 3), np.uint8)
-    for index, picture in each_frame(path, sorted({*wanted, *places}), info=info):
-        if index in places:
-            small[places[index]] = resize_and_crop(picture[None], height, width)[0]
-        if index in wanted:
-            pictures[wanted.index(index)] = picture
-    if not paired:
-        return Glimpse(info, pictures, None)
-    positions = tuple((places[first], places[second]) for first, second in paired)
-    seconds = tuple(info.times[second] - info.times[first] for first, second in paired)
-    return Glimpse(info, pictures, Pairs(small, positions, seconds))
+    pairs = pair_indices(info.times, count)
+    if not pairs:
+        return None
+    wanted = sorted({frame for pair in pairs for frame in pair})
+    frames = read_video(path, wanted, size=size_of(info.height, info.width, side_px), info=info).frames
+    places = {frame: place for place, frame in enumerate(wanted)}
+    return Pairs(
+        frames=frames,
+        positions=tuple((places[first], places[second]) for first, second in pairs),
+        seconds=tuple(info.times[second] - info.times[first] for first, second in pairs),
+    )
 
 
-def spread_frames(path: str | os.PathLike[str], count: int, size: tuple[int, int] | None = None) -> Frames:
+def spread_frames(path: str | os.PathLike[str], count: int = SPREAD, size: tuple[int, int] | None = None) -> Frames:
     """Frames in equal steps from the first to the last: uint8 [count, H, W, 3], of shorter clips as many as there are.
 
     Args:
@@ -143,7 +121,13 @@ def pair_indices(times: Sequence[float], count: int, seconds: float = PAIR_SECON
     return [whole[index] for index in spread_indices(len(whole), count)] if whole else []
 
 
-def _size(info: VideoInfo, shorter_px: int) -> tuple[int, int]:
-    """(height, width) with that shorter side."""
-    scale = shorter_px / min(info.height, info.width)
-    return round(info.height * scale), round(info.width * scale)
+def size_of(height: int, width: int, side_px: int) -> tuple[int, int]:
+    """(height, width) of a picture brought to that shorter side."""
+    scale = side_px / min(height, width)
+    return round(height * scale), round(width * scale)
+
+
+def luma(frame: Image) -> npt.NDArray[np.float32]:
+    """How bright each pixel is (BT.601, 0 to 255), float32 [H, W]."""
+    grey: npt.NDArray[np.float32] = frame @ np.array([0.299, 0.587, 0.114], np.float32)
+    return grey

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from i2vbench.curation.frames import size_of
 from i2vbench.types import Frames
 from i2vbench.video import resize_and_crop
 
@@ -96,6 +97,5 @@ def _small(boxes: Any, most: float) -> Sequence[npt.NDArray[np.int32]]:
 
 
 def _fitted(frames: Frames) -> Frames:
-    height, width = frames.shape[1:3]
-    scale = SIDE_PX / min(height, width)
-    return resize_and_crop(frames, round(height * scale), round(width * scale), "bicubic")
+    height, width = size_of(frames.shape[1], frames.shape[2], SIDE_PX)
+    return resize_and_crop(frames, height, width, "bicubic")

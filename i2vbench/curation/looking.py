@@ -4,38 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from i2vbench.curation.borders import inside, letterbox
 from i2vbench.curation.detail import true_height
 from i2vbench.curation.duplicates import alike, phashes
 from i2vbench.curation.exposure import exposure
-from i2vbench.curation.frames import Pairs, glimpse, spread_frames
+from i2vbench.curation.frames import SPREAD, Pairs, read_pairs, spread_frames
 from i2vbench.curation.lettering import Lettering
 from i2vbench.curation.motion import MotionMeter
-from i2vbench.curation.stage import Item, MeasuringStage, Stage, ahead, fault, in_threads
+from i2vbench.curation.stage import Item, MeasuringStage, Stage, ahead, damaged, fault, in_threads
 from i2vbench.curation.store import Measured
 from i2vbench.profiles import load_profile
 from i2vbench.types import Frames
 from i2vbench.video import VideoError
 
-FRAMES = 5
-"""Of a clip that are looked at, spread over it."""
-
 
 class ClipStage(MeasuringStage):
     """A stage that looks at frames of clips."""
 
-    def clip(self, item: Item) -> Path:
-        return self.place.clips / f"{item.id}.mp4"
-
-    def frames(self, item: Item, count: int = FRAMES) -> Frames | str:
-        """Frames spread over a clip, uint8 [count, H, W, 3], or why they cannot be read."""
+    def frames(self, item: Item, count: int = SPREAD) -> Frames | Measured:
+        """Frames spread over a clip, uint8 [count, H, W, 3], or that they cannot be read."""
         try:
-            return spread_frames(self.clip(item), count)
+            return spread_frames(self.place.clip(item.id), count)
         except VideoError as error:
-            return f"damaged: {error.reason}"
+            return damaged(error)
 
 
 class Picture(ClipStage):
@@ -47,8 +40,8 @@ class Picture(ClipStage):
     def measure(self, todo: Sequence[Item]) -> Iterator[tuple[Item, Measured]]:
         def look(item: Item) -> Measured:
             frames = self.frames(item)
-            if isinstance(frames, str):
-                return fault(frames)
+            if isinstance(frames, Measured):
+                return frames
             bars = letterbox(frames)
             picture = inside(frames, bars)  # bars would fool all the rest
             return Measured({
@@ -84,8 +77,8 @@ class Text(ClipStage):
     def measure(self, todo: Sequence[Item]) -> Iterator[tuple[Item, Measured]]:
         lettering = Lettering()
         for item, frames in ahead(self.frames, todo):
-            if isinstance(frames, str):
-                yield item, fault(frames)
+            if isinstance(frames, Measured):
+                yield item, frames
             else:
                 yield item, Measured(asdict(lettering.measure(frames)))
 
@@ -119,16 +112,16 @@ class Motion(ClipStage):
     def measure(self, todo: Sequence[Item]) -> Iterator[tuple[Item, Measured]]:
         meter = MotionMeter(self.place.device, *self.checkpoints)
 
-        def load(item: Item) -> Pairs | str:
+        def load(item: Item) -> Pairs | Measured:
             try:
-                pairs = glimpse(self.clip(item), spread=1, pair_side_px=self._side_px).pairs
+                pairs = read_pairs(self.place.clip(item.id), side_px=self._side_px)
             except VideoError as error:
-                return f"damaged: {error.reason}"
-            return pairs or "too short: it has one frame"
+                return damaged(error)
+            return pairs or fault("too short: it has one frame")
 
         for item, pairs in ahead(load, todo):
-            if isinstance(pairs, str):
-                yield item, fault(pairs)
+            if isinstance(pairs, Measured):
+                yield item, pairs
             else:
                 (motion,) = meter.measure([pairs])
                 yield item, Measured(asdict(motion))

@@ -7,10 +7,6 @@ clip that has left the set for a while.
 
 from __future__ import annotations
 
-import csv
-import io
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,10 +16,11 @@ from i2vbench.annotate.store import Store as ProposalStore
 from i2vbench.curation.pipeline import Report
 from i2vbench.curation.stage import Item, Place
 from i2vbench.curation.store import Store
+from i2vbench.datasets.csv_table import read_cells
 from i2vbench.datasets.metadata import METADATA, read_folder
 from i2vbench.datasets.writing import metadata_bytes, write_metadata
 from i2vbench.errors import UserError
-from i2vbench.files import write_bytes
+from i2vbench.files import link_or_copy, write_bytes
 from i2vbench.texts import one_line
 
 MANIFEST = "MANIFEST.csv"
@@ -70,7 +67,7 @@ def write_clips(place: Place, report: Report) -> None:
     clips = place.folder / "clips"
     clips.mkdir(parents=True, exist_ok=True)
     for item in chosen:
-        _link(place.clips / f"{item.id}.mp4", clips / f"{item.id}.mp4")
+        link_or_copy(place.clip(item.id), clips / f"{item.id}.mp4")
     made = _by_id(metadata_bytes([_row(item) for item in chosen]))
     rows = {id_: _with(row, edited.get(id_, {})) for id_, row in made.items()}
     place.store.keep_cells("written", {f"{id_}{_NEXT}": row for id_, row in rows.items()})
@@ -122,10 +119,7 @@ def _table(folder: Path) -> dict[str, Cells]:
 
 def _by_id(data: bytes) -> dict[str, Cells]:
     """The cells of each row of a valid table."""
-    reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
-    header = [name.strip() for name in next(reader)]
-    rows = [dict(zip(header, fields, strict=True)) for fields in reader if fields]
-    return {row["id"]: row for row in rows}
+    return {cells["id"]: cells for cells in read_cells(data).values()}
 
 
 def _edits(store: Store, before: Mapping[str, Cells]) -> dict[str, Cells]:
@@ -151,17 +145,6 @@ def _with(row: Cells, edits: Cells) -> Cells:
     return {**row, **edits} if edits.get("sha256") == row["sha256"] else row
 
 
-def _link(made: Path, target: Path) -> None:
-    """The same file under another name, or a copy where the disk has no links."""
-    if target.is_file() and target.samefile(made):
-        return
-    target.unlink(missing_ok=True)
-    try:
-        os.link(made, target)
-    except OSError:
-        shutil.copyfile(made, target)
-
-
 def _tidy(place: Place, chosen: set[str]) -> None:
     """Remove clips of ours that are not in the set any more, and every copy of those that a person has removed."""
     ours = place.store.items("cut")
@@ -169,7 +152,7 @@ def _tidy(place: Place, chosen: set[str]) -> None:
         if path.stem in ours and path.stem not in chosen:
             path.unlink()
     for id_ in ours.intersection(place.removed):
-        (place.clips / f"{id_}.mp4").unlink(missing_ok=True)
+        place.clip(id_).unlink(missing_ok=True)
 
 
 def _manifest_row(row: Mapping[str, str]) -> dict[str, object]:

@@ -98,7 +98,7 @@ def find_shots(path: str | os.PathLike[str], info: VideoInfo | None = None) -> l
     }
     starts = {fade.start for fade in fades}
     ordered = sorted(border for border in borders if border < info.num_frames)
-    times = [info.times[border] for border in ordered] + [info.times[-1] + 1 / info.fps]
+    times = [info.times[border] for border in ordered] + [info.seconds]
     if any(begin >= end for begin, end in pairwise(times)):
         raise VideoError(info.path, "has frames that do not follow each other in time")
     return [Shot(*span, frame in starts) for frame, span in zip(ordered, pairwise(times), strict=True)]

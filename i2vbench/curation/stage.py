@@ -19,6 +19,7 @@ from typing import Any, ClassVar, TypeVar
 
 from i2vbench.curation.plan import Plan
 from i2vbench.curation.store import FOLDER, Measured, Store
+from i2vbench.video import VideoError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -83,6 +84,10 @@ class Place:
     def clips(self) -> Path:
         """What was cut."""
         return self.folder / FOLDER / "clips"
+
+    def clip(self, id_: str) -> Path:
+        """A clip that was cut, or will be."""
+        return self.clips / f"{id_}.mp4"
 
 
 class Stage:
@@ -193,3 +198,8 @@ def ahead(load: Callable[[T], R], items: Iterable[T], workers: int | None = None
 def fault(reason: str) -> Measured:
     """Of an item that could not be looked at."""
     return Measured({FAULT: reason})
+
+
+def damaged(error: VideoError) -> Measured:
+    """Of an item whose file cannot be read."""
+    return fault(f"damaged: {error.reason}")

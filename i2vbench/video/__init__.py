@@ -12,7 +12,7 @@ cut exactly between two units. Of 5200 damaged files of 13 kinds, 2719 were refu
 from i2vbench.video.container import VideoError
 from i2vbench.video.cut import cut_pieces, cut_video
 from i2vbench.video.pictures import encode_jpeg, encode_png, jpeg_facts, read_image, read_pictures, resize_and_crop
-from i2vbench.video.read import VideoInfo, each_frame, probe, read_video, reader_version, shown_frames
+from i2vbench.video.read import VideoInfo, check_decodes, each_frame, probe, read_video, reader_version, shown_frames
 from i2vbench.video.write import (
     encode_preview,
     write_frames,
@@ -25,6 +25,7 @@ from i2vbench.video.write import (
 __all__ = [
     "VideoError",
     "VideoInfo",
+    "check_decodes",
     "cut_pieces",
     "cut_video",
     "each_frame",

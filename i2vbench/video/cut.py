@@ -228,7 +228,7 @@ def _pixel_shape(stream: VideoStream, turned: bool) -> Fraction | None:
 def _ticks(info: VideoInfo, wanted: range, time_base: Fraction) -> list[int]:
     """When each wanted frame is shown, and when the last one ends, after the first one, in units of the clock."""
     times = [info.times[i] for i in wanted]
-    end = info.times[wanted.stop] if wanted.stop < info.num_frames else times[-1] + 1 / info.fps
+    end = info.times[wanted.stop] if wanted.stop < info.num_frames else info.seconds
     ticks = [round((time - times[0]) / float(time_base)) for time in (*times, end)]
     if any(begin >= end for begin, end in pairwise(ticks)):
         raise VideoError(info.path, "has two frames at one time, which MP4 cannot say")

@@ -20,7 +20,7 @@ from i2vbench.timings import timed
 from i2vbench.types import Image, Video
 from i2vbench.video.container import VideoError, count_all, demux, fps_of, opened, times_of
 from i2vbench.video.decode import decoded, orientation, read_pyav
-from i2vbench.video.decord_worker import WorkerError, read_frames
+from i2vbench.video.decord_frames import DecordError, read_decord
 from i2vbench.video.pictures import resampling, resize_and_crop
 from i2vbench.video.structure import count_empty_chunks, ends_whole
 
@@ -51,6 +51,11 @@ class VideoInfo:
     codec: str
     pixel_format: str
     hidden_frames: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """The length: from the first shown frame to where the last one ends."""
+        return self.times[-1] + 1 / self.fps
 
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
@@ -128,7 +133,7 @@ def read_video(
         gigabytes = num_wanted * height * width * 3 / 1e9
         raise VideoError(path, f"{num_wanted} frames need {gigabytes:.1f} GB, more than the free memory") from error
     if reader == "decord":
-        pictures = _read_decord(path, info, sorted(slots))
+        pictures = _checked_decord(path, info, sorted(slots))
     else:
         pictures = read_pyav(path, info.num_frames, sorted(slots))
     for index, picture in pictures:
@@ -159,6 +164,24 @@ def each_frame(
     return read_pyav(path, info.num_frames, sorted(_slots(path, wanted, info.num_frames)))
 
 
+def check_decodes(
+    path: str | os.PathLike[str], indices: Sequence[int] | None = None, *, info: VideoInfo | None = None
+) -> None:
+    """Decode frames and keep none of them: whether they can be.
+
+    Args:
+        path: The video file.
+        indices: As `each_frame` takes them.
+        info: See `read_video`.
+
+    Raises:
+        VideoError: As `read_video`.
+        ValueError: As `each_frame`.
+    """
+    for _ in each_frame(path, indices, info=info):
+        pass
+
+
 def shown_frames(info: VideoInfo, start: float, end: float | None) -> range:
     """Positions of the frames whose time, rounded to the millisecond, lies in [start, end).
 
@@ -187,7 +210,7 @@ def _slots(path: Path, indices: Sequence[int], num_frames: int) -> dict[int, lis
     return slots
 
 
-def _read_decord(path: Path, info: VideoInfo, wanted: Sequence[int]) -> Iterator[tuple[int, Image]]:
+def _checked_decord(path: Path, info: VideoInfo, wanted: Sequence[int]) -> Iterator[tuple[int, Image]]:
     """(position, picture) of each wanted position, decoded by decord in its own process; `wanted` ascends.
 
     Everything is decoded twice: decord says nothing of damage, so PyAV goes first.
@@ -208,11 +231,11 @@ def _read_decord(path: Path, info: VideoInfo, wanted: Sequence[int]) -> Iterator
     for _ in read_pyav(path, info.num_frames, wanted[-1:]):
         pass  # where a frame is damaged, decord repeats another one in its place
     try:
-        for index, picture in zip(wanted, read_frames(path, wanted, info.num_frames), strict=True):
+        for index, picture in zip(wanted, read_decord(path, wanted, info.num_frames), strict=True):
             if picture.shape != (info.height, info.width, 3):
                 raise VideoError(path, f"decord gives {list(picture.shape)}, not {[info.height, info.width, 3]}")
             yield index, picture
-    except WorkerError as error:
+    except DecordError as error:
         raise VideoError(path, f"{error}; take the reader pyav") from error
 
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from i2vbench.annotate import networks
-from i2vbench.annotate.networks import Networks, warner
+from i2vbench.annotate.networks import NetworkProposer, warner
 from i2vbench.annotate.previews import video_preview
 from i2vbench.annotate.proposals import Proposal, Seen, count, summarise
 from i2vbench.annotate.proposing import Maker, contents, propose_into
@@ -175,13 +175,13 @@ SAMPLE = Sample("x", "Pet", "a dog.", FrameSource(Path("x.mp4"), 0.0), ClipSourc
 def test_both_metrics_are_asked(metrics: None, monkeypatch: pytest.MonkeyPatch, small_profile: Profile) -> None:
     monkeypatch.setattr(networks, "missing", lambda names: [])
     monkeypatch.setattr(networks, "sha256_of", lambda name: "0" * 64)
-    proposer = Networks(small_profile, "cpu")
+    proposer = NetworkProposer(small_profile, "cpu")
     proposer.load()
     seen = proposer.propose(Video(moving_frames(4), 8))
     assert (seen.frames, seen.first_object(), seen.first_scene()) == (4, "dog", "beach")
     monkeypatch.setattr(networks, "sha256_of", lambda name: "1" * 64)
-    assert Networks(small_profile, "cpu").identity != proposer.identity
-    assert Networks(load_profile("paper"), "cpu").identity != Networks(small_profile, "cpu").identity
+    assert NetworkProposer(small_profile, "cpu").identity != proposer.identity
+    assert NetworkProposer(load_profile("paper"), "cpu").identity != NetworkProposer(small_profile, "cpu").identity
 
 
 def test_missing_checkpoints_are_told_with_the_way_around(
@@ -189,7 +189,7 @@ def test_missing_checkpoints_are_told_with_the_way_around(
 ) -> None:
     monkeypatch.setenv("I2VBENCH_CACHE", str(tmp_path))
     with pytest.raises(UserError) as told:
-        Networks(small_profile, "cpu")
+        NetworkProposer(small_profile, "cpu")
     text = str(told.value)
     assert "--no-proposals" in text
     assert "object_consistency" in text

@@ -105,6 +105,12 @@ def test_frames_of_one_colour_have_no_bars(colour: tuple[int, int, int]) -> None
     assert letterbox(np.full((3, 90, 120, 3), colour, np.uint8)) == NONE
 
 
+@pytest.mark.parametrize(("height", "width"), [(64, 30), (9, 64), (20, 20), (2, 50), (1, 1)])
+def test_pictures_too_small_for_a_blurred_fill_have_none(height: int, width: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (3, height, width, 3), np.uint8)
+    assert letterbox(noise) == NONE
+
+
 def test_the_inside_is_the_picture() -> None:
     picture = real("ocv_cup")
     whole = barred(picture, 40, 40, 0, 0, (0, 0, 0))

@@ -1,4 +1,4 @@
-"""The frames that are measured: spread over the clip, paired an eighth of a second apart, read once."""
+"""The frames that are measured: spread over the clip, and paired an eighth of a second apart."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from i2vbench.curation import frames as module
-from i2vbench.curation.frames import glimpse, pair_indices, spread_frames, spread_indices
+from i2vbench.curation.frames import pair_indices, read_pairs, spread_frames, spread_indices
 from i2vbench.types import Video
 from i2vbench.video import VideoError, read_video, resize_and_crop, write_video
 from tests.conftest import moving_frames
@@ -55,15 +54,13 @@ def test_pairs_of_a_steady_clip_are_all_equally_far_apart(fps: float) -> None:
     assert abs((pairs[0][1] - pairs[0][0]) / fps - 1 / 8) <= 0.5 / fps
 
 
-def test_a_glimpse_is_what_reading_gives(tmp_path: Path) -> None:
+def test_what_is_looked_at_is_what_reading_gives(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     write_video(path, Video(moving_frames(20, 48, 80), 24))
-    seen = glimpse(path, spread=4, pairs=3, pair_side_px=32)
     everything = read_video(path).frames
-    assert np.array_equal(seen.spread, everything[[0, 6, 13, 19]])
-    assert np.array_equal(spread_frames(path, 4), seen.spread)
+    assert np.array_equal(spread_frames(path, 4), everything[[0, 6, 13, 19]])
     assert spread_frames(path, 4, size=(16, 24)).shape == (4, 16, 24, 3)
-    pairs = seen.pairs
+    pairs = read_pairs(path, 3, side_px=32)
     assert pairs is not None
     assert pairs.seconds == pytest.approx([1 / 8] * 3)
     shown = [(pairs.frames[first], pairs.frames[second]) for first, second in pairs.positions]
@@ -73,27 +70,19 @@ def test_a_glimpse_is_what_reading_gives(tmp_path: Path) -> None:
         assert np.array_equal(second, expected[j])
 
 
-def test_a_file_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, readings = tmp_path / "clip.mp4", []
-    write_video(path, Video(moving_frames(20), 24))
-    real = module.each_frame
-    monkeypatch.setattr(module, "each_frame", lambda *given, **more: readings.append(given) or real(*given, **more))
-    glimpse(path)
-    assert len(readings) == 1
-
-
 def test_a_single_frame_has_no_pairs(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     write_video(path, Video(moving_frames(1), 24))
-    seen = glimpse(path)
-    assert (len(seen.spread), seen.pairs) == (1, None)
+    assert len(spread_frames(path)) == 1
+    assert read_pairs(path) is None
 
 
 def test_damage_is_refused(tmp_path: Path) -> None:
     path = videos.encode(tmp_path / "a.mp4", "-c:v", "libx264", "-pix_fmt", "yuv420p")
     path.write_bytes(path.read_bytes()[:9000])
-    with pytest.raises(VideoError):
-        glimpse(path)
+    for read in (spread_frames, read_pairs):
+        with pytest.raises(VideoError):
+            read(path)
 
 
 def test_no_frame_is_refused() -> None:

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from i2vbench.clips import read_first_frame, read_to_protocol, shown_frames
+from i2vbench.clips import read_first_frame, read_to_protocol
 from i2vbench.datasets import demo
 from i2vbench.datasets.demo import DemoDataset, bundled_samples
 from i2vbench.errors import UserError
 from i2vbench.profiles import load_profile
 from i2vbench.types import SAFE_ID, Sample
-from i2vbench.video import probe, read_video
+from i2vbench.video import probe, read_video, shown_frames
 
 # fmt: off
 CATEGORIES = (

@@ -211,7 +211,7 @@ def test_table_1_takes_its_human_columns_of_a_study(inside: Inside, tmp_path: Pa
     )
     assert f"50.00%^{letter} [" in done.stdout
     assert "to 5 items, intervals over both (i2vbench" in done.stdout
-    assert "unasked in Human Eval: Consistency, Appearance; Human Eval: Consistency, Motion: empty" in done.stdout
+    assert "unasked in Appearance (Human Eval: Consistency), Motion (Human Eval: Consistency): empty" in done.stdout
     assert inside("table", "run", "--human", "study").stderr.startswith("i2vbench: --human: needs the table")
 
 

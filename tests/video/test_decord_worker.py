@@ -14,7 +14,7 @@ import pytest
 from i2vbench import video
 from i2vbench.errors import UserError
 from i2vbench.types import Video
-from i2vbench.video import decord_worker, read_video, write_video
+from i2vbench.video import decord_frames, read_video, write_video
 from tests.video import files as videos
 from tests.video.reading import Made, reason
 
@@ -51,7 +51,7 @@ def fake_decord(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[st
     """Puts a decord in place whose VideoReader does what it is told."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(decord_worker, "_thread", threading.local())
+    monkeypatch.setattr(decord_frames, "_thread", threading.local())
     return lambda body: (tmp_path / "decord.py").write_text(FAKE_DECORD.format(body)) and None
 
 
@@ -67,8 +67,8 @@ def test_a_hanging_decord_is_ended(
     made: Made, fake_decord: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_decord("ctypes.PyDLL(None).sleep(600)")  # holds the GIL, as the real deadlock does
-    monkeypatch.setattr(decord_worker, "OPEN_SECONDS", 1.0)
-    monkeypatch.setattr(decord_worker, "FRAME_SECONDS", 0.0)
+    monkeypatch.setattr(decord_frames, "OPEN_SECONDS", 1.0)
+    monkeypatch.setattr(decord_frames, "FRAME_SECONDS", 0.0)
     assert "did not finish within 1 s and was ended" in reason(made("untagged.mp4"), "decord")
     fake_decord("")  # and a new worker takes its place
     assert "decord cannot read it (no frame)" in reason(made("untagged.mp4"), "decord")
@@ -84,18 +84,18 @@ def test_the_worker_survives_an_error(made: Made, fake_decord: Callable[[str], N
     fake_decord("")
     path = made("untagged.mp4")
     assert reason(path, "decord")
-    worker = decord_worker._thread.worker
+    worker = decord_frames._thread.worker
     assert reason(path, "decord")
-    assert decord_worker._thread.worker is worker
+    assert decord_frames._thread.worker is worker
 
 
 @pytest.mark.skipif(os.name != "posix", reason="asks for a process by its number")
 def test_the_worker_ends_with_its_caller(made: Made, fake_decord: Callable[[str], None]) -> None:
     fake_decord("")
     program = (
-        "import os, sys; from i2vbench import video; from i2vbench.video import decord_worker\n"
+        "import os, sys; from i2vbench import video; from i2vbench.video import decord_frames\n"
         "try: video.read_video(sys.argv[1], reader='decord')\n"
-        "except video.VideoError: print(decord_worker._thread.worker._process.pid, flush=True); os._exit(0)"
+        "except video.VideoError: print(decord_frames._thread.worker.pid, flush=True); os._exit(0)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], *filter(None, sys.path)])}
     command = [sys.executable, "-c", program, str(made("untagged.mp4"))]

@@ -17,14 +17,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from i2vbench.clips import shown_frames
 from i2vbench.errors import UserError
 from i2vbench.models.consisti2v.camera import preprocess
 from i2vbench.models.consisti2v.training.clips import TrainingClip
 from i2vbench.models.consisti2v.training.config import TrainConfig
 from i2vbench.models.consisti2v.training.stopping import ignore_signals
 from i2vbench.types import Frames
-from i2vbench.video import probe, read_video
+from i2vbench.video import probe, read_video, shown_frames
 
 MOST_TRIES = 20
 """Clips tried in place of an unreadable one before the sample is given up."""

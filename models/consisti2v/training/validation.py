@@ -8,7 +8,6 @@ from typing import cast
 
 import torch
 
-from i2vbench.clips import shown_frames
 from i2vbench.errors import UserError
 from i2vbench.log import plain_warnings
 from i2vbench.models.consisti2v.pipeline import ConsistI2VOutput, ConsistI2VPipeline
@@ -16,7 +15,7 @@ from i2vbench.models.consisti2v.training.clips import TrainingClip
 from i2vbench.models.consisti2v.training.config import TrainConfig
 from i2vbench.models.consisti2v.training.log import CurveLog
 from i2vbench.types import Image, Video
-from i2vbench.video import probe, read_image, read_video, write_mp4
+from i2vbench.video import probe, read_image, read_video, shown_frames, write_mp4
 
 FPS = 8.0
 """The published files' rate."""
