@@ -18,6 +18,8 @@ MOST_TOLD = 50
 # C0, DEL, C1 and Unicode's line and paragraph separators: each breaks a line of a table, a log or a terminal.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
+_CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):([0-5]?\d(?:\.\d{1,6})?)")
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -161,6 +163,18 @@ def number_of(name: str, text: str, faults: list[str]) -> float | None:
     else:
         return value
     return None
+
+
+def seconds_of(name: str, text: str, faults: list[str]) -> float | None:
+    """Seconds, or [HH:]MM:SS[.mmm]."""
+    text = text.strip()
+    if clock := _CLOCK.fullmatch(text):
+        hours, minutes, seconds = clock.groups()
+        return 3600 * int(hours or 0) + 60 * int(minutes) + float(seconds)
+    if ":" in text:
+        faults.append(f"{name} {shown(text)} is no time; expected seconds, or [HH:]MM:SS")
+        return None
+    return number_of(name, text, faults)
 
 
 def shown(text: str) -> str:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from i2vbench.datasets.base import Dataset
+from i2vbench.datasets.csv_table import told
 from i2vbench.errors import UserError
 from i2vbench.files import file_sha256
 from i2vbench.texts import csv_lines, csv_text, one_line
@@ -18,8 +19,6 @@ COLUMNS = (
     "id", "category", "prompt", "file", "start_seconds", "first_frame", "stride", "num_frames", "objects", "scene",
     "sha256",
 )  # fmt: skip
-
-_MOST_FAULTS = 10
 
 
 def list_samples(
@@ -53,8 +52,7 @@ def list_samples(
         else:
             lines.append([row.get(name, "") for name in columns])
     if faults:
-        more = f"; and {len(faults) - _MOST_FAULTS} more" if len(faults) > _MOST_FAULTS else ""
-        raise UserError(f"data set {dataset.name}: {'; '.join(faults[:_MOST_FAULTS])}{more}")
+        raise UserError(told(f"data set {dataset.name}", faults))
     return csv_lines(lines)
 
 

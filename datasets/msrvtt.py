@@ -55,7 +55,7 @@ class MSRVTT(DrawnDataset):
         clips, faults = draw_clips(keys, self._stride)
         if not clips:
             raise UserError(
-                f"data set msrvtt: none of the {len(there)} videos below {self.folder} can be read: {faults[0]}"
+                f"data set {self.name}: none of the {len(there)} videos below {self.folder} can be read: {faults[0]}"
             )
         self.note = describe_draw(clips.values(), self._stride, "and captions drawn")
         self.note += f"; captions of {annotations.describe()}"

@@ -10,6 +10,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from i2vbench.datasets.csv_table import told
 from i2vbench.datasets.drawn import DrawnDataset, describe_draw, draw_clips, key_of
 from i2vbench.errors import UserError
 from i2vbench.types import Sample
@@ -35,14 +36,11 @@ class UCF101(DrawnDataset):
         found: dict[str, dict[str, Path]] = {row["class"].lower(): {} for row in classes}
         for path in sorted(self._root.rglob("*.avi")):
             # v_HandStandPushups_g01_c01.avi lies in the class HandstandPushups.
-            of_class = path.stem.removeprefix("v_").partition("_")[0].lower()
-            if of_class in found:
-                found[of_class][path.stem] = path
-        short = [
-            f"{row['class']} ({len(found[row['class'].lower()])} of {row['videos']})"
-            for row in classes
-            if len(found[row["class"].lower()]) != int(row["videos"])
-        ]
+            name = path.stem.removeprefix("v_").partition("_")[0].lower()
+            if name in found:
+                found[name][path.stem] = path
+        counted = [(row["class"], len(found[row["class"].lower()]), int(row["videos"])) for row in classes]
+        short = [f"{name} ({here} of {videos})" for name, here, videos in counted if here != videos]
         if short:
             raise UserError(
                 f"data set {self.name}: expected the 13,320 .avi files of UCF-101 in {self._root}; not whole are "
@@ -50,12 +48,12 @@ class UCF101(DrawnDataset):
             )
         chosen: list[tuple[dict[str, str], Path]] = []
         for row in classes:
-            names = choose_videos(list(found[row["class"].lower()]), int(row["quota_2048"]), self._seed)
-            chosen += [(row, found[row["class"].lower()][name]) for name in names]
+            of_class = found[row["class"].lower()]
+            names = choose_videos(list(of_class), int(row["quota_2048"]), self._seed)
+            chosen += [(row, of_class[name]) for name in names]
         clips, faults = draw_clips({path: video_key(path.stem, self._seed) for _, path in chosen}, self._stride)
         if faults:
-            listed = "; ".join(faults[:10]) + (f"; and {len(faults) - 10} more" if len(faults) > 10 else "")
-            raise UserError(f"data set {self.name}: {len(faults)} videos cannot be drawn from: {listed}")
+            raise UserError(told(f"data set {self.name}: no clip can be drawn of some videos", faults))
         self.note = describe_draw(clips.values(), self._stride, "drawn by class from train and test")
         return [
             Sample(

@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
-
 from i2vbench.datasets.download.bring import Bringer
 from i2vbench.datasets.download.faults import PERMANENT, SiteFault
 from i2vbench.datasets.download.manifest import Entry
@@ -27,7 +25,7 @@ from i2vbench.datasets.download.site import Site, Stopped
 from i2vbench.datasets.metadata import METADATA
 from i2vbench.datasets.writing import write_metadata
 from i2vbench.errors import UserError
-from i2vbench.files import is_disk_error
+from i2vbench.files import hold_lock, is_disk_error
 
 LOCK = ".download.lock"
 PENDING = "pending"
@@ -101,10 +99,11 @@ def _locked(out: Path) -> Iterator[None]:
         raise UserError(f"{out} holds a {METADATA} that is not of a download; name another folder with --out")
     try:
         (out / "clips").mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(out / LOCK, timeout=0):
+        lock = hold_lock(out / LOCK, f"{out}: another process downloads into it")
+        try:
             yield
-    except filelock.Timeout:
-        raise UserError(f"{out}: another process downloads into it") from None
+        finally:
+            lock.release()
     except OSError as error:
         if not is_disk_error(error) and not isinstance(error, FileExistsError | NotADirectoryError):
             raise

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from i2vbench.datasets.csv_table import CONTROL, Fault, Names, header_faults, number_of, read_rows, shown, told
+from i2vbench.datasets.csv_table import CONTROL, Fault, Names, header_faults, read_rows, seconds_of, shown, told
 from i2vbench.datasets.metadata import COLUMNS
 from i2vbench.datasets.writing import SOURCE_COLUMNS
 from i2vbench.errors import UserError
@@ -26,7 +26,6 @@ _OURS = {*_SOURCES, *_STARTS, *_ENDS, *_TEXTS, *COLUMNS, *SOURCE_COLUMNS}
 _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _WATCH = "https://www.youtube.com/watch?v="
 _YOUTUBE_HOSTS = re.compile(r"(?:(?:www|m|music)\.)?youtube(?:-nocookie)?\.com|(?:www\.)?youtu\.be")
-_CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):([0-5]?\d(?:\.\d{1,6})?)")
 _LONGEST_ADDRESS = 2048
 
 
@@ -193,12 +192,3 @@ def web_address(text: str, faults: list[str]) -> str:
         known = youtube_id(text)
         return _WATCH + known if known else text
     return ""
-
-
-def seconds_of(name: str, text: str, faults: list[str]) -> float | None:
-    """Seconds, or [HH:]MM:SS[.mmm]."""
-    text = text.strip()
-    if clock := _CLOCK.fullmatch(text):
-        hours, minutes, seconds = clock.groups()
-        return 3600 * int(hours or 0) + 60 * int(minutes) + float(seconds)
-    return number_of(name, text, faults)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from i2vbench.datasets.folder import FolderDataset
 from i2vbench.datasets.metadata import METADATA
 from i2vbench.errors import UserError
 from i2vbench.weights.places import cache_folder
+
+
+def data_folder() -> Path:
+    """Where the set is looked for, and brought to."""
+    return cache_folder() / "data" / "i2v-bench"
 
 
 class I2VBenchDataset(FolderDataset):
@@ -19,7 +26,7 @@ class I2VBenchDataset(FolderDataset):
     protocol = "i2v-bench"
 
     def __init__(self) -> None:
-        folder = cache_folder() / "data" / "i2v-bench"
+        folder = data_folder()
         if not (folder / METADATA).is_file():
             raise UserError(
                 f"the I2V-Bench data set is not in {folder}: `i2vbench data download i2v-bench` brings it from Google "

@@ -13,7 +13,7 @@ from pathlib import Path
 from i2vbench.datasets.i2v_bench.categories import CATEGORIES
 from i2vbench.datasets.i2v_bench.looks import Look, Looks
 from i2vbench.datasets.i2v_bench.matching import Subject
-from i2vbench.files import atomic_file
+from i2vbench.files import file_sha256, link_or_copy
 
 CLIPS = "clips"
 
@@ -83,31 +83,16 @@ def place(source: Path, target: Path, look: Look, looks: Looks) -> bool:
     """
     if target.is_file() and (os.path.samefile(source, target) or looks.holds(target, look.sha256)):
         return True
-    if _link(source, target):
+    link_or_copy(source, target)
+    if os.path.samefile(source, target):
         state = target.stat()
         return (state.st_size, state.st_mtime_ns) == (look.bytes, look.mtime_ns)
-    digest = hashlib.sha256()
-    with open(source, "rb") as reader, atomic_file(target) as writer:
-        while chunk := reader.read(1 << 20):
-            digest.update(chunk)
-            writer.write(chunk)
-    if digest.hexdigest() != look.sha256:
+    if file_sha256(target) != look.sha256:
         target.unlink()
         return False
     os.utime(target, ns=(look.mtime_ns, look.mtime_ns))
     state = target.stat()
     looks.note(target, Look(state.st_size, state.st_mtime_ns, look.sha256))
-    return True
-
-
-def _link(source: Path, target: Path) -> bool:
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        partial.unlink(missing_ok=True)
-        os.link(source.resolve(), partial)
-    except (OSError, NotImplementedError):
-        return False  # another disk, or a file system without links; a copy says what is wrong, if anything is
-    os.replace(partial, target)
     return True
 
 

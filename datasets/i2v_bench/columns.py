@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from i2vbench.datasets.csv_table import seconds_of
 from i2vbench.datasets.metadata import VIDEO_SUFFIXES
 from i2vbench.texts import one_line
 
@@ -105,15 +105,11 @@ def _with_sections(found: dict[str, str]) -> dict[str, str]:
 
 
 def _seconds(field: str, text: str) -> float:
-    """Of "2.5" or "00:01:02.5"."""
-    parts = text.split(":")
-    try:
-        numbers = [float(part) for part in parts]
-    except ValueError:
-        numbers = []
-    if not 1 <= len(numbers) <= 3 or any(not 0 <= number < 1e9 for number in numbers):
-        raise ValueError(f"{field} '{text}' is no time; expected seconds, or HH:MM:SS")
-    return math.fsum(number * 60**power for power, number in enumerate(reversed(numbers)))
+    faults: list[str] = []
+    seconds = seconds_of(field, text, faults)
+    if seconds is None:
+        raise ValueError(faults[0])
+    return seconds
 
 
 def parts_of(reference: str) -> tuple[str, ...]:

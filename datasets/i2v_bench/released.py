@@ -15,8 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from i2vbench.datasets.i2v_bench import data_folder
 from i2vbench.datasets.i2v_bench.archives import TooMuch
 from i2vbench.datasets.i2v_bench.categories import CATEGORIES, category_of_path
 from i2vbench.datasets.i2v_bench.clips import CLIPS, assign_ids, clip_name, in_order, place, row_of, section_fault
@@ -30,9 +29,8 @@ from i2vbench.datasets.i2v_bench.tables import Row, read_table
 from i2vbench.datasets.metadata import METADATA, read_folder
 from i2vbench.datasets.writing import metadata_bytes, write_metadata
 from i2vbench.errors import UserError
-from i2vbench.files import is_disk_error, write_json
+from i2vbench.files import hold_lock, is_disk_error, write_json
 from i2vbench.parsing import parse_json
-from i2vbench.weights.places import cache_folder
 
 WORK = ".released"
 SECONDS_BETWEEN_LINES = 10.0
@@ -57,17 +55,18 @@ def bring(source: Path | None, out: Path | None, tell: Tell) -> Outcome:
     Raises:
         UserError: There is nothing to make a data set of, or no way to it, in a sentence that says what to do.
     """
-    folder = (out.expanduser() if out else cache_folder() / "data" / "i2v-bench").absolute()
+    folder = (out.expanduser() if out else data_folder()).absolute()
     source = source.expanduser().absolute() if source else None
     if source:
         _check_source(source, folder)
     try:
         (folder / WORK).mkdir(parents=True, exist_ok=True)
         (folder / CLIPS).mkdir(exist_ok=True)
-        with FileLock(folder / WORK / "lock", timeout=0):
+        lock = hold_lock(folder / WORK / "lock", f"{folder}: another process imports into it; wait for its end")
+        try:
             return _Import(folder, tell).run(source)
-    except Timeout:
-        raise UserError(f"{folder}: another process imports into it; wait for its end") from None
+        finally:
+            lock.release()
     except TooMuch as error:
         raise UserError(str(error)) from error
     except OSError as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count as count_from
@@ -13,19 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from i2vbench.datasets.base import Dataset
-from i2vbench.datasets.metadata import METADATA
 from i2vbench.datasets.synthetic.clip import HELD_OUT, SyntheticClip, draw_clip, plan_clip
 from i2vbench.datasets.synthetic.words import CATEGORIES, category_of
+from i2vbench.datasets.writing import write_metadata
 from i2vbench.errors import UserError
-from i2vbench.files import atomic_file, write_bytes
+from i2vbench.files import atomic_file
 from i2vbench.types import ClipSource, FrameSource, Sample
 from i2vbench.video import write_video
 from i2vbench.weights.places import cache_folder
 
 DRAWING = 1
 """Of how clips are drawn: files of another number are drawn anew."""
-
-_COLUMNS = ("file_name", "id", "category", "prompt", "fps", "objects", "scene")
 
 
 class SyntheticDataset(Dataset):
@@ -104,12 +100,10 @@ def write_folder(
     Raises:
         UserError: The folder holds something, or cannot be written to.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out} is there already; name a new folder")
-    table = io.StringIO()
-    rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(_COLUMNS)
+    rows: list[dict[str, object]] = []
     try:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise UserError(f"{out} is there already; name a new folder")
         out.mkdir(parents=True, exist_ok=True)
         for done, one in enumerate(islice(seeds_by_category(seed), count), start=1):
             clip = draw_clip(one, num_frames, fps, *size)
@@ -117,11 +111,12 @@ def write_folder(
             write_video(out / f"{name}.mp4", clip.video)
             if truth:
                 _write_truth(out / f"{name}.npz", clip)
-            rows.writerow(
-                [f"{name}.mp4", name, clip.category, clip.caption, f"{fps:g}", clip.things[0].kind, clip.scene]
-            )
+            rows.append({
+                "file_name": f"{name}.mp4", "id": name, "category": clip.category, "prompt": clip.caption, "fps": fps,
+                "objects": clip.things[0].kind, "scene": clip.scene,
+            })  # fmt: skip
             tell(done)
-        write_bytes(out / METADATA, table.getvalue().encode())
+        write_metadata(out, rows)
     except OSError as error:
         raise UserError(f"{out} cannot be written to: {error.strerror}") from error
 

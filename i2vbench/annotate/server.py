@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import HTTPException, Response
+from fastapi import FastAPI, HTTPException, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from markupsafe import Markup
 from pydantic import Field
@@ -74,6 +74,7 @@ def make_app(session: Session, name: str, token: str, finish: Callable[[], None]
         finish: Called when the person is done.
     """
     app = bare_app()
+    _tell_errors(app)
     shown = _page(name)
 
     def known(index: int) -> int:
@@ -124,6 +125,12 @@ def make_app(session: Session, name: str, token: str, finish: Callable[[], None]
         finish()
         return {}
 
+    return _Guard(app, token)
+
+
+def _tell_errors(app: FastAPI) -> None:
+    """What goes wrong, as an answer that says why."""
+
     @app.exception_handler(Refused)
     def refused(_request: object, error: Refused) -> JSONResponse:
         return told(422, str(error))
@@ -143,8 +150,6 @@ def make_app(session: Session, name: str, token: str, finish: Callable[[], None]
     @app.exception_handler(OSError)
     def disk(_request: object, error: OSError) -> JSONResponse:
         return told(507, f"metadata.csv could not be written, so nothing was saved: {error.strerror or error}")
-
-    return _Guard(app, token)
 
 
 def _page(name: str) -> HTMLResponse:

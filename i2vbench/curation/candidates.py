@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from i2vbench.curation.stage import Item
-from i2vbench.datasets.csv_table import CONTROL, Fault, header_faults, read_rows, shown, told
-from i2vbench.datasets.download.manifest import seconds_of, web_address
+from i2vbench.datasets.csv_table import CONTROL, Fault, header_faults, read_rows, seconds_of, shown, told
+from i2vbench.datasets.download.manifest import web_address
 from i2vbench.datasets.metadata import VIDEO_SUFFIXES
 from i2vbench.errors import UserError
 from i2vbench.names import nearest

@@ -129,5 +129,4 @@ def size_of(height: int, width: int, side_px: int) -> tuple[int, int]:
 
 def luma(frame: Image) -> npt.NDArray[np.float32]:
     """How bright each pixel is (BT.601, 0 to 255), float32 [H, W]."""
-    grey: npt.NDArray[np.float32] = frame.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-    return grey
+    return np.asarray(frame @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)

@@ -60,5 +60,5 @@ def test_clips_that_cannot_be_read_are_named_together(tmp_path: Path) -> None:
     data = make_dataset(tmp_path / "data", num_clips=3, num_images=0)
     for name in ("clip-0.mp4", "clip-2.mp4"):
         (data / name).write_bytes(b"no video")
-    with pytest.raises(UserError, match=r"data set data: clip-0: .*; clip-2: .*is not a video"):
+    with pytest.raises(UserError, match=r"data set data: 2 faults:\n  clip-0: .*\n  clip-2: .*is not a video"):
         list_samples(FolderDataset(str(data)))

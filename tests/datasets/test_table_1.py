@@ -243,7 +243,7 @@ def test_a_video_without_16_frames_is_named(ucf: Path) -> None:
     for path in (ucf / "Archery").iterdir():
         write_video(path.with_suffix(".mp4"), Video(numbered(12), 25.0))
         path.with_suffix(".mp4").rename(path)
-    with pytest.raises(UserError, match=r"2 videos cannot be drawn from: .*has 12 frames, fewer than 16"):
+    with pytest.raises(UserError, match=r"can be drawn of some videos: 2 faults:\n.*has 12 frames, fewer than 16"):
         UCF101(str(ucf)).samples()
 
 

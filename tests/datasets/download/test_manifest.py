@@ -87,7 +87,7 @@ def test_a_video_of_youtube_has_one_address(tmp_path: Path, address: str) -> Non
         (",,,Pet,x", "source is empty"),
         ("https://x.org/v,5,5,Pet,x", "end 5 is not after start 5"),
         ("https://x.org/v,-1,5,Pet,x", "start '-1' is negative"),
-        ("https://x.org/v,1:99,5,Pet,x", "start '1:99' is not a number"),
+        ("https://x.org/v,1:99,5,Pet,x", "start '1:99' is no time; expected seconds, or [HH:]MM:SS"),
         ("https://x.org/v,nan,5,Pet,x", "is not a number"),
         ("https://x.org/v,,inf,Pet,x", "infinite"),
         ("https://x.org/v,,,,x", "category is empty"),

@@ -127,7 +127,8 @@ def test_a_file_that_is_not_the_one_its_table_states_is_listed(good: Place) -> N
 
 
 @pytest.mark.parametrize(
-    ("cells", "reason"), [("9,", "beyond its end"), ("0,9", "beyond that of the video"), ("x,", "time")]
+    ("cells", "reason"),
+    [("9,", "beyond its end"), ("0,9", "beyond that of the video"), ("x,", "not a number"), ("1:90,", "no time")],
 )
 def test_a_section_outside_the_video_is_listed(good: Place, cells: str, reason: str) -> None:
     good.video("Pet/a.mp4")
