@@ -171,6 +171,30 @@ def test_distances_are_compared_with_the_real_clips(tmp_path: Path) -> None:
     assert found.total.interval.high < 0
 
 
+def test_the_interval_of_a_distance_is_of_a_less_b(tmp_path: Path) -> None:
+    """Its ends lie where the percentiles do, which of a skewed difference are not as far to either side."""
+    real, near, far = np.zeros((12, 3)), np.full((12, 3), 0.1), np.zeros((12, 3))
+    far[0] = 50.0  # drawn several times or not at all
+    runs = [
+        one_model(tmp_path / n, n, {"distance": list(rows)}, specs=[DISTANCE], reference={"distance": list(real)})
+        for n, rows in (("calm", far), ("lively", near))
+    ]
+    total = compared(*runs, draws=Draws(200, 500), by_category=False).metrics[0].total
+    assert total.interval is not None
+    assert total.interval.high - total.difference > 1.5 * (total.difference - total.interval.low)
+
+
+def test_five_samples_are_enough_for_an_interval_of_a_distance_and_one_for_none(tmp_path: Path) -> None:
+    for count, why in ((5, ""), (4, "of fewer than 5 samples"), (1, "fewer than two samples that both measured")):
+        rows = list(np.random.default_rng(0).normal(size=(count, 3)))
+        runs = [
+            one_model(tmp_path / f"{n}{count}", n, {"distance": rows}, specs=[DISTANCE], reference={"distance": rows})
+            for n in ("calm", "lively")
+        ]
+        total = compared(*runs, by_category=False).metrics[0].total
+        assert (total.interval is None, total.note.endswith(why)) == (bool(why), True)
+
+
 def test_a_sample_without_a_real_clip_is_left_out_of_a_distance(tmp_path: Path) -> None:
     rows = list(np.random.default_rng(0).normal(size=(5, 3)))
     real = {"distance": [*rows[:3], "the file is broken", rows[4]]}

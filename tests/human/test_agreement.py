@@ -56,6 +56,11 @@ def test_two_raters_who_choose_one_model_or_not_are_krippendorffs_binary_example
     assert (found.alike, found.units, found.items, found.note) == (0.6, 10, 10, "")
     assert found.interval is not None
     assert found.alpha in found.interval
+    assert found.interval.low < 0, "worse than by chance, which alpha can be"
+    twice = agreement("choice", np.repeat(points, 2, axis=1), [r.task.item for r in responses], DRAWS)
+    assert twice.units == 20
+    width, expected = (one.interval.high - one.interval.low for one in (twice, found) if one.interval)
+    assert width == pytest.approx(expected, rel=0.05), "of 10 items, whatever their videos are counted as"
 
 
 def pair_units(responses: Sequence[Response], order: Sequence[int]) -> list[list[int]]:
@@ -117,8 +122,12 @@ def test_what_cannot_be_computed_says_why() -> None:
     assert of("choice", same) == (None, "all videos were chosen, or none")
     ties = [answer(rater, n, n, (0, 1), {"motion": ()}) for rater in (1, 2) for n in range(6)]
     assert of("pairs", ties) == (None, "all answers are ties")
-    few = [answer(rater, n, n, (0, 1), {"motion": (n % 2,)}) for rater in (1, 2) for n in range(4)]
+    few, enough = (
+        [answer(rater, n, n, (0, 1), {"motion": (n % 2,)}) for rater in (1, 2) for n in range(items)]
+        for items in (4, 5)
+    )
     assert of("choice", few) == (1.0, "no interval: fewer than 5 items with two raters")
+    assert of("choice", enough) == (1.0, "")
 
 
 def test_counts_are_of_units_in_the_order_of_items() -> None:

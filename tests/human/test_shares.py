@@ -86,6 +86,9 @@ def test_of_few_raters_or_items_there_is_no_interval_but_a_reason() -> None:
             assert one.value is not None
             assert one.interval is None
             assert why in one.note
+    five = [r for r in drawn_responses(study, 5, 12) if r.task.item < 5]
+    points = points_of("choice", 3, five, "motion")
+    assert all(one.interval for one in share_estimates(points, *sides(five), DRAWS))
     nobody = np.full((0, 2), np.nan)
     assert [one.note for one in share_estimates(nobody, [], [], DRAWS)] == ["no response is of it"] * 2
 

@@ -76,6 +76,16 @@ def test_metrics_of_one_network_and_checkpoint_share_it(
     assert before() is None, "nobody holds it"
 
 
+def test_metrics_of_other_checkpoints_or_devices_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "read", lambda name: {})
+    monkeypatch.setattr("i2vbench.metrics.networks.clip.load", lambda state, *_: nn.Linear(1, 1))
+    one, other, elsewhere = Seen(), Seen(), Seen()
+    other.info = replace(other.info, checkpoints=("tiny_clip",))
+    for metric, device in ((one, "cpu"), (other, "cpu"), (elsewhere, "meta")):
+        metric.load(device, "float32")
+    assert len({id(metric._network) for metric in (one, other, elsewhere)}) == 3
+
+
 class Either(Seen):
     other_networks = frozenset({"efficientnet"})
 

@@ -23,10 +23,10 @@ def test_lengths_do_not_matter_and_one_video_is_like_many(n: int, t: int, d: int
 
 
 def test_negative_videos_count_as_they_are() -> None:
-    images = np.array([[[1.0, 0], [1, 0]], [[-1, 0], [0, 1]]])
-    per_video = clipsim_per_video(frame_cosines(images, np.array([[2.0, 0], [3, 0]])))
-    assert per_video.tolist() == [1, -0.5]
-    assert clipsim(per_video) == 0.25
+    images = np.array([[[1.0, 0], [1, 0]], [[-1, 0], [0, 1]], [[1, 0], [0, 1]]])
+    per_video = clipsim_per_video(frame_cosines(images, np.array([[2.0, 0], [3, 0], [0, 1]])))
+    assert per_video.tolist() == [1, -0.5, 0.5]
+    assert clipsim(per_video) == 1 / 3
 
 
 def test_what_is_refused() -> None:

@@ -83,6 +83,8 @@ def test_value_and_details(metric: DynamicDegree) -> None:
     (now,) = measure_clips(metric, [clip("more", video(levels))])
     assert (now.value, now.details["pairs_above"]) == (1.0, 4)
     assert metric.aggregate([*measured, now]).value == pytest.approx(1 / 3)
+    (short,) = measure_clips(metric, [clip("short", video([0] * 6))])
+    assert short.details["pairs_needed"] == 2, "a quarter of its 6 frames, not of their 5 pairs"
 
 
 def test_the_longest_5_percent_of_the_vectors_are_what_moves(metric: DynamicDegree) -> None:

@@ -158,6 +158,7 @@ def test_extrapolation_needs_four_clips_a_dimension() -> None:
         assert cell.value is not None
         assert plain is not None
         assert abs(cell.value) < plain, "equal distributions: what is left of the distance is its bias"
+        assert "below 0" in cell.note, "here by 0.005"
 
 
 def test_identical_clips_have_a_distance() -> None:

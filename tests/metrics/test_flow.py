@@ -98,6 +98,18 @@ def test_clips_of_any_sizes_and_lengths_go_together_and_stay_apart(monkeypatch: 
     assert strongest_means(network, "cpu", [], 0.05) == []
 
 
+def test_the_flow_leads_from_the_first_of_a_pair_to_the_second() -> None:
+    class FromFirst(Brightness):
+        """As far as the first frame is bright."""
+
+        def __call__(self, frames: Tensor, pairs: list[tuple[int, int]]) -> Flow:
+            return super().__call__(torch.cat((-torch.ones_like(frames[:1]), frames)), [(0, i + 1) for i, _ in pairs])
+
+    network: Any = FromFirst()
+    found = strongest_means(network, "cpu", [Look(video([3, 7]).frames, [(0, 1), (1, 0)])], 0.05)
+    assert found == [pytest.approx([3, 7], abs=1e-3)]
+
+
 def test_pairs_of_the_same_frames_are_looked_at_once() -> None:
     network: Any = Brightness()
     looks = [

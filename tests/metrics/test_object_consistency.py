@@ -72,7 +72,10 @@ def test_the_other_rule_is_a_column_of_its_own() -> None:
     names = [["dog"]] * 8 + [["person"]] * 8
     exact, synonyms = metric_with(names), metric_with(names, "synonyms")
     clip = clip_of(16, objects=("Puppies",))
-    assert [m.value for metric in (exact, synonyms) for m in metric.measure([clip])] == [0, 0.5]
+    by_letter, by_meaning = (metric.measure([clip])[0] for metric in (exact, synonyms))
+    assert (by_letter.value, by_meaning.value) == (0, 0.5)
+    assert (by_letter.details["counted_names"], by_meaning.details["counted_names"]) == ([], ["dog"])
+    assert by_meaning.details["successes"] == 8, "of which its cells are made"
     assert synonyms.info.id == "object_consistency_synonyms"
     assert synonyms.info.title == "Object Consistency (synonyms)"
     assert "no published number" in synonyms.info.source
@@ -103,7 +106,9 @@ def test_the_detector_is_shown_the_pixels_of_the_frames_red_green_blue() -> None
     torch.testing.assert_close(seen, [torch.from_numpy(frames.transpose(0, 3, 1, 2).copy())])
 
 
-@pytest.mark.parametrize(("words", "value"), [(("cat",), 0.5), (("person",), None), (("cat", "tie"), None)])
+@pytest.mark.parametrize(
+    ("words", "value"), [(("cat",), 0.5), (("cats",), None), (("person",), None), (("cat", "tie"), None)]
+)
 def test_a_small_network_does_not_judge_words_that_it_was_never_taught(
     words: tuple[str, ...], value: float | None
 ) -> None:

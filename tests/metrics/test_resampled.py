@@ -98,6 +98,18 @@ def test_a_frechet_distance_agrees_in_every_shape(
     np.testing.assert_allclose(found, expected, atol=1e-9 * size, rtol=1e-9)
 
 
+def test_the_other_fvd_divides_by_n_in_resamples_too() -> None:
+    ours, real, counts = features(30, (4,), 0), features(30, (4,), 1), drawn(30, 4)
+    metric = FVD("stylegan-v")
+    np.testing.assert_allclose(list(metric.replicates(ours, real, counts)), explicit(metric, ours, real, counts))
+
+
+def test_one_clip_that_was_measured_is_enough_for_a_mean() -> None:
+    clips = [[Measurement("a", "m", value=0.25)], []]
+    found = METRICS.create("clipsim").replicates(clips, None, np.array([[1, 1], [0, 2]]))
+    np.testing.assert_array_equal(found, [0.25, np.nan])
+
+
 @pytest.mark.parametrize("samples", [12, 40])
 def test_the_rows_of_many_samples_are_summed_in_lots(samples: int, monkeypatch: pytest.MonkeyPatch) -> None:
     ours, real, counts = features(samples, (2, 5), 0), features(samples, (2, 5), 1), drawn(samples)

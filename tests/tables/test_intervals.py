@@ -67,6 +67,11 @@ def test_notes_say_what_brackets_are_and_where_there_are_none(results: Results) 
     assert f"Brackets: {brackets}" in all_tables(results)[0].notes
 
 
+def test_five_samples_have_an_interval(tmp_path: Path) -> None:
+    five = spec(samples=SAMPLES[:5], models=("pan",), scores={(FLICKERING, "pan"): SCORES[:5]})
+    assert entries(collect([make_run(tmp_path / "run", five)], replicates=100))[-1][0].interval is not None
+
+
 def test_without_intervals_nothing_is_other(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", spec())
     with_, without = collect([run], replicates=100), collect([run])
@@ -130,6 +135,8 @@ def test_a_metric_of_somebody_else_is_resampled_with_its_real_clips(tmp_path: Pa
         picked = [order[i] for i in chosen]
         by_hand.append(np.linalg.norm(rows[0][picked].mean(axis=0) - rows[1][picked].mean(axis=0)))
     np.testing.assert_allclose(expected, by_hand, rtol=1e-6)
+    turned = dict(reversed(real.items()))
+    np.testing.assert_array_equal(replicate(METRICS.create(DISTANCE), [ours], turned, 400)[0], expected)
     assert interval is not None
     assert "and its real clip" in all_tables(results)[1].notes[1]
 
@@ -160,6 +167,8 @@ def test_a_metric_that_fails_on_resamples_keeps_its_number(tmp_path: Path, monke
     assert cell.no_interval == "resampling failed: ZeroDivisionError: no luck"
     monkeypatch.setattr(metric, "replicates", lambda *_: iter([float("nan")] * 20 + [0.5] * 80), raising=False)
     assert entries(collect([run], replicates=100))[-1][1].no_interval == "20 of 100 resamples have no number"
+    monkeypatch.setattr(metric, "replicates", lambda *_: iter([float("nan")] * 10 + [0.5] * 90), raising=False)
+    assert entries(collect([run], replicates=100))[-1][1].interval is not None
 
 
 def test_extrapolated_distances_say_why_they_have_none(tmp_path: Path) -> None:

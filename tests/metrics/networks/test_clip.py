@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from timm.data.constants import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 from torch import Tensor
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Normalize, Resize
 
@@ -60,7 +61,7 @@ def test_frames_are_what_torchvision_makes_of_them(size: tuple[int, int], antial
     given = noise(2, *size, 3)
     transform = Compose([
         Resize(224, InterpolationMode.BICUBIC, antialias=antialias), CenterCrop(224), lambda x: x / 255,
-        Normalize(clip.MEAN, clip.STD),
+        Normalize(OPENAI_CLIP_MEAN, OPENAI_CLIP_STD),
     ])  # fmt: skip
     planes = given.permute(0, 3, 1, 2)
     expected = transform(planes if rounded else planes.float())

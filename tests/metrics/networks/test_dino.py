@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 from torchvision.transforms import Compose, Normalize, Resize
 
@@ -56,6 +57,9 @@ def test_it_is_as_small_as_it_is_told_to_be() -> None:
     small = dino.load(state, sizes)
     assert small(torch.zeros(2, 3, 224, 240)).shape == (2, 32)
     assert len(small.blocks) == 2
+    assert {norm.eps for norm in small.modules() if isinstance(norm, torch.nn.LayerNorm)} == {1e-6}, (
+        "DINO's, not torch's"
+    )
     small.requires_grad_(True).train()(torch.rand(1, 3, 224, 224)).sum().backward()
     assert all(parameter.grad is not None for parameter in small.parameters())
 
@@ -135,7 +139,8 @@ def test_autocast_around_it_changes_nothing(network: dino.DINO, images: Tensor) 
 @pytest.mark.parametrize("antialias", [False, True])
 def test_frames_are_what_torchvision_makes_of_them(size: tuple[int, int], antialias: bool) -> None:
     given = noise(2, *size, 3)
-    transform = Compose([Resize(224, antialias=antialias), lambda x: x / 255, Normalize(dino.MEAN, dino.STD)])
+    normalise = Normalize(IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)
+    transform = Compose([Resize(224, antialias=antialias), lambda x: x / 255, normalise])
     expected = transform(given.permute(0, 3, 1, 2).float())
     torch.testing.assert_close(dino.preprocess(given, antialias), expected, rtol=0, atol=1e-5)
 

@@ -31,6 +31,13 @@ def test_the_port_is_another_eps_and_changes_the_logits_by_8_percent() -> None:
     assert change.item() == pytest.approx(0.084, abs=5e-4)  # as the published networks differ: 8.4 %
 
 
+def test_larger_frames_are_sampled_and_not_averaged() -> None:
+    """Output i lies at 2 i + 1/2 of 448 columns: the mean of two. An antialiased one would be of four."""
+    row = torch.randint(256, (448,), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    seen = i3d.preprocess(row.view(1, 1, 1, 448, 1).expand(1, 9, 448, 448, 3))[0, 0, 0, 5]
+    torch.testing.assert_close(seen, row.float().view(224, 2).mean(1) * 2 / 255 - 1, rtol=0, atol=1e-6)
+
+
 def test_each_variant_wants_its_own_names() -> None:
     ported = {name_in_port(key): value for key, value in state("i3d").items()}
     with pytest.raises(CheckpointError, match="another model than I3D: it has 0 of its 287 tensors"):
