@@ -74,7 +74,8 @@ def test_a_proposed_prompt_is_checked_by_accepting_or_correcting_it(start: Start
 
     assert states() == ["left"] * 4, "words or not"
     first = shown(0, ["dog"], prompt_state="proposed")
-    assert (clip := page.clip(0)) == clip | first
+    clip = page.clip(0)
+    assert clip == clip | first
     typed = {"prompt": PROMPTS[0], "objects": "dog", "scene": ""}
     said = page.ask("clips/0/check", typed).json["prompt"]
     assert said == [{"text": "a machine wrote this; accepting says that it is right", "bad": False}]
@@ -94,7 +95,8 @@ def test_a_proposed_prompt_is_checked_by_accepting_or_correcting_it(start: Start
 
     corrected = {"prompt": "a dog, running.", "objects": [], "scene": "", "prompt_state": "checked"}
     assert page.decide(1, "undo", before=corrected).status == 200
-    assert (clip := page.clip(1)) == clip | second
+    clip = page.clip(1)
+    assert clip == clip | second
     assert page.decide(1, "annotate", before=corrected, prompt="a cat.").status == 409
     assert states() == ["annotated", "left", "rejected", "annotated"]
     output = page.end()[1]
