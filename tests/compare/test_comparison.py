@@ -171,6 +171,25 @@ def test_distances_are_compared_with_the_real_clips(tmp_path: Path) -> None:
     assert found.total.interval.high < 0
 
 
+def test_what_prints_as_no_difference_is_a_tie(tmp_path: Path) -> None:
+    """In points of two digits, 0.004 is printed as 0.00 and 0.006 as 0.01."""
+    a = one_model(tmp_path / "a", "calm", {FLICKERING: [0.50004, 0.50006, 0.49994, 0.5, 0.49996]})
+    b = one_model(tmp_path / "b", "lively", {FLICKERING: [0.5] * 5})
+    total = compared(a, b).metrics[0].total
+    assert (total.wins, total.ties, total.losses) == (1, 3, 1)
+    assert total.interval is not None, "of five samples there is one"
+
+
+def test_a_category_of_too_few_clips_has_no_distance(tmp_path: Path) -> None:
+    rows = list(np.random.default_rng(0).normal(size=(12, 3)))
+    runs = [
+        one_model(tmp_path / n, n, {"fvd": rows}, specs=["fvd"], reference={"fvd": rows}) for n in ("calm", "lively")
+    ]
+    *categories, total = compared(*runs).metrics[0].rows
+    assert {one.note for one in categories} == {"of fewer than 400 samples it would be mostly bias"}
+    assert total.difference == 0
+
+
 def test_the_interval_of_a_distance_is_of_a_less_b(tmp_path: Path) -> None:
     """Its ends lie where the percentiles do, which of a skewed difference are not as far to either side."""
     real, near, far = np.zeros((12, 3)), np.full((12, 3), 0.1), np.zeros((12, 3))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -27,6 +27,7 @@ def measurements(values: list[float]) -> list[Measurement]:
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=20), st.randoms())
+@settings(deadline=None)
 def test_mean_and_spread_whatever_the_order(values: list[float], random: object) -> None:
     cell = METRIC.aggregate(measurements(values))
     assert cell.n == len(values)

@@ -95,6 +95,7 @@ def test_features_are_brought_to_length_1_as_numpy_does_and_zeros_stay() -> None
     ours = aesthetic.unit_length(torch.from_numpy(given)).numpy()
     np.testing.assert_allclose(ours, over_length(given), rtol=0, atol=1e-7)
     assert not ours[1].any()
+    assert aesthetic.unit_length(torch.tensor([0.3, 0.4])).tolist() == pytest.approx([0.6, 0.8])
 
 
 def test_a_score_depends_on_no_other_picture() -> None:

@@ -150,3 +150,9 @@ def overlap(one: Tensor, other: Tensor) -> float:
     areas = [float((box[2] - box[0]) * (box[3] - box[1])) for box in (one, other)]
     both = float(sides[0] * sides[1])
     return both / (sum(areas) - both)
+
+
+def test_locations_are_considered_from_a_heat_of_1_in_10_000_on() -> None:
+    heat = torch.tensor([[[[2e-4, 5e-5, 1e-9]]]])
+    [some] = propose([heat.logit()], [torch.ones(1, 4, 1, 3)], strides=(8,))
+    assert some.scores.tolist() == pytest.approx([math.sqrt(2e-4)])
