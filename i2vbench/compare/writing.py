@@ -17,10 +17,10 @@ from i2vbench.compare.seeds import Noise
 from i2vbench.compare.words import ONE_SEED, cautions, how_tested, seed_sentence, sentence, sentences
 from i2vbench.files import write_bytes
 from i2vbench.pages import policy_hash, templates
-from i2vbench.tables import to_aligned, written_to
+from i2vbench.tables import written_to
 from i2vbench.tables.latex import to_latex
 from i2vbench.tables.printed import Table, notes_apart
-from i2vbench.tables.text import to_markdown
+from i2vbench.tables.text import print_aligned, to_markdown
 from i2vbench.texts import csv_lines, csv_text, one_line
 from i2vbench.types import MetricInfo
 
@@ -85,15 +85,11 @@ def report_of_seeds(label: str, found: Sequence[tuple[MetricInfo, Noise | None]]
 
 
 def to_terminal(report: Report) -> str:
-    """Sentences first, then the tables; what the first one notes stands at the end and is not said again."""
+    """Sentences first, then the tables; what several of them note stands at the end."""
     parts = [report.title, ""]
     for heading, lines in report.words:
         parts += [f"{heading}:", *(f"- {one_line(line)}" for line in lines), ""]
-    if not report.tables:
-        return "\n".join(parts).rstrip()
-    first, *others = report.tables
-    parts += [to_aligned(first, []), *(to_aligned(t, [n for n in t.notes if n not in first.notes]) for t in others)]
-    return "\n".join([*parts, *(f"- {one_line(note)}" for note in first.notes)])
+    return "\n".join([*parts, print_aligned(report.tables)]) if report.tables else "\n".join(parts).rstrip()
 
 
 def write_report(report: Report, out: Path, formats: Sequence[str]) -> list[Path]:
